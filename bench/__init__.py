@@ -1,0 +1,1 @@
+"""Benchmarks of fastnn; `python -m bench.peers` compares whole training steps with other libraries."""

@@ -1,0 +1,1 @@
+"""Kernels: loops over memory that know arrays and sizes, never a tensor or the tape."""

@@ -1,0 +1,21 @@
+/* Convolution, its data gradient and its weight gradient, for float and double. */
+#include "simd.h"
+#include "conv.h"
+#include "conv_phase.h"
+#include "conv_weight_plan.h"
+
+/* 6 pixels by 4 vectors fill the 32 registers of AVX-512; 6 by 2 the 16 registers of the others. */
+#define TILE_PIXELS 6
+#if ISA == 4
+#define TILE_VECTORS 4
+#else
+#define TILE_VECTORS 2
+#endif
+
+#include "conv_f32.h"
+#define KERNELS FN(conv_f32)
+#include "conv_body.h"
+
+#include "conv_f64.h"
+#define KERNELS FN(conv_f64)
+#include "conv_body.h"

@@ -1,0 +1,25 @@
+/* The macros that make a body one for float. */
+#undef REAL
+#undef REAL_INFINITY
+#undef VECTOR
+#undef LOOSE
+#undef LANES
+#undef MASK
+#undef MASK_LANE
+#undef LOAD_MASKED
+#undef STORE_MASKED
+#undef TYPED
+#undef KERNELS
+
+typedef int32_t mask_f32 __attribute__((vector_size(VECTOR_BYTES)));
+#define REAL float
+#define REAL_INFINITY __builtin_inff()
+#define VECTOR vector_f32
+#define LOOSE loose_f32
+#define LANES LANES_F32
+#define MASK mask_f32
+#define MASK_LANE int32_t
+#define LOAD_MASKED(mask, from) (VECTOR) _mm512_maskz_loadu_ps((__mmask16)(mask), from)
+#define STORE_MASKED(to, mask, value) \
+    _mm512_mask_storeu_ps(to, (__mmask16)(mask), (__m512)value)
+#define TYPED(name) name##_f32

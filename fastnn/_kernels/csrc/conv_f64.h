@@ -1,0 +1,25 @@
+/* The macros that make a body one for double. */
+#undef REAL
+#undef REAL_INFINITY
+#undef VECTOR
+#undef LOOSE
+#undef LANES
+#undef MASK
+#undef MASK_LANE
+#undef LOAD_MASKED
+#undef STORE_MASKED
+#undef TYPED
+#undef KERNELS
+
+typedef int64_t mask_f64 __attribute__((vector_size(VECTOR_BYTES)));
+#define REAL double
+#define REAL_INFINITY __builtin_inf()
+#define VECTOR vector_f64
+#define LOOSE loose_f64
+#define LANES LANES_F64
+#define MASK mask_f64
+#define MASK_LANE int64_t
+#define LOAD_MASKED(mask, from) (VECTOR) _mm512_maskz_loadu_pd((__mmask8)(mask), from)
+#define STORE_MASKED(to, mask, value) \
+    _mm512_mask_storeu_pd(to, (__mmask8)(mask), (__m512d)value)
+#define TYPED(name) name##_f64

@@ -1,0 +1,168 @@
+/* The forward convolution and the data gradient: gather, for each output pixel, its inputs.
+ *
+ * Packed weights: [phase][group][block][tap row][tap column][input channel][block's lanes].
+ */
+typedef struct {
+    const conv_gather *all;
+    const REAL *in, *weight, *bias;
+    REAL *out, *packed, *packed_bias;
+    int activation;
+} TYPED(gather_call);
+
+static void TYPED(pack_block)(const TYPED(gather_call) *call, const conv_phase *phase,
+                              ptrdiff_t group, ptrdiff_t block) {
+    const conv_gather *all = call->all;
+    const conv_plan *plan = &all->plan;
+    const conv_axis *rows = &phase->rows->axis, *cols = &phase->cols->axis;
+    ptrdiff_t kernel = plan->kh * plan->kw, first = conv_block(all, block);
+    ptrdiff_t width = (conv_block(all, block + 1) - first) * LANES;
+    ptrdiff_t used = ptrdiff_min(width, all->out_group - first * LANES);
+    /* weight (O, C/groups, KH, KW) */
+    ptrdiff_t by_output = all->transposed ? kernel : plan->c / plan->groups * kernel;
+    ptrdiff_t by_input = all->transposed ? plan->c / plan->groups * kernel : kernel;
+    const REAL *from = call->weight + group * (plan->o / plan->groups) * (plan->c / plan->groups)
+                     * kernel + first * LANES * by_output;
+    REAL *to = call->packed + phase->weights
+             + (group * all->vectors + first) * LANES * phase->terms;
+    for (ptrdiff_t i = 0; i < rows->taps; i++)
+        for (ptrdiff_t j = 0; j < cols->taps; j++) {
+            const REAL *tap = from + (rows->tap_first + i * rows->tap_step) * plan->kw
+                            + cols->tap_first + j * cols->tap_step;
+            for (ptrdiff_t c = 0; c < all->in_group; c++, to += width) {
+                for (ptrdiff_t lane = 0; lane < used; lane++)
+                    to[lane] = tap[c * by_input + lane * by_output];
+                for (ptrdiff_t lane = used; lane < width; lane++) to[lane] = 0;
+            }
+        }
+}
+
+static void TYPED(pack_bias)(const TYPED(gather_call) *call) {
+    const conv_gather *all = call->all;
+    ptrdiff_t width = all->vectors * LANES;
+    memset(call->packed_bias, 0, all->plan.groups * width * sizeof(REAL));
+    for (ptrdiff_t group = 0; call->bias && group < all->plan.groups; group++)
+        memcpy(call->packed_bias + group * width, call->bias + group * all->out_group,
+               all->out_group * sizeof(REAL));
+}
+
+typedef struct {
+    ptrdiff_t image_first, image_last, group, block;
+} TYPED(gather_part);
+
+/* The outputs of one segment of rows and one of columns, over some images. */
+static void TYPED(rectangle)(const TYPED(gather_call) *call, const conv_phase *phase,
+                             const TYPED(gather_part) *part, TYPED(tile_job) *job,
+                             conv_segment r, conv_segment c) {
+    const conv_gather *all = call->all;
+    const conv_axis *rows = &phase->rows->axis, *cols = &phase->cols->axis;
+    ptrdiff_t first = conv_block(all, part->block);
+    ptrdiff_t vectors = conv_block(all, part->block + 1) - first;
+    ptrdiff_t taps = c.tap_last - c.tap_first, whole = taps == cols->taps;
+    job->stride = cols->taps * all->in_group;
+    job->first = r.tap_first * job->stride + c.tap_first * all->in_group;
+    job->runs = whole ? 1 : r.tap_last - r.tap_first;
+    job->length = taps * all->in_group * (whole ? r.tap_last - r.tap_first : 1);
+    const REAL *in = call->in + part->group * all->in_group
+                   + (rows->start * all->in_w + cols->start) * all->in_c;
+    REAL *out = call->out + part->group * all->out_group + first * LANES
+              + (rows->out_first * all->out_w + cols->out_first) * all->out_c;
+    ptrdiff_t in_row = rows->step * all->in_w * all->in_c, in_col = cols->step * all->in_c;
+    ptrdiff_t out_row = rows->out_step * all->out_w * all->out_c;
+    ptrdiff_t out_col = cols->out_step * all->out_c;
+    ptrdiff_t in_image = all->in_h * all->in_w * all->in_c;
+    ptrdiff_t out_image = all->out_h * all->out_w * all->out_c;
+    ptrdiff_t area = (part->image_last - part->image_first) * (r.last - r.first)
+                   * (c.last - c.first);
+    ptrdiff_t tiles = ceil_div(area, TILE_PIXELS), size = area / tiles, longer = area % tiles;
+    ptrdiff_t n = part->image_first, i = r.first, j = c.first;
+    for (ptrdiff_t tile = 0; tile < tiles; tile++) {
+        const REAL *source[TILE_PIXELS];
+        REAL *target[TILE_PIXELS];
+        ptrdiff_t pixels = size + (tile < longer);
+        for (ptrdiff_t p = 0; p < pixels; p++) {
+            source[p] = in + n * in_image + i * in_row + j * in_col;
+            target[p] = out + n * out_image + i * out_row + j * out_col;
+            if (++j < c.last) continue;
+            j = c.first;
+            if (++i < r.last) continue;
+            i = r.first;
+            n++;
+        }
+        TYPED(tiles)[vectors - 1][pixels - 1](job, source, target);
+    }
+}
+
+static void TYPED(gather_task)(const TYPED(gather_call) *call, ptrdiff_t task) {
+    const conv_gather *all = call->all;
+    const conv_phase *phase = all->phases + all->phase_count - 1;
+    while (task < phase->first_task) phase--;
+    task -= phase->first_task;
+    TYPED(gather_part) part = {.block = task % all->blocks};
+    task /= all->blocks;
+    part.group = task % all->plan.groups;
+    task /= all->plan.groups;
+    ptrdiff_t row_first = task % phase->row_tasks * phase->rows_per_task;
+    ptrdiff_t row_last = row_first + phase->rows_per_task;
+    part.image_first = task / phase->row_tasks * phase->images_per_task;
+    part.image_last = ptrdiff_min(part.image_first + phase->images_per_task, all->plan.n);
+    ptrdiff_t first = part.group * all->vectors + conv_block(all, part.block);
+    ptrdiff_t lanes = all->out_group - (conv_block(all, part.block + 1) - 1) * LANES;
+    TYPED(tile_job) job = {
+        .weights = call->packed + phase->weights + first * LANES * phase->terms,
+        .bias = call->packed_bias + first * LANES, .offsets = phase->offsets,
+        .activation = call->activation, .last_lanes = ptrdiff_min(lanes, LANES)};
+    for (ptrdiff_t i = 0; i < phase->rows->count; i++) {
+        conv_segment rows = phase->rows->segments[i];
+        rows.first = ptrdiff_max(rows.first, row_first);
+        rows.last = ptrdiff_min(rows.last, row_last);
+        if (rows.first >= rows.last) continue;
+        for (ptrdiff_t j = 0; j < phase->cols->count; j++)
+            TYPED(rectangle)(call, phase, &part, &job, rows, phase->cols->segments[j]);
+    }
+}
+
+static void TYPED(gather)(const conv_plan *plan, int transposed, const REAL *in,
+                          const REAL *weight, const REAL *bias, int activation, REAL *out,
+                          char *scratch, int threads) {
+    conv_gather all = conv_gather_of(plan, transposed, LANES, TILE_VECTORS);
+    conv_gather_prepare(&all, LANES, &scratch);
+    ptrdiff_t channels = plan->groups * all.vectors * LANES;
+    TYPED(gather_call) call = {&all, in, weight, bias, out, NULL, NULL, activation};
+    call.packed_bias = conv_take(&scratch, channels * sizeof(REAL));
+    call.packed = conv_take(&scratch, 0);
+    ptrdiff_t packs = all.phase_count * plan->groups * all.blocks;
+    TYPED(pack_bias)(&call);
+#pragma omp parallel num_threads(threads)
+    {
+        uint64_t saved = denormals_flush();
+#pragma omp for schedule(dynamic)
+        for (ptrdiff_t pack = 0; pack < packs; pack++)
+            TYPED(pack_block)(&call, all.phases + pack / (plan->groups * all.blocks),
+                              pack / all.blocks % plan->groups, pack % all.blocks);
+#pragma omp for schedule(dynamic)
+        for (ptrdiff_t task = 0; task < all.tasks; task++) TYPED(gather_task)(&call, task);
+        denormals_restore(saved);
+    }
+}
+
+static void TYPED(forward)(const conv_plan *plan, const void *x, const void *weight,
+                           const void *bias, int activation, void *y, void *scratch,
+                           int threads) {
+    TYPED(gather)(plan, 0, x, weight, bias, activation, y, scratch, threads);
+}
+
+static void TYPED(data_gradient)(const conv_plan *plan, const void *gy, const void *weight,
+                                 const void *bias, int activation, void *gx, void *scratch,
+                                 int threads) {
+    TYPED(gather)(plan, 1, gy, weight, bias, activation, gx, scratch, threads);
+}
+
+static size_t TYPED(forward_scratch)(const conv_plan *plan) {
+    conv_gather all = conv_gather_of(plan, 0, LANES, TILE_VECTORS);
+    return conv_gather_bytes(&all, LANES, sizeof(REAL));
+}
+
+static size_t TYPED(data_gradient_scratch)(const conv_plan *plan) {
+    conv_gather all = conv_gather_of(plan, 1, LANES, TILE_VECTORS);
+    return conv_gather_bytes(&all, LANES, sizeof(REAL));
+}

@@ -1,0 +1,75 @@
+/* The weight gradient's work: pieces of pixels, each with a partial sum of its own.
+ *
+ * The pieces depend on the sizes alone and are added in order, so the bits do not depend on the
+ * threads. Partial sums: [piece][group][block][tap row][tap column][input channel][lanes].
+ */
+#ifndef FASTNN_CONV_WEIGHT_PLAN_H
+#define FASTNN_CONV_WEIGHT_PLAN_H
+
+#include "conv.h"
+#include "conv_axis.h"
+
+typedef struct {
+    conv_plan plan;
+    ptrdiff_t in_group, out_group, vectors, blocks, terms;
+    ptrdiff_t unit_images, unit_rows, row_units, units; /* a unit's gradients fit the L1 cache */
+    ptrdiff_t pieces, tap_parts;
+    ptrdiff_t partial;                                  /* elements of one piece */
+    int by_tap;
+} conv_weight_plan;
+
+/* With few input channels a tile spans several taps, over the rectangles where all are inside;
+ * with more, it is one tap's channels, over that tap's own rectangle. */
+enum { CONV_CHANNELS_BY_TAP = 6 };
+
+static inline void conv_weight_units(conv_weight_plan *work, ptrdiff_t block_lanes,
+                                     ptrdiff_t itemsize) {
+    const conv_plan *plan = &work->plan;
+    ptrdiff_t pixel_bytes = ptrdiff_min(work->out_group, block_lanes) * itemsize;
+    ptrdiff_t pixels = ptrdiff_max(24576 / pixel_bytes, 16);
+    work->unit_rows = ptrdiff_min(plan->oh, ceil_div(pixels, plan->ow));
+    work->row_units = ceil_div(plan->oh, work->unit_rows);
+    work->unit_images = 1;
+    if (work->row_units == 1)
+        work->unit_images = ptrdiff_max(1, pixels / (plan->oh * plan->ow));
+    work->units = ceil_div(plan->n, work->unit_images) * work->row_units;
+}
+
+/* Pieces of at least 4 million products, at most 32, and at most 8 MiB of partial sums. */
+static inline void conv_weight_pieces(conv_weight_plan *work, ptrdiff_t itemsize) {
+    const conv_plan *plan = &work->plan;
+    double products = (double)plan->n * plan->oh * plan->ow * work->partial;
+    ptrdiff_t pieces = products < 32 * 4e6 ? (ptrdiff_t)(products / 4e6) : 32;
+    pieces = ptrdiff_min(pieces, ((ptrdiff_t)8 << 20) / (work->partial * itemsize));
+    work->pieces = ptrdiff_max(1, ptrdiff_min(pieces, work->units));
+    ptrdiff_t tasks = work->pieces * plan->groups * work->blocks;
+    work->tap_parts = 1;
+    if (work->by_tap && tasks < 16 && products > 4e6)
+        work->tap_parts = ptrdiff_min(plan->kh * plan->kw, ceil_div(16, tasks));
+}
+
+static inline conv_weight_plan conv_weight_plan_of(const conv_plan *plan, ptrdiff_t lanes,
+                                                   ptrdiff_t block_vectors, ptrdiff_t itemsize) {
+    conv_weight_plan work = {.plan = *plan};
+    work.in_group = plan->c / plan->groups;
+    work.out_group = plan->o / plan->groups;
+    work.vectors = ceil_div(work.out_group, lanes);
+    work.blocks = ceil_div(work.vectors, block_vectors);
+    work.terms = plan->kh * plan->kw * work.in_group;
+    work.partial = (work.terms + 1) * plan->groups * work.vectors * lanes;
+    work.by_tap = work.in_group >= CONV_CHANNELS_BY_TAP;
+    conv_weight_units(&work, block_vectors * lanes, itemsize);
+    conv_weight_pieces(&work, itemsize);
+    return work;
+}
+
+static inline size_t conv_weight_bytes(const conv_weight_plan *work, size_t itemsize) {
+    return work->pieces * work->partial * itemsize
+         + (work->plan.oh + work->plan.ow) * sizeof(conv_segment) + 1024;
+}
+
+static inline ptrdiff_t conv_weight_block(const conv_weight_plan *work, ptrdiff_t block) {
+    return block * work->vectors / work->blocks;
+}
+
+#endif

@@ -1,0 +1,49 @@
+/* What the processor offers, and what a fork leaves of the thread pool. */
+#ifndef FASTNN_CPU_H
+#define FASTNN_CPU_H
+
+#include <stdlib.h>
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#include <sys/mman.h>
+#endif
+
+/* Highest x86-64 level whose vector instructions the processor and the system support. */
+static inline int cpu_level(void) {
+#if FASTNN_X86
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512cd"))
+        return 4;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+        __builtin_cpu_supports("bmi2"))
+        return 3;
+    return 2;
+#else
+    return 1;
+#endif
+}
+
+/* OpenMP's threads do not live on in a forked child, whose first parallel region would then wait
+ * for them for ever; there every kernel runs on the calling thread. */
+static int forked_child = 0;
+#if defined(__unix__) || defined(__APPLE__)
+static void mark_forked_child(void) { forked_child = 1; }
+static inline void watch_forks(void) { pthread_atfork(NULL, NULL, mark_forked_child); }
+#else
+static inline void watch_forks(void) {}
+#endif
+
+/* Memory aligned to a cache line; large blocks ask for huge pages, which fault 512 times less. */
+static inline void *aligned_memory(size_t bytes) {
+    size_t alignment = bytes >= ((size_t)1 << 21) ? (size_t)1 << 21 : 64;
+    void *memory = NULL;
+    if (posix_memalign(&memory, alignment, bytes)) return NULL;
+#if defined(MADV_HUGEPAGE)
+    if (bytes >= ((size_t)1 << 21)) madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+    return memory;
+}
+
+#endif

@@ -1,0 +1,96 @@
+/* Products whose A and B are both contiguous along k, for few rows: nothing is packed.
+ *
+ * REAL_BITS must be defined and gemm_micro.h included. A tile of up to 4 rows by 6 columns keeps one
+ * vector of partial sums for each element, and adds their lanes at the end.
+ */
+
+#ifndef FASTNN_GEMM_DOT_H
+#define FASTNN_GEMM_DOT_H
+#define DOT_ROWS (TILE_ROWS / 2)
+#define DOT_COLUMNS (TILE_ROWS == 8 ? 6 : 4)
+#endif
+
+struct NAME(dot) {
+    const REAL *a;
+    ptrdiff_t a_row;
+    const REAL *b;
+    ptrdiff_t b_col;
+    REAL *c;
+    ptrdiff_t c_row, c_col, depth;
+    const REAL *bias; /* of the first element, with a step along rows or columns */
+    ptrdiff_t bias_row, bias_col;
+    int options;
+};
+
+INLINE void NAME(finish_dot)(const struct NAME(dot) *dot, int i, int j, REAL sum) {
+    REAL *c = dot->c + i * dot->c_row + j * dot->c_col;
+    if (dot->options & TILE_ACCUMULATE) sum += *c;
+    if (dot->options & (TILE_BIAS_COLUMN | TILE_BIAS_ROW))
+        sum += dot->bias[i * dot->bias_row + j * dot->bias_col];
+    *c = (dot->options & TILE_RELU) && sum <= 0 ? 0 : sum;
+}
+
+INLINE void NAME(compute_dot)(const struct NAME(dot) *dot, const int rows, const int columns) {
+    VECTOR sum[DOT_ROWS][DOT_COLUMNS];
+    const REAL *a = dot->a, *b = dot->b;
+    const ptrdiff_t a_row = dot->a_row, b_col = dot->b_col;
+    const ptrdiff_t whole = dot->depth / LANES * LANES;
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
+        for (int j = 0; j < columns; j++) sum[i][j] = (VECTOR){0};
+#define DOT_STEP(LOAD)                                                                  \
+    VECTOR right[DOT_COLUMNS];                                                          \
+    _Pragma("GCC unroll 8") for (int j = 0; j < columns; j++) right[j] = LOAD(b + j * b_col); \
+    _Pragma("GCC unroll 8") for (int i = 0; i < rows; i++) {                            \
+        VECTOR left = LOAD(a + i * a_row);                                              \
+        _Pragma("GCC unroll 8") for (int j = 0; j < columns; j++) sum[i][j] += left * right[j]; \
+    }
+    for (ptrdiff_t k = 0; k < whole; k += LANES, a += LANES, b += LANES) {
+        DOT_STEP(NAME(load))
+    }
+    if (whole < dot->depth) {
+        const MASK mask = NAME(first_lanes)((int)(dot->depth - whole));
+#define LOAD_REST(from) NAME(load_part)(from, mask)
+        DOT_STEP(LOAD_REST)
+#undef LOAD_REST
+    }
+#undef DOT_STEP
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
+        for (int j = 0; j < columns; j++)
+            NAME(finish_dot)(dot, i, j, NAME(sum_of_lanes)(sum[i][j]));
+}
+
+typedef void NAME(dot_kernel)(const struct NAME(dot) *);
+#define DOT_KERNEL(rows, columns)                                               \
+    static void NAME(dot_##rows##x##columns)(const struct NAME(dot) *dot) {     \
+        NAME(compute_dot)(dot, rows, columns);                                  \
+    }
+#if TILE_ROWS == 8
+#define DOT_KERNELS(rows)                                                       \
+    DOT_KERNEL(rows, 1) DOT_KERNEL(rows, 2) DOT_KERNEL(rows, 3)                 \
+    DOT_KERNEL(rows, 4) DOT_KERNEL(rows, 5) DOT_KERNEL(rows, 6)                 \
+    static NAME(dot_kernel) *const NAME(dot_row##rows)[] = {                    \
+        NAME(dot_##rows##x1), NAME(dot_##rows##x2), NAME(dot_##rows##x3),       \
+        NAME(dot_##rows##x4), NAME(dot_##rows##x5), NAME(dot_##rows##x6)};
+DOT_KERNELS(1) DOT_KERNELS(2) DOT_KERNELS(3) DOT_KERNELS(4)
+static NAME(dot_kernel) *const *const NAME(dot_kernels)[DOT_ROWS] = {
+    NAME(dot_row1), NAME(dot_row2), NAME(dot_row3), NAME(dot_row4)};
+#else
+#define DOT_KERNELS(rows)                                                       \
+    DOT_KERNEL(rows, 1) DOT_KERNEL(rows, 2) DOT_KERNEL(rows, 3) DOT_KERNEL(rows, 4) \
+    static NAME(dot_kernel) *const NAME(dot_row##rows)[] = {                    \
+        NAME(dot_##rows##x1), NAME(dot_##rows##x2), NAME(dot_##rows##x3),       \
+        NAME(dot_##rows##x4)};
+DOT_KERNELS(1) DOT_KERNELS(2)
+static NAME(dot_kernel) *const *const NAME(dot_kernels)[DOT_ROWS] = {
+    NAME(dot_row1), NAME(dot_row2)};
+#endif
+#undef DOT_KERNELS
+#undef DOT_KERNEL
+
+INLINE void NAME(run_dot)(const struct NAME(dot) *dot, int rows, int columns) {
+    NAME(dot_kernels)[rows - 1][columns - 1](dot);
+}

@@ -1,0 +1,81 @@
+"""Source text of the loop around a scalar formula."""
+
+import ast
+
+HEADER = "def kernel(start, stop, arguments, numbers):"
+
+
+class _TypedConstants(ast.NodeTransformer):
+    """Write each number as one of type ``T``: a bare 0.5 would turn float32 into float64."""
+
+    def visit_Constant(self, node):
+        if isinstance(node.value, bool):
+            return node
+        return ast.Call(ast.Name("T", ast.Load()), [node], [])
+
+
+def _typed(expression):
+    return ast.unparse(_TypedConstants().visit(ast.parse(ast.unparse(expression), mode="eval")))
+
+
+def _stride_patterns(count):
+    """Which inputs step and which stay, for the loops that deserve vector code of their own."""
+    everyone = (1,) * count
+    one_stays = [tuple(int(i != stays) for i in range(count)) for stays in range(count)]
+    return [everyone, *(one_stays if 2 <= count <= 3 else [])]
+
+
+def elementwise_source(formula):
+    """The source of a kernel over pointers and element strides, the output's first in both."""
+    inputs, count = formula.inputs, len(formula.inputs)
+    lines = [HEADER]
+    result = "pointer_b1" if formula.boolean_result else "pointer"
+    lines.append(f"    out_ = {result}(arguments[0])")
+    for position, name in enumerate(inputs, 1):
+        kind = "pointer_b1" if name in formula.boolean_inputs else "pointer"
+        lines.append(f"    {name}_ = {kind}(arguments[{position}])")
+    lines += [f"    stride{i} = arguments[{count + 1 + i}]" for i in range(count + 1)]
+    lines += [f"    {name} = T(numbers[{i}])" for i, name in enumerate(formula.parameters)]
+    keyword = "if"
+    for pattern in _stride_patterns(count):
+        test = " and ".join(f"stride{i} == {step}" for i, step in enumerate((1, *pattern)))
+        lines.append(f"    {keyword} {test}:")
+        lines += _loop(formula, "i", [f"[{'i' if step else 0}]" for step in pattern])
+        keyword = "elif"
+    lines.append("    else:")
+    lines += _loop(formula, "i * stride0",
+                   [f"[i * stride{i}]" for i in range(1, count + 1)])
+    return "\n".join(lines) + "\n"
+
+
+def _loop(formula, output_index, input_indices):
+    lines = ["        for i in range(start, stop):"]
+    body = [f"{name} = {name}_{index}"
+            for name, index in zip(formula.inputs, input_indices, strict=True)]
+    body += [f"{name} = {_typed(expression)}" for name, expression in formula.lets]
+    value = _typed(formula.result)
+    body.append(f"out_[{output_index}] = {value if formula.boolean_result else f'T({value})'}")
+    return lines + [f"            {line}" for line in body]
+
+
+ELEMENTS_PER_PIECE = 4096  # of a sum: each piece is added up by itself
+
+
+def sum_source(formula):
+    """The source of a kernel that sums a formula over contiguous inputs, piece by piece."""
+    inputs = formula.inputs
+    lines = [HEADER, "    out_ = pointer(arguments[0])"]
+    lines += [f"    {name}_ = pointer(arguments[{i}])" for i, name in enumerate(inputs, 1)]
+    lines.append(f"    size = arguments[{len(inputs) + 1}]")
+    lines += [f"    {name} = T(numbers[{i}])" for i, name in enumerate(formula.parameters)]
+    lines.append(f"    scale = T(numbers[{len(formula.parameters)}])")
+    lines.append("    for piece in range(start, stop):")
+    lines.append("        total = T(0)")
+    lines.append(f"        first = piece * {ELEMENTS_PER_PIECE}")
+    lines.append(f"        for i in range(first, min(size, first + {ELEMENTS_PER_PIECE})):")
+    body = [f"{name} = {name}_[i]" for name in inputs]
+    body += [f"{name} = {_typed(expression)}" for name, expression in formula.lets]
+    body.append(f"total += T({_typed(formula.result)})")
+    lines += [f"            {line}" for line in body]
+    lines.append("        out_[piece] = total * scale")
+    return "\n".join(lines) + "\n"

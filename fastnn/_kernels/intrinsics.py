@@ -1,0 +1,28 @@
+"""Names for kernels that Python has not: typed pointers from addresses. Imports Numba."""
+
+from numba import types
+from numba.extending import intrinsic
+
+TYPES = {
+    "f32": types.float32, "f64": types.float64, "i8": types.int8, "i16": types.int16,
+    "i32": types.int32, "i64": types.int64, "u8": types.uint8, "u32": types.uint32,
+    "u64": types.uint64, "b1": types.boolean,
+}
+
+
+def _pointer_to(element):
+    @intrinsic
+    def pointer(typing_context, address):
+        def generate(context, builder, signature, arguments):
+            target = context.get_value_type(signature.return_type)
+            return builder.inttoptr(arguments[0], target)
+
+        return types.CPointer(element)(types.int64), generate
+
+    return pointer
+
+
+NAMES = {
+    **TYPES,
+    **{f"pointer_{name}": _pointer_to(element) for name, element in TYPES.items()},
+}

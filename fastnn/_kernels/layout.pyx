@@ -1,0 +1,40 @@
+"""Fast transposition: channels-last memory to channels-first and back."""
+
+cimport numpy as cnp
+
+from fastnn._kernels cimport runtime
+from fastnn._kernels.conv cimport check_array, check_size, check_writeable
+
+cnp.import_array()
+
+cdef extern from "layout.h":
+    ctypedef void (*transpose_function)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const void*, void*,
+                                        int) noexcept nogil
+    transpose_function transpose_for(int isa, int itemsize) noexcept nogil
+
+cdef double BYTES_PER_NANOSECOND = 8.0
+
+
+def transpose_copy(cnp.ndarray x, cnp.ndarray out):
+    """out[batch, cols, rows] from x[batch, rows, cols], both C-contiguous; returns out.
+
+    Any dtype of 4 or 8 bytes without references. Images (N, H, W, C) become (N, C, H, W) when they
+    are given as (N, H*W, C).
+    """
+    if x is None or out is None:
+        raise TypeError("transpose_copy: wanted two arrays, got None")
+    cdef int typenum = cnp.PyArray_TYPE(x), itemsize = cnp.PyArray_ITEMSIZE(x)
+    if typenum > cnp.NPY_CDOUBLE or (itemsize != 4 and itemsize != 8):
+        raise TypeError(f"transpose_copy: x has dtype {x.dtype}, wanted numbers of 4 or 8 bytes")
+    check_array("transpose_copy", "x", x, 3, typenum)
+    check_array("transpose_copy", "out", out, 3, typenum)
+    check_writeable("transpose_copy", "out", out)
+    check_size("transpose_copy", "out", "matrices", out.shape[0], x.shape[0])
+    check_size("transpose_copy", "out", "rows", out.shape[1], x.shape[2])
+    check_size("transpose_copy", "out", "columns", out.shape[2], x.shape[1])
+    cdef ptrdiff_t batch = x.shape[0], rows = x.shape[1], cols = x.shape[2]
+    cdef int threads = runtime.threads_for(cnp.PyArray_NBYTES(x) / BYTES_PER_NANOSECOND)
+    cdef transpose_function transpose = transpose_for(runtime.isa, itemsize)
+    with nogil:
+        transpose(batch, rows, cols, cnp.PyArray_DATA(x), cnp.PyArray_DATA(out), threads)
+    return out

@@ -1,0 +1,71 @@
+"""Arrays of the arena: new ones, copies, and images with their channels last in memory."""
+
+import numpy
+
+from . import layout, runtime
+
+# (N, C, H, W) with its channels last in memory is this view of an (N, H, W, C) array.
+TO_CHANNELS_LAST = (0, 2, 3, 1)
+FROM_CHANNELS_LAST = (0, 3, 1, 2)
+
+empty = runtime.empty_array
+
+
+def copy(x, order):
+    """A copy in C order (``order="C"``) or in the order of ``x`` (``"K"``)."""
+    if order == "C" and is_channels_last(x) and x.dtype.kind == "f":
+        _, channels, height, width = x.shape
+        return _transposed(x.transpose(TO_CHANNELS_LAST), (height * width, channels), x.shape)
+    result = empty(x.shape, x.dtype) if order == "C" else empty_like(x)
+    numpy.copyto(result, x)
+    return result
+
+
+def empty_like(x):
+    """A new array of the shape, type and memory order of ``x``."""
+    order = numpy.argsort([-step for step in x.strides], kind="stable")
+    result = empty(tuple(x.shape[i] for i in order), x.dtype)
+    return result.transpose(numpy.argsort(order)) if x.ndim else result
+
+
+def reshape(x, shape):
+    """The elements in C order in another shape: a view where the strides allow it."""
+    if x.flags.c_contiguous:
+        return x.reshape(shape)
+    try:
+        return x.reshape(shape, copy=False)
+    except ValueError:
+        return copy(x, "C").reshape(shape)
+
+
+def is_channels_last(x):
+    """Whether an (N, C, H, W) array has its channels last in memory."""
+    return x.ndim == 4 and x.transpose(TO_CHANNELS_LAST).flags.c_contiguous
+
+
+def channels_last(x):
+    """The (N, H, W, C) contiguous array of an (N, C, H, W) one; a copy only where needed."""
+    last = x.transpose(TO_CHANNELS_LAST)
+    if last.flags.c_contiguous:
+        return last
+    if x.flags.c_contiguous and x.dtype.kind == "f":
+        _, channels, height, width = x.shape
+        return _transposed(x, (channels, height * width), last.shape)
+    result = empty(last.shape, x.dtype)
+    numpy.copyto(result, last)
+    return result
+
+
+def contiguous(x):
+    """The array itself if it lies in C order, else a copy that does; 0-d stays 0-d."""
+    return x if x.flags.c_contiguous else copy(x, "C")
+
+
+def _transposed(x, middle, shape):
+    """Exchange the last two of the axes (N, rows, columns) that a contiguous array is read as."""
+    result = empty(shape, x.dtype)
+    if x.size:
+        rows, columns = middle
+        layout.transpose_copy(x.reshape(len(x), rows, columns),
+                            result.reshape(len(x), columns, rows))
+    return result

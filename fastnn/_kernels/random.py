@@ -1,0 +1,146 @@
+"""Random numbers from a counter: the i-th number depends on the key and on i alone.
+
+The generator is Philox 4x32-10 (Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, 2011):
+ten rounds of multiplication turn a 64-bit block number and a 64-bit key into four 32-bit words.
+So any thread can make any part of a sequence, and dropout's mask can be made again instead of kept.
+"""
+
+from . import memory
+from .kernel import kernel
+from .names import T, cos, f64, log, pointer, pointer_i64, sin, sqrt, u64
+from .reductions import code
+
+BLOCKS_PER_CHUNK = 4096
+NANOSECONDS_PER_BLOCK = 4.0
+
+
+def philox(block, key):
+    """The four 32-bit words of a block, as uint64."""
+    low = u64(0xFFFFFFFF)
+    a, b = u64(block) & low, u64(block) >> u64(32)
+    c = d = u64(0)
+    k, m = u64(key) & low, u64(key) >> u64(32)
+    for _ in range(10):
+        first, second = u64(0xD2511F53) * a, u64(0xCD9E8D57) * c
+        a, b, c, d = ((second >> u64(32)) ^ b ^ k, second & low,
+                      (first >> u64(32)) ^ d ^ m, first & low)
+        k, m = (k + u64(0x9E3779B9)) & low, (m + u64(0xBB67AE85)) & low
+    return a, b, c, d
+
+
+def unit(word):
+    """A 32-bit word as a number in [0, 1) with 24 random bits."""
+    return T(word >> u64(8)) * T(5.9604644775390625e-08)
+
+
+def unit_wide(first, second):
+    """Two words as a float64 in [0, 1) with 53 random bits."""
+    return f64((first << u64(21)) ^ (second >> u64(11))) * f64(1.1102230246251565e-16)
+
+
+@kernel(uses=(philox, unit))
+def uniform(start, stop, arguments, numbers):
+    """out[i] uniform in [low, high), four to a block."""
+    out, size, key, offset = pointer(arguments[0]), arguments[1], arguments[2], arguments[3]
+    low, span = T(numbers[0]), T(numbers[1] - numbers[0])
+    whole = min(stop, size // 4)
+    for block in range(start, whole):
+        a, b, c, d = philox(offset + block, key)
+        out[4 * block] = low + span * unit(a)
+        out[4 * block + 1] = low + span * unit(b)
+        out[4 * block + 2] = low + span * unit(c)
+        out[4 * block + 3] = low + span * unit(d)
+    if stop > whole:
+        words = philox(offset + whole, key)
+        for i in range(size - 4 * whole):
+            out[4 * whole + i] = low + span * unit(words[i])
+
+
+@kernel(uses=(philox, unit_wide))
+def uniform_wide(start, stop, arguments, numbers):
+    """As `uniform` for float64: two to a block, with all of its bits random."""
+    out, size, key, offset = pointer(arguments[0]), arguments[1], arguments[2], arguments[3]
+    low, span = numbers[0], numbers[1] - numbers[0]
+    for block in range(start, stop):
+        a, b, c, d = philox(offset + block, key)
+        out[2 * block] = low + span * unit_wide(a, b)
+        if 2 * block + 1 < size:
+            out[2 * block + 1] = low + span * unit_wide(c, d)
+
+
+@kernel(uses=(philox, unit))
+def normal(start, stop, arguments, numbers):
+    """out[i] normal with a mean and a deviation, four to a block (Box and Muller, 1958)."""
+    out, size, key, offset = pointer(arguments[0]), arguments[1], arguments[2], arguments[3]
+    mean, deviation = T(numbers[0]), T(numbers[1])
+    for block in range(start, stop):
+        a, b, c, d = philox(offset + block, key)
+        radius = deviation * sqrt(T(-2) * log(T(1) - unit(a)))
+        other = deviation * sqrt(T(-2) * log(T(1) - unit(c)))
+        angle = T(6.283185307179586) * (unit(b) - T(0.5))
+        turn = T(6.283185307179586) * (unit(d) - T(0.5))
+        left = size - 4 * block
+        out[4 * block] = mean + radius * cos(angle)
+        if left > 1:
+            out[4 * block + 1] = mean + radius * sin(angle)
+        if left > 2:
+            out[4 * block + 2] = mean + other * cos(turn)
+        if left > 3:
+            out[4 * block + 3] = mean + other * sin(turn)
+
+
+@kernel(uses=(philox,))
+def integers(start, stop, arguments, numbers):
+    """out[i] in [low, low + span), two to a block; the bias is span / 2**64."""
+    out, size, key, offset = pointer_i64(arguments[0]), arguments[1], arguments[2], arguments[3]
+    low, span = arguments[4], u64(arguments[5])
+    for block in range(start, stop):
+        a, b, c, d = philox(offset + block, key)
+        out[2 * block] = low + T(((a << u64(32)) | b) % span)
+        if 2 * block + 1 < size:
+            out[2 * block + 1] = low + T(((c << u64(32)) | d) % span)
+
+
+@kernel(uses=(philox, unit))
+def dropout(start, stop, arguments, numbers):
+    """out[i] = scale * x[i] where the i-th uniform number is at least p, else 0."""
+    out, x = pointer(arguments[0]), pointer(arguments[1])
+    size, key, offset = arguments[2], arguments[3], arguments[4]
+    p, scale = T(numbers[0]), T(numbers[1])
+    whole = min(stop, size // 4)
+    for block in range(start, whole):
+        a, b, c, d = philox(offset + block, key)
+        out[4 * block] = scale * x[4 * block] if unit(a) >= p else T(0)
+        out[4 * block + 1] = scale * x[4 * block + 1] if unit(b) >= p else T(0)
+        out[4 * block + 2] = scale * x[4 * block + 2] if unit(c) >= p else T(0)
+        out[4 * block + 3] = scale * x[4 * block + 3] if unit(d) >= p else T(0)
+    if stop > whole:
+        words = philox(offset + whole, key)
+        for i in range(size - 4 * whole):
+            out[4 * whole + i] = scale * x[4 * whole + i] if unit(words[i]) >= p else T(0)
+
+
+def blocks(size, words_each=1):
+    """Blocks that ``size`` numbers of so many words use up."""
+    return -(-size * words_each // 4)
+
+
+def fill(function, shape, dtype, key, offset, words_each, numbers=(), options=()):
+    """A new array filled by one of the kernels above."""
+    out = memory.empty(shape, dtype)
+    _launch(function, (out, out.size, key, offset, *options), out, words_each, numbers)
+    return out
+
+
+def drop(x, key, offset, p):
+    """`dropout` of a contiguous array."""
+    out = memory.empty(x.shape, x.dtype)
+    scale = 1.0 / (1.0 - p) if p < 1 else 0.0
+    _launch(dropout, (out, x, x.size, key, offset), out, 1, (p, scale))
+    return out
+
+
+def _launch(function, operands, out, words_each, numbers):
+    count = blocks(out.size, words_each)
+    function(code(out), operands, count, chunk=BLOCKS_PER_CHUNK,
+             nanoseconds=count * NANOSECONDS_PER_BLOCK, numbers=numbers)

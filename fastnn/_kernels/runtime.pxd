@@ -1,0 +1,13 @@
+cimport numpy as cnp
+
+cdef int isa
+cdef int thread_count
+
+# Threads for a kernel of about `nanoseconds` on one thread: 1 for small work and in a forked child.
+cdef int threads_for(double nanoseconds) noexcept nogil
+
+# A new array of uninitialised memory from the arena, in C order.
+cdef cnp.ndarray empty(int ndim, cnp.npy_intp* shape, int typenum)
+
+# The same with the given strides in bytes, which must describe a dense layout.
+cdef cnp.ndarray empty_strided(int ndim, cnp.npy_intp* shape, cnp.npy_intp* strides, int typenum)

@@ -1,0 +1,210 @@
+"""The runtime under every kernel: instruction set, threads, and the arena of reused memory.
+
+Threads are OpenMP's. Kernels cut their work into pieces by its size alone and run them on
+`threads_for(cost)` threads, so the number of threads decides who computes a piece, never what.
+"""
+
+import os
+
+cimport numpy as cnp
+from cpython.ref cimport Py_INCREF
+from libc.stdlib cimport free
+
+cnp.import_array()
+
+cdef extern from "cpu.h":
+    int forked_child
+    int cpu_level()
+    void watch_forks()
+    void* aligned_memory(size_t bytes) nogil
+
+cdef extern from "numpy/arrayobject.h":
+    object PyArray_NewFromDescr(
+        type subtype, cnp.dtype descr, int nd, cnp.npy_intp* dims, cnp.npy_intp* strides,
+        void* data, int flags, object obj)
+    int PyArray_SetBaseObject(cnp.ndarray arr, object obj) except -1
+    int NPY_ARRAY_WRITEABLE
+    int NPY_ARRAY_ALIGNED
+
+watch_forks()
+
+LEVEL_NAMES = {1: "baseline", 2: "x86-64-v2", 3: "x86-64-v3", 4: "x86-64-v4"}
+
+
+def _available_levels():
+    highest = cpu_level()
+    return [1] if highest == 1 else list(range(2, highest + 1))
+
+
+def _chosen_level():
+    """The level that FASTNN_ISA names, else the highest one of this processor."""
+    levels = _available_levels()
+    wanted = os.environ.get("FASTNN_ISA")
+    if not wanted:
+        return levels[-1]
+    for level in levels:
+        if wanted in (LEVEL_NAMES[level], f"v{level}"):
+            return level
+    names = ", ".join(LEVEL_NAMES[level] for level in levels)
+    raise ImportError(f"FASTNN_ISA={wanted}: this processor can run {names}")
+
+
+isa = _chosen_level()
+
+
+def isa_name():
+    """Name of the instruction-set level in use, such as ``x86-64-v4``."""
+    return LEVEL_NAMES[isa]
+
+
+def available_isa_names():
+    """Names of the levels that this processor can run, lowest first."""
+    return [LEVEL_NAMES[level] for level in _available_levels()]
+
+
+# Threads. A hand-off to a waiting OpenMP thread costs 1 to 3 us, so work under 15 us stays here.
+DEF_HAND_OFF = 15000.0
+cdef double HAND_OFF_NANOSECONDS = DEF_HAND_OFF
+
+thread_count = 1
+
+
+cdef int threads_for(double nanoseconds) noexcept nogil:
+    if forked_child or nanoseconds < HAND_OFF_NANOSECONDS:
+        return 1
+    return thread_count
+
+
+def set_thread_count(int count):
+    """Use at most ``count`` threads from the next kernel on."""
+    global thread_count
+    thread_count = count
+
+
+def get_thread_count():
+    """Threads that large kernels use now."""
+    return 1 if forked_child else thread_count
+
+
+# The arena. Fresh pages cost more than the arithmetic on them: a released block is kept, by its
+# size, for the next array of that size. A training step asks for the same sizes again and again.
+cdef dict _free_blocks = {}
+cdef size_t _kept_bytes = 0
+cdef size_t _used_bytes = 0
+cdef size_t _peak_bytes = 0
+cdef long _allocations = 0
+
+# Smaller arrays are left to NumPy, whose own cache serves them in 30 ns.
+cdef size_t SMALLEST_BLOCK = 4096
+cdef size_t PAGE = 4096
+
+
+cdef class Block:
+    """Memory of one array; it goes back to the arena when the last array on it is gone."""
+    cdef void* memory
+    cdef size_t size
+
+    def __dealloc__(self):
+        if self.memory is not NULL:
+            _release(self.memory, self.size)
+
+
+cdef class _Idle:
+    cdef void* memory
+    cdef size_t size
+
+    def __dealloc__(self):
+        if self.memory is not NULL:
+            free(self.memory)
+
+
+cdef void _release(void* memory, size_t size) noexcept:
+    global _kept_bytes, _used_bytes
+    cdef _Idle idle
+    _used_bytes -= size
+    try:
+        idle = _Idle.__new__(_Idle)
+        idle.memory = memory
+        idle.size = size
+        _free_blocks.setdefault(size, []).append(idle)
+        _kept_bytes += size
+    except BaseException:
+        free(memory)
+
+
+cdef void* _acquire(size_t size) except NULL:
+    global _kept_bytes, _used_bytes, _peak_bytes, _allocations
+    cdef list idle_blocks = _free_blocks.get(size)
+    cdef _Idle idle
+    cdef void* memory
+    _allocations += 1
+    if idle_blocks:
+        idle = <_Idle> idle_blocks.pop()
+        memory = idle.memory
+        idle.memory = NULL
+        _kept_bytes -= size
+    else:
+        # What lies idle in other sizes would only grow: give back all of it beyond what is in use.
+        if _kept_bytes > _used_bytes + size:
+            trim()
+        memory = aligned_memory(size)
+        if memory is NULL:
+            trim()
+            memory = aligned_memory(size)
+        if memory is NULL:
+            raise MemoryError(f"cannot allocate {size} bytes for an array")
+    _used_bytes += size
+    if _used_bytes > _peak_bytes:
+        _peak_bytes = _used_bytes
+    return memory
+
+
+def trim():
+    """Give the arena's idle memory back to the operating system."""
+    global _kept_bytes
+    _free_blocks.clear()
+    _kept_bytes = 0
+
+
+def memory_stats():
+    """Bytes in use, their peak, bytes kept idle, and blocks handed out since the start."""
+    return {"used": _used_bytes, "peak": _peak_bytes, "kept": _kept_bytes,
+            "allocations": _allocations}
+
+
+cdef cnp.ndarray empty(int ndim, cnp.npy_intp* shape, int typenum):
+    return empty_strided(ndim, shape, NULL, typenum)
+
+
+cdef cnp.ndarray empty_strided(int ndim, cnp.npy_intp* shape, cnp.npy_intp* strides, int typenum):
+    cdef cnp.dtype descr = cnp.PyArray_DescrFromType(typenum)
+    cdef size_t bytes = descr.itemsize
+    cdef int axis
+    for axis in range(ndim):
+        bytes *= shape[axis]
+    Py_INCREF(descr)  # PyArray_NewFromDescr steals a reference
+    if bytes < SMALLEST_BLOCK:
+        return PyArray_NewFromDescr(cnp.ndarray, descr, ndim, shape, strides, NULL, 0, None)
+    bytes = (bytes + PAGE - 1) // PAGE * PAGE
+    cdef Block block = Block.__new__(Block)
+    block.memory = _acquire(bytes)
+    block.size = bytes
+    cdef cnp.ndarray array = PyArray_NewFromDescr(
+        cnp.ndarray, descr, ndim, shape, strides, block.memory,
+        NPY_ARRAY_WRITEABLE | NPY_ARRAY_ALIGNED, None)
+    Py_INCREF(block)  # so does PyArray_SetBaseObject
+    PyArray_SetBaseObject(array, block)
+    return array
+
+
+def empty_array(tuple shape, dtype):
+    """A new uninitialised array of the arena in C order."""
+    cdef cnp.npy_intp sizes[64]
+    cdef int axis
+    if len(shape) > 64:
+        raise ValueError(f"empty: at most 64 dimensions, got {len(shape)}")
+    for axis in range(len(shape)):
+        sizes[axis] = shape[axis]
+        if sizes[axis] < 0:
+            raise ValueError(f"empty: negative size in shape {shape}")
+    return empty(len(shape), sizes, cnp.dtype(dtype).num)

@@ -1,0 +1,98 @@
+"""Vector mathematics: scalar functions that LLVM turns into packed instructions.
+
+The functions are written in `vmath_f32` and `vmath_f64` as plain Python without branches, calls
+of libm or float-to-integer conversions, so a loop that calls them vectorises: 17 GB/s a core for
+sigmoid in float32, where libm gives 2.5. `bind` compiles them; importing this file does not load
+Numba.
+"""
+
+import importlib
+from types import FunctionType
+
+
+def bind(dtype, jit):
+    """The functions for ``dtype`` (``"f32"`` or ``"f64"``), each compiled by ``jit``: name to function.
+
+    ``jit`` is such as ``numba.njit(error_model="numpy", fastmath={"contract", "nsz"},
+    forceinline=True)``. Contraction and signless zeros are safe; ``reassoc``, ``nnan``, ``ninf``,
+    ``arcp`` and ``afn`` are not. Without ``forceinline`` the longer functions stay calls, and
+    the loop around them stays scalar.
+    """
+    module = importlib.import_module(f"{__package__}.vmath_{dtype}")
+    names = {**vars(module), **_intrinsics()}
+    suffix = f"_{dtype}"
+    own = {name: value for name, value in vars(module).items()
+           if isinstance(value, FunctionType) and value.__module__ == module.__name__}
+    for name, function in own.items():
+        names[name] = jit(FunctionType(function.__code__, names, name))
+    return {name.removesuffix(suffix): names[name] for name in own
+            if name.endswith(suffix) and not name.startswith("_")}
+
+
+def _intrinsics():
+    """The names of `vmath_names` as LLVM instructions."""
+    from numba import types
+
+    return {
+        "f32": types.float32,
+        "f64": types.float64,
+        "i32": types.int32,
+        "bits_f32": _bit_cast(types.float32, types.int32),
+        "float_f32": _bit_cast(types.int32, types.float32),
+        "bits_f64": _bit_cast(types.float64, types.int64),
+        "float_f64": _bit_cast(types.int64, types.float64),
+        "polynomial": _polynomial(),
+        "square_root": _instruction("llvm.sqrt"),
+        "round_down": _instruction("llvm.floor"),
+        "round_up": _instruction("llvm.ceil"),
+        "round_even": _instruction("llvm.rint"),
+        "absolute": _instruction("llvm.fabs"),
+    }
+
+
+def _bit_cast(source, target):
+    from numba.extending import intrinsic
+
+    @intrinsic
+    def cast(typing_context, value):
+        def generate(context, builder, signature, arguments):
+            value = context.cast(builder, arguments[0], signature.args[0], source)
+            return builder.bitcast(value, context.get_value_type(target))
+
+        return target(value), generate
+
+    return cast
+
+
+def _instruction(name):
+    """An LLVM intrinsic of one floating argument."""
+    from numba.extending import intrinsic
+
+    @intrinsic
+    def instruction(typing_context, x):
+        def generate(context, builder, signature, arguments):
+            called = builder.module.declare_intrinsic(name, [arguments[0].type])
+            return builder.call(called, arguments)
+
+        return x(x), generate
+
+    return instruction
+
+
+def _polynomial():
+    from numba.extending import intrinsic
+
+    @intrinsic
+    def polynomial(typing_context, x, coefficients):
+        def generate(context, builder, signature, arguments):
+            x, packed = arguments
+            value = builder.extract_value(packed, 0)
+            for place in range(1, len(signature.args[1])):
+                product = builder.fmul(value, x, flags=("contract",))
+                coefficient = builder.extract_value(packed, place)
+                value = builder.fadd(product, coefficient, flags=("contract",))
+            return value
+
+        return x(x, coefficients), generate
+
+    return polynomial

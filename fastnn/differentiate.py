@@ -1,0 +1,342 @@
+"""Derivatives of scalar formulas, from their source.
+
+A `Formula` is a Python function of numbers, read as a list of assignments and a result. Its
+derivative by an input is again a formula, made by the rules of the calculus on the syntax tree,
+so derivatives of any order exist without being written.
+"""
+
+import ast
+import inspect
+import textwrap
+
+# Partial derivatives of the functions of `vmath`, by argument; x and y are the arguments.
+PARTIALS = {
+    "exp": ["exp(x)"],
+    "expm1": ["exp(x)"],
+    "log": ["1 / x"],
+    "log1p": ["1 / (1 + x)"],
+    "sqrt": ["0.5 / sqrt(x)"],
+    "tanh": ["1 - tanh(x) * tanh(x)"],
+    "sigmoid": ["sigmoid(x) * (1 - sigmoid(x))"],
+    "erf": ["1.1283791670955126 * exp(-x * x)"],  # 2 / sqrt(pi)
+    "sin": ["cos(x)"],
+    "cos": ["-sin(x)"],
+    "abs": ["1 if x > 0 else -1 if x < 0 else 0"],
+    "pow": ["y * pow(x, y - 1)", "pow(x, y) * log(x) if x != 0 else 0"],
+    "floor": ["0"],
+    "ceil": ["0"],
+    "rint": ["0"],
+    "isnan": ["0"],
+}
+WHOLE_FUNCTIONS = {"abs"}  # those that integers have too
+RENAMED = {"fabs": "abs"}  # names of the math module
+
+
+class Formula:
+    """A scalar function as inputs, parameters with defaults, assignments and a result."""
+
+    output_name = "output"
+    has_inplace = False
+
+    def __init__(self, name, inputs, parameters, lets, result, boolean_inputs=()):
+        self.name = name
+        self.inputs = tuple(inputs)
+        self.parameters = dict(parameters)
+        self.lets = list(lets)
+        self.result = result
+        self.boolean_inputs = frozenset(boolean_inputs)
+        self.boolean_result = _is_boolean(result)
+        expressions = [result, *(expression for _, expression in lets)]
+        self.float_only = any(_needs_floats(expression) for expression in expressions)
+        self.written = {}  # input -> derivative formula that stands beside the function
+        self.signature = inspect.Signature(
+            [inspect.Parameter(each, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+             for each in self.inputs]
+            + [inspect.Parameter(each, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
+               for each, default in self.parameters.items()])
+
+    def derivative(self, index, make):
+        """(operation made by ``make``, names of its inputs after the gradient) by one input.
+
+        The operation is None where the derivative is 1: the gradient passes through.
+        """
+        formula = self.derivative_formula(self.inputs[index])
+        if isinstance(formula.result, ast.Name) and formula.result.id == formula.inputs[0]:
+            return None, ()
+        from ._kernels.elementwise import elementwise_source
+
+        return make(formula, lambda dtype: (elementwise_source(formula), dtype)), formula.inputs[1:]
+
+    def derivative_formula(self, name):
+        """The formula of (gradient of the output) times (derivative by input ``name``)."""
+        written = self.written.get(name)
+        if written is not None:
+            lets, slope = written
+        else:
+            lets, slope = self._differentiate(name)
+        upstream = _fresh("gradient", self.inputs)
+        result = _times(ast.Name(upstream, ast.Load()), slope)
+        lets = _used_lets(lets, result)
+        used = _names([result, *(expression for _, expression in lets)])
+        inputs = [each for each in (*self.inputs, self.output_name) if each in used]
+        formula = Formula(f"{self.name}_gradient_{name}", (upstream, *inputs), self.parameters,
+                          lets, result, self.boolean_inputs & set(inputs))
+        formula.output_name = None
+        return formula
+
+    def _differentiate(self, name):
+        """Assignments and slope: forward-mode differentiation of the assignments in turn."""
+        slopes = {name: _number(1)}
+        lets = []
+        for target, expression in self.lets:
+            lets.append((target, expression))
+            slope = _slope(expression, slopes)
+            slopes.pop(target, None)
+            if not _is_zero(slope):
+                lets.append((f"d_{target}", slope))
+                slopes[target] = ast.Name(f"d_{target}", ast.Load())
+        return lets, _slope(self.result, slopes)
+
+
+def parse(function):
+    """Read a Python function as a Formula; arguments with defaults are its parameters."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    definition = tree.body[0]
+    if not isinstance(definition, ast.FunctionDef):
+        raise TypeError("elementwise: expected a function defined with def")
+    reader = _Reader(definition, function)
+    arguments = definition.args
+    if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs:
+        reader.fail("only plain arguments are possible")
+    names = [argument.arg for argument in arguments.args]
+    defaults = function.__defaults__ or ()
+    inputs = names[: len(names) - len(defaults)]
+    booleans = [a.arg for a in arguments.args
+                if isinstance(a.annotation, ast.Name) and a.annotation.id == "bool"]
+    parameters = dict(zip(names[len(inputs):], defaults, strict=True))
+    reader.local = {*names}
+    lets, result = reader.body(definition.body)
+    return Formula(definition.name, inputs, parameters, lets, result, booleans)
+
+
+class _Reader:
+    """Turns a function's statements into assignments and one result expression."""
+
+    def __init__(self, definition, function):
+        self.name = definition.name
+        self.names = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+        self.local = set()
+
+    def fail(self, why):
+        raise TypeError(f"elementwise {self.name}: {why}")
+
+    def body(self, statements):
+        lets = []
+        for position, statement in enumerate(statements):
+            match statement:
+                case ast.Expr(ast.Constant(str())):
+                    continue
+                case ast.Assign([ast.Name(target)], value):
+                    lets.append((target, self.expression(value)))
+                    self.local.add(target)
+                case ast.Return(value) if value is not None:
+                    return lets, self.expression(value)
+                case ast.If(test, [ast.Return(value)], []):
+                    rest, otherwise = self.body(statements[position + 1:])
+                    if rest:
+                        self.fail("assignments must stand before the first if")
+                    return lets, ast.IfExp(self.expression(test), self.expression(value), otherwise)
+                case _:
+                    self.fail(f"line {statement.lineno}: only assignments, "
+                              "'if ...: return ...' and return are possible")
+        self.fail("it returns nothing")
+
+    def expression(self, node):
+        match node:
+            case ast.Constant(bool() | int() | float()):
+                return node
+            case ast.Name(name):
+                return node if name in self.local else self._constant(node, name)
+            case ast.BinOp(left, (ast.Add() | ast.Sub() | ast.Mult() | ast.Div()) as op, right):
+                return ast.BinOp(self.expression(left), op, self.expression(right))
+            case ast.BinOp(left, ast.Pow(), right):
+                return self._power(self.expression(left), self.expression(right))
+            case ast.UnaryOp(ast.USub(), operand):
+                return ast.UnaryOp(ast.USub(), self.expression(operand))
+            case ast.UnaryOp(ast.Not(), operand):
+                return ast.UnaryOp(ast.Not(), self.expression(operand))
+            case ast.BoolOp(op, values):
+                return ast.BoolOp(op, [self.expression(value) for value in values])
+            case ast.Compare(left, ops, comparators):
+                return ast.Compare(self.expression(left), ops,
+                                   [self.expression(each) for each in comparators])
+            case ast.IfExp(test, body, orelse):
+                return ast.IfExp(*map(self.expression, (test, body, orelse)))
+            case ast.Call(func, args, []):
+                return self._call(func, [self.expression(each) for each in args])
+            case ast.Attribute():
+                return self._constant(node, ast.unparse(node))
+        self.fail(f"{ast.unparse(node)!r} is not possible in a formula")
+
+    def _constant(self, node, name):
+        """The number that a global name, or an attribute such as math.pi, stands for."""
+        first, *rest = name.split(".")
+        value = self.names.get(first)
+        for attribute in rest:
+            value = getattr(value, attribute, None)
+        if not isinstance(value, (int, float)):
+            self.fail(f"{name!r} is neither an argument nor a number")
+        return ast.Constant(value)
+
+    def _power(self, base, exponent):
+        if isinstance(exponent, ast.Constant) and exponent.value in (2, 3):
+            product = ast.BinOp(base, ast.Mult(), base)
+            return product if exponent.value == 2 else ast.BinOp(product, ast.Mult(), base)
+        return _call("pow", base, exponent)
+
+    def _call(self, function, arguments):
+        name = function.attr if isinstance(function, ast.Attribute) else ast.unparse(function)
+        name = RENAMED.get(name, name)
+        if name == "max" and len(arguments) == 2:
+            return _select(">=", *arguments)
+        if name == "min" and len(arguments) == 2:
+            return _select("<=", *arguments)
+        if name not in PARTIALS:
+            known = ", ".join(sorted(PARTIALS))
+            self.fail(f"function {name!r} is not known; there are {known}, max, min")
+        if len(arguments) != len(PARTIALS[name]):
+            self.fail(f"{name} takes {len(PARTIALS[name])} arguments, got {len(arguments)}")
+        return _call(name, *arguments)
+
+
+def _select(comparison, left, right):
+    op = ast.GtE() if comparison == ">=" else ast.LtE()
+    return ast.IfExp(ast.Compare(left, [op], [right]), left, right)
+
+
+def _call(name, *arguments):
+    return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
+
+
+def _number(value):
+    return ast.Constant(value)
+
+
+def _is_number(node, value):
+    return isinstance(node, ast.Constant) and node.value == value and node.value is not True
+
+
+def _is_zero(node):
+    return _is_number(node, 0)
+
+
+def _plus(left, right):
+    if _is_zero(left):
+        return right
+    return left if _is_zero(right) else ast.BinOp(left, ast.Add(), right)
+
+
+def _minus(node):
+    return node if _is_zero(node) else ast.UnaryOp(ast.USub(), node)
+
+
+def _times(left, right):
+    """The product; a factor goes into the branches of a condition, so that 0 * inf is not made."""
+    if _is_zero(left) or _is_zero(right):
+        return _number(0)
+    if _is_number(left, 1):
+        return right
+    if _is_number(right, 1):
+        return left
+    if isinstance(right, ast.IfExp):
+        return ast.IfExp(right.test, _times(left, right.body), _times(left, right.orelse))
+    if isinstance(right, ast.UnaryOp) and isinstance(right.op, ast.USub):
+        return _minus(_times(left, right.operand))
+    return ast.BinOp(left, ast.Mult(), right)
+
+
+def _slope(node, slopes):
+    """Derivative of an expression, given those of the names in it (absent ones are 0)."""
+    match node:
+        case ast.Name(name):
+            return slopes.get(name, _number(0))
+        case ast.BinOp(left, op, right):
+            return _binary_slope(op, left, right, _slope(left, slopes), _slope(right, slopes))
+        case ast.UnaryOp(ast.USub(), operand):
+            return _minus(_slope(operand, slopes))
+        case ast.IfExp(test, body, orelse):
+            first, second = _slope(body, slopes), _slope(orelse, slopes)
+            if _is_zero(first) and _is_zero(second):
+                return first
+            return ast.IfExp(test, first, second)
+        case ast.Call(ast.Name(name), arguments):
+            total = _number(0)
+            for partial, argument in zip(PARTIALS[name], arguments, strict=True):
+                inner = _slope(argument, slopes)
+                if not _is_zero(inner):
+                    total = _plus(total, _times(inner, _substitute(partial, arguments)))
+            return total
+    return _number(0)
+
+
+def _binary_slope(op, left, right, d_left, d_right):
+    match op:
+        case ast.Add():
+            return _plus(d_left, d_right)
+        case ast.Sub():
+            return _plus(d_left, _minus(d_right))
+        case ast.Mult():
+            return _plus(_times(d_left, right), _times(d_right, left))
+    over = _number(0) if _is_zero(d_left) else ast.BinOp(d_left, ast.Div(), right)
+    if _is_zero(d_right):
+        return over
+    ratio = ast.BinOp(ast.BinOp(left, ast.Div(), right), ast.Div(), right)
+    return _plus(over, _minus(_times(d_right, ratio)))
+
+
+def _substitute(text, arguments):
+    names = dict(zip("xy", arguments, strict=False))
+
+    class Replace(ast.NodeTransformer):
+        def visit_Name(self, node):
+            return names.get(node.id, node)
+
+    return Replace().visit(ast.parse(text, mode="eval").body)
+
+
+def _names(expressions):
+    return {node.id for expression in expressions for node in ast.walk(expression)
+            if isinstance(node, ast.Name)}
+
+
+def _used_lets(lets, result):
+    """The assignments that the result depends on."""
+    used, kept = _names([result]), []
+    for target, expression in reversed(lets):
+        if target in used:
+            kept.append((target, expression))
+            used |= _names([expression])
+    return kept[::-1]
+
+
+def _fresh(name, taken):
+    candidate, number = name, 2
+    while candidate in taken:
+        candidate, number = f"{name}{number}", number + 1
+    return candidate
+
+
+def _is_boolean(node):
+    if isinstance(node, ast.UnaryOp):
+        return isinstance(node.op, ast.Not)
+    if isinstance(node, ast.Call):
+        return node.func.id == "isnan"
+    return isinstance(node, (ast.Compare, ast.BoolOp))
+
+
+def _needs_floats(expression):
+    return any(
+        isinstance(node, ast.Div)
+        or (isinstance(node, ast.Constant) and isinstance(node.value, float))
+        or (isinstance(node, ast.Call) and node.func.id not in WHOLE_FUNCTIONS)
+        for node in ast.walk(expression))

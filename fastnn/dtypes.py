@@ -1,0 +1,83 @@
+"""Element types, and the rule by which operands of different types meet.
+
+The types are NumPy's. Where types differ, PyTorch's rule decides: the category (boolean, integer,
+floating point) of the highest operand wins, tensors with dimensions before single numbers.
+"""
+
+import numpy
+
+float32 = numpy.dtype("float32")
+float64 = numpy.dtype("float64")
+int8 = numpy.dtype("int8")
+int16 = numpy.dtype("int16")
+int32 = numpy.dtype("int32")
+int64 = numpy.dtype("int64")
+uint8 = numpy.dtype("uint8")
+bool_ = numpy.dtype("bool")
+
+FLOATING = (float32, float64)
+ALL = (float32, float64, int8, int16, int32, int64, uint8, bool_)
+
+_default = float32
+
+
+def get_default_dtype():
+    """The type of new floating-point tensors, float32 unless changed.
+
+    >>> import fastnn
+    >>> fastnn.get_default_dtype()
+    dtype('float32')
+    """
+    return _default
+
+
+def set_default_dtype(dtype):
+    """Make float32 or float64 the type of new floating-point tensors; else TypeError."""
+    global _default
+    dtype = check("set_default_dtype", dtype)
+    if dtype not in FLOATING:
+        raise TypeError(f"set_default_dtype: expected float32 or float64, got {dtype}")
+    _default = dtype
+
+
+def check(operation, dtype):
+    """The NumPy type for ``dtype``, or a TypeError if tensors cannot have it."""
+    if dtype is float:
+        return _default
+    dtype = numpy.dtype(dtype)
+    if dtype not in ALL or not dtype.isnative:
+        names = ", ".join(str(each) for each in ALL)
+        raise TypeError(f"{operation}: dtype {dtype} is not supported; there are {names}")
+    return dtype
+
+
+def _category(dtype):
+    return "bui".find(dtype.kind) and (2 if dtype.kind == "f" else 1)
+
+
+def _number_dtype(value):
+    """The type that a Python or NumPy number brings along."""
+    if isinstance(value, (bool, numpy.bool_)):
+        return bool_
+    if isinstance(value, (int, numpy.integer)):
+        return int64
+    if isinstance(value, (float, numpy.floating)):
+        return _default
+    return None
+
+
+def result_type(operation, arrays, numbers):
+    """The common type of arrays (with and without dimensions) and numbers."""
+    groups = (
+        [array.dtype for array in arrays if array.ndim],
+        [array.dtype for array in arrays if not array.ndim],
+        [_number_dtype(number) for number in numbers],
+    )
+    best = None
+    for group in groups:
+        if not group:
+            continue
+        common = numpy.result_type(*group)
+        if best is None or _category(common) > _category(best):
+            best = common
+    return check(operation, best)

@@ -1,0 +1,80 @@
+"""The state of random numbers: a key from the seed, and how many blocks were used."""
+
+import secrets
+
+MASK = (1 << 64) - 1
+
+
+class Generator:
+    """A stream of random numbers that its seed and the order of the calls decide alone.
+
+    >>> import fastnn
+    >>> generator = fastnn.Generator().manual_seed(3)
+    >>> first = fastnn.rand(2, generator=generator)
+    >>> generator.manual_seed(3) is generator
+    True
+    >>> bool((fastnn.rand(2, generator=generator) == first).all())
+    True
+    """
+
+    def __init__(self, device=None):
+        self.seed()
+
+    def manual_seed(self, seed):
+        """Start the stream of ``seed``, an integer, and return the generator."""
+        if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+            raise TypeError(f"manual_seed: expected an integer, got {seed!r}")
+        self._seed = seed.__index__()
+        self._offset = 0
+        return self
+
+    def seed(self):
+        """Start a stream that nobody can know beforehand, and return its seed."""
+        self.manual_seed(secrets.randbits(63))
+        return self._seed
+
+    def initial_seed(self):
+        """The seed of the present stream."""
+        return self._seed
+
+    def get_state(self):
+        """The state as (seed, blocks used)."""
+        return self._seed, self._offset
+
+    def set_state(self, state):
+        """Go back to a state that ``get_state`` gave."""
+        self._seed, self._offset = state
+
+    def take(self, blocks):
+        """Use up blocks: (key, first block), the key as a signed 64-bit integer."""
+        key, offset = self._seed & MASK, self._offset
+        self._offset += blocks
+        return (key - (1 << 64) if key >> 63 else key), offset
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed):
+    """Start the default stream of random numbers at ``seed``: the same seed, the same bits."""
+    return default_generator.manual_seed(seed)
+
+
+def seed():
+    """Start the default stream at a seed that nobody can know beforehand, and return it."""
+    return default_generator.seed()
+
+
+def initial_seed():
+    """The seed of the default stream."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state():
+    """The state of the default stream."""
+    return default_generator.get_state()
+
+
+def set_rng_state(state):
+    """Go back to a state of the default stream."""
+    default_generator.set_state(state)

@@ -1,0 +1,473 @@
+"""The gate: every operation is run, and recorded on the tape, by one of two classes here.
+
+`Elementwise` runs a scalar formula over tensors of any shapes that broadcast; it is short and in
+Cython because small networks live on its speed. `Operation` runs everything else: a forward
+function over arrays and a derivative rule over tensors, written in ``fastnn/ops``.
+"""
+
+cimport numpy as cnp
+from libc.string cimport memcpy
+
+from fastnn._kernels.launch cimport (
+    MAX_AXES, MAX_NUMBERS, MAX_OPERANDS, Kernel, Operands, kernel_t, launch_elementwise,
+    launch_flat)
+from fastnn._kernels.runtime cimport empty, empty_strided
+from fastnn.tape cimport (
+    Node, TensorBase, Version, is_recording, record, requires_grad, version_of, wrap)
+
+cnp.import_array()
+
+cdef object _promote = None
+cdef object _sum_to = None
+
+
+def bind(promote, sum_to):
+    """Give the gate the rule of type promotion, and the operation that undoes broadcasting."""
+    global _promote, _sum_to
+    _promote, _sum_to = promote, sum_to
+
+
+cdef class Operation:
+    """An operation that is not elementwise.
+
+    ``forward(plan, *arrays)`` returns the output array, or a tuple of it and of what else the rule
+    shall find in ``node.plan`` (which is then ``(plan, *those)``). ``rule(node, gradient)`` returns
+    the gradient of each input, or None; it finds in ``node.saved`` the inputs that ``saves`` names
+    by position, and in ``node.output`` the output if ``saves_output``.
+    """
+    cdef readonly str name
+    cdef object forward
+    cdef object rule
+    cdef tuple saves
+    cdef bint saves_output
+    cdef bint shares_memory
+
+    def __init__(self, str name, forward, rule=None, *, tuple saves=(), bint saves_output=False,
+                 bint shares_memory=False):
+        self.name = name
+        self.forward = forward
+        self.rule = rule
+        self.saves = saves
+        self.saves_output = saves_output
+        self.shares_memory = shares_memory
+
+    def __repr__(self):
+        return f"<operation {self.name}>"
+
+    def vjp(self, node, gradient):
+        """The gradients of the inputs, given that of the output."""
+        return self.rule(node, gradient)
+
+    def __call__(self, plan, *inputs):
+        cdef list arrays = [plan]
+        cdef bint recorded = False
+        cdef TensorBase output
+        for value in inputs:
+            if isinstance(value, TensorBase):
+                arrays.append((<TensorBase> value).array)
+                recorded = recorded or requires_grad(value)
+            else:
+                arrays.append(value)
+        result = self.forward(*arrays)
+        if type(result) is tuple:
+            output = wrap(result[0])
+            plan = (plan, *result[1:])
+        else:
+            output = wrap(result)
+        if self.shares_memory:
+            output.version = version_of(<TensorBase> inputs[0])
+            output.is_view = True
+        if recorded and self.rule is not None and is_recording():
+            record(output, self, plan, inputs, tuple([inputs[i] for i in self.saves]),
+                   self.saves_output)
+        return output
+
+
+cdef class _Plan:
+    """What the rule of an elementwise node needs, for one set of inputs that need gradients."""
+    cdef tuple kept         # positions of the inputs that the derivatives read
+    cdef bint keeps_output
+
+
+cdef class Elementwise:
+    """A scalar formula, run over tensors that broadcast; gradients come from its derivatives."""
+    cdef readonly str name
+    cdef readonly object formula
+    cdef readonly int arity
+    cdef readonly int parameter_count
+    cdef readonly bint boolean_result
+    cdef readonly bint float_only
+    cdef readonly bint has_inplace
+    cdef double defaults[MAX_NUMBERS]
+    cdef Kernel kernel
+    cdef int boolean_inputs
+    cdef dict derivatives
+    cdef dict plans
+
+    def __init__(self, formula, kernel_source):
+        self.name = formula.name
+        self.formula = formula
+        self.arity = len(formula.inputs)
+        self.parameter_count = len(formula.parameters)
+        if self.arity + 1 > MAX_OPERANDS or self.parameter_count > MAX_NUMBERS:
+            raise TypeError(
+                f"elementwise {formula.name}: at most {MAX_OPERANDS - 1} inputs and "
+                f"{MAX_NUMBERS} parameters")
+        for index, value in enumerate(formula.parameters.values()):
+            self.defaults[index] = value
+        self.kernel = Kernel(formula.name, kernel_source)
+        self.boolean_result = formula.boolean_result
+        self.float_only = formula.float_only
+        self.has_inplace = formula.has_inplace
+        self.boolean_inputs = sum(
+            1 << i for i, name in enumerate(formula.inputs) if name in formula.boolean_inputs)
+        self.derivatives = {}
+        self.plans = {}
+
+    def __repr__(self):
+        return f"<elementwise {self.name}>"
+
+    def __get__(self, instance, owner):
+        if instance is None:
+            return self
+        return _Method(self, instance)
+
+    def derivative(self, int index):
+        """(operation, names of its inputs) of the derivative by input ``index``.
+
+        The operation is None where the derivative is 1.
+        """
+        if index not in self.derivatives:
+            self.derivatives[index] = self.formula.derivative(index, Elementwise)
+        return self.derivatives[index]
+
+    def __call__(self, *args, **kwargs):
+        cdef double numbers[MAX_NUMBERS]
+        cdef Py_ssize_t given = len(args)
+        memcpy(numbers, self.defaults, sizeof(numbers))
+        if given != self.arity or kwargs:
+            if self.has_inplace and kwargs.pop("inplace", False):
+                return self.into(*args, **kwargs)
+            args = self._bind(args, kwargs, numbers)
+        return self._apply(args, numbers, None)
+
+    def into(self, TensorBase target, *args, **kwargs):
+        """Compute in place: ``target`` is the first input and receives the result."""
+        cdef double numbers[MAX_NUMBERS]
+        memcpy(numbers, self.defaults, sizeof(numbers))
+        args = self._bind((target, *args), kwargs, numbers)
+        _check_in_place(self.name, target)
+        return self._apply(args, numbers, target)
+
+    cdef tuple _bind(self, tuple args, dict kwargs, double* numbers):
+        """Split arguments in inputs (returned) and numeric parameters (written to ``numbers``)."""
+        bound = self.formula.signature.bind(*args, **kwargs).arguments
+        cdef int position = 0
+        for name in self.formula.parameters:
+            if name in bound:
+                if isinstance(bound[name], TensorBase):
+                    raise TypeError(f"{self.name}: {name} must be a number, got a tensor")
+                numbers[position] = bound[name]
+            position += 1
+        return tuple([bound[name] for name in self.formula.inputs])
+
+    cdef TensorBase _apply(self, tuple inputs, double* numbers, TensorBase target):
+        cdef cnp.ndarray array, first = None
+        cdef int index, typenum = -1, code
+        cdef bint recorded = False, uniform = True, flat = True
+        for index in range(self.arity):
+            value = inputs[index]
+            if isinstance(value, TensorBase):
+                array = (<TensorBase> value).array
+                recorded = recorded or requires_grad(value)
+                if (self.boolean_inputs >> index) & 1:
+                    uniform = uniform and cnp.PyArray_TYPE(array) == cnp.NPY_BOOL
+                else:
+                    code = cnp.PyArray_TYPE(array)
+                    uniform = uniform and (typenum == -1 or typenum == code)
+                    typenum = code
+                if first is None:
+                    first = array
+                    flat = cnp.PyArray_IS_C_CONTIGUOUS(array)
+                elif flat:
+                    flat = cnp.PyArray_IS_C_CONTIGUOUS(array) and _same_shape(first, array)
+            elif type(value) is not float and type(value) is not int:
+                uniform = False
+        if (not uniform or (typenum != cnp.NPY_FLOAT32 and typenum != cnp.NPY_FLOAT64)):
+            inputs, typenum = _promote(self, inputs, target)
+            return self._run(inputs, numbers, typenum, target, recorded and is_recording(),
+                             False, None)
+        return self._run(inputs, numbers, typenum, target, recorded and is_recording(), flat, first)
+
+    cdef TensorBase _run(self, tuple inputs, double* numbers, int typenum, TensorBase target,
+                         bint recorded, bint flat, cnp.ndarray first):
+        """Run the kernel on inputs of proper types, and record the result."""
+        cdef Operands o
+        cdef cnp.npy_intp itemsizes[MAX_OPERANDS]
+        cdef double scalars[MAX_OPERANDS]
+        cdef char* data[MAX_OPERANDS]
+        cdef cnp.ndarray result
+        cdef TensorBase output
+        cdef int index
+        cdef int result_type = cnp.NPY_BOOL if self.boolean_result else typenum
+        cdef kernel_t kernel = self.kernel.for_type(typenum)
+        cdef bint broadcast = False
+        cdef Version version
+        if flat and target is None and self._all_tensors(inputs):
+            result = empty(cnp.PyArray_NDIM(first), cnp.PyArray_DIMS(first), result_type)
+            data[0] = <char*> cnp.PyArray_DATA(result)
+            for index in range(self.arity):
+                data[index + 1] = <char*> cnp.PyArray_DATA((<TensorBase> inputs[index]).array)
+            launch_flat(kernel, data, self.arity + 1, cnp.PyArray_SIZE(result), numbers)
+        else:
+            broadcast = _prepare(self.name, inputs, typenum, &o, itemsizes, scalars)
+            if target is None:
+                result = _new_output(inputs, &o, result_type)
+            else:
+                result = target.array
+                _check_target(self.name, result, &o, result_type)
+            o.data[0] = <char*> cnp.PyArray_DATA(result)
+            itemsizes[0] = cnp.PyArray_ITEMSIZE(result)
+            for index in range(o.ndim):
+                o.strides[0][index] = cnp.PyArray_STRIDE(result, index) // itemsizes[0]
+            launch_elementwise(kernel, &o, itemsizes, numbers)
+        output = wrap(result) if target is None else target
+        if recorded and not self.boolean_result:
+            self._record(output, inputs, numbers, broadcast)
+        if target is not None:
+            version = version_of(target)
+            version.count += 1
+            if target.node is not None and recorded:
+                target.node.kept_output_version = version.count
+        return output
+
+    cdef bint _all_tensors(self, tuple inputs):
+        for value in inputs:
+            if not isinstance(value, TensorBase):
+                return False
+        return True
+
+    cdef void _record(self, TensorBase output, tuple inputs, double* numbers,
+                      bint broadcast) except *:
+        cdef int index, mask = 0
+        cdef _Plan plan
+        cdef list parameters
+        cdef Node node
+        for index in range(self.arity):
+            if requires_grad(inputs[index]):
+                mask |= 1 << index
+        plan = self.plans.get(mask)
+        if plan is None:
+            plan = self.plans[mask] = self._plan(mask)
+        parameters = [numbers[index] for index in range(self.parameter_count)]
+        record(output, self, parameters, inputs, tuple([inputs[i] for i in plan.kept]),
+               plan.keeps_output)
+        node = output.node
+        if broadcast:
+            node.input_shapes = tuple(
+                [(<object> (<TensorBase> value).array).shape if isinstance(value, TensorBase) else ()
+                 for value in inputs])
+
+    cdef _Plan _plan(self, int mask):
+        names = set()
+        for index in range(self.arity):
+            if mask >> index & 1:
+                names.update(self.derivative(index)[1])
+        cdef _Plan plan = _Plan.__new__(_Plan)
+        plan.kept = tuple([i for i, name in enumerate(self.formula.inputs) if name in names])
+        plan.keeps_output = self.formula.output_name in names
+        return plan
+
+    def vjp(self, Node node, TensorBase gradient):
+        """The gradients of the inputs that need one, given that of the output."""
+        cdef dict values = {}
+        cdef int mask = 0, index, position
+        cdef _Plan plan
+        for index in range(self.arity):
+            if node.edges[index] is not None:
+                mask |= 1 << index
+        plan = <_Plan> self.plans[mask]
+        if plan.kept:
+            saved = node.saved_inputs()
+            for position in range(len(plan.kept)):
+                values[self.formula.inputs[plan.kept[position]]] = saved[position]
+        if plan.keeps_output:
+            values[self.formula.output_name] = node.saved_output()
+        return tuple([self._input_gradient(node, gradient, values, index)
+                      for index in range(self.arity)])
+
+    cdef object _input_gradient(self, Node node, TensorBase gradient, dict values, int index):
+        if not node.needs[index]:
+            return None
+        operation, names = self.derivative(index)
+        if operation is not None:
+            gradient = operation(
+                gradient, *[values[name] for name in names], *node.plan)
+        if node.input_shapes is not None:
+            gradient = _sum_to(gradient, node.input_shapes[index])
+        return gradient
+
+
+cdef class _Method:
+    """An elementwise operation bound to its first input."""
+    cdef Elementwise operation
+    cdef object instance
+
+    def __cinit__(self, Elementwise operation, instance):
+        self.operation = operation
+        self.instance = instance
+
+    def __call__(self, *args, **kwargs):
+        return self.operation(self.instance, *args, **kwargs)
+
+    @property
+    def __doc__(self):
+        return self.operation.__doc__
+
+
+cdef bint _same_shape(cnp.ndarray a, cnp.ndarray b) noexcept:
+    cdef int axis
+    if cnp.PyArray_NDIM(a) != cnp.PyArray_NDIM(b):
+        return False
+    for axis in range(cnp.PyArray_NDIM(a)):
+        if cnp.PyArray_DIM(a, axis) != cnp.PyArray_DIM(b, axis):
+            return False
+    return True
+
+
+cdef void _store_scalar(double* place, object value, int typenum) except *:
+    if typenum == cnp.NPY_FLOAT32:
+        (<float*> place)[0] = value
+    elif typenum == cnp.NPY_FLOAT64:
+        (<double*> place)[0] = value
+    elif typenum == cnp.NPY_INT64:
+        (<long long*> place)[0] = value
+    elif typenum == cnp.NPY_INT32:
+        (<int*> place)[0] = value
+    elif typenum == cnp.NPY_INT16:
+        (<short*> place)[0] = value
+    else:
+        (<signed char*> place)[0] = value
+
+
+cdef bint _prepare(str name, tuple inputs, int typenum, Operands* o, cnp.npy_intp* itemsizes,
+                   double* scalars) except -1:
+    """Fill in the inputs' addresses and strides; tell whether one of them is broadcast."""
+    cdef int index, axis, shift
+    cdef cnp.ndarray array
+    cdef cnp.npy_intp size
+    cdef bint broadcast = False
+    o.count = len(inputs) + 1
+    o.ndim = 0
+    for value in inputs:
+        if isinstance(value, TensorBase):
+            o.ndim = max(o.ndim, cnp.PyArray_NDIM((<TensorBase> value).array))
+    if o.ndim > MAX_AXES:
+        raise ValueError(f"{name}: at most {MAX_AXES} dimensions, got {o.ndim}")
+    for axis in range(o.ndim):
+        o.shape[axis] = 1
+    for value in inputs:
+        if isinstance(value, TensorBase):
+            array = (<TensorBase> value).array
+            shift = o.ndim - cnp.PyArray_NDIM(array)
+            for axis in range(shift, o.ndim):
+                size = cnp.PyArray_DIM(array, axis - shift)
+                if size != o.shape[axis] and size != 1:
+                    if o.shape[axis] != 1:
+                        _shapes_differ(name, inputs)
+                    o.shape[axis] = size
+    for index in range(len(inputs)):
+        if isinstance(inputs[index], TensorBase):
+            array = (<TensorBase> inputs[index]).array
+            o.data[index + 1] = <char*> cnp.PyArray_DATA(array)
+            itemsizes[index + 1] = cnp.PyArray_ITEMSIZE(array)
+            shift = o.ndim - cnp.PyArray_NDIM(array)
+            broadcast = broadcast or shift > 0
+            for axis in range(o.ndim):
+                if axis < shift or (cnp.PyArray_DIM(array, axis - shift) == 1
+                                    and o.shape[axis] != 1):
+                    o.strides[index + 1][axis] = 0
+                    broadcast = True
+                else:
+                    o.strides[index + 1][axis] = (
+                        cnp.PyArray_STRIDE(array, axis - shift) // itemsizes[index + 1])
+        else:
+            _store_scalar(&scalars[index], inputs[index], typenum)
+            o.data[index + 1] = <char*> &scalars[index]
+            itemsizes[index + 1] = 0
+            for axis in range(o.ndim):
+                o.strides[index + 1][axis] = 0
+    return broadcast
+
+
+cdef _shapes_differ(str name, tuple inputs):
+    shapes = " and ".join(
+        str(tuple((<object> (<TensorBase> value).array).shape)) for value in inputs
+        if isinstance(value, TensorBase))
+    raise ValueError(f"{name}: shapes {shapes} do not broadcast")
+
+
+cdef cnp.ndarray _new_output(tuple inputs, Operands* o, int typenum):
+    """An output in the memory order of the first input that has the full shape and is dense."""
+    cdef cnp.npy_intp strides[MAX_AXES]
+    cdef cnp.ndarray array
+    cdef int axis, itemsize
+    for value in inputs:
+        if isinstance(value, TensorBase):
+            array = (<TensorBase> value).array
+            if cnp.PyArray_NDIM(array) != o.ndim or cnp.PyArray_IS_C_CONTIGUOUS(array):
+                continue
+            if _dense(array, o):
+                itemsize = cnp.PyArray_DescrFromType(typenum).itemsize
+                for axis in range(o.ndim):
+                    strides[axis] = (cnp.PyArray_STRIDE(array, axis)
+                                     // cnp.PyArray_ITEMSIZE(array) * itemsize)
+                return empty_strided(o.ndim, o.shape, strides, typenum)
+    return empty(o.ndim, o.shape, typenum)
+
+
+cdef bint _dense(cnp.ndarray array, Operands* o) noexcept:
+    """Whether the array has the full shape and fills one block of memory once."""
+    cdef int axis, other
+    cdef cnp.npy_intp expected
+    for axis in range(o.ndim):
+        if cnp.PyArray_DIM(array, axis) != o.shape[axis]:
+            return False
+        expected = cnp.PyArray_ITEMSIZE(array)
+        for other in range(o.ndim):
+            if (cnp.PyArray_STRIDE(array, other) < cnp.PyArray_STRIDE(array, axis)
+                    or (cnp.PyArray_STRIDE(array, other) == cnp.PyArray_STRIDE(array, axis)
+                        and other > axis)):
+                expected *= o.shape[other]
+        if o.shape[axis] != 1 and cnp.PyArray_STRIDE(array, axis) != expected:
+            return False
+    return True
+
+
+cdef void _check_in_place(str name, TensorBase target) except *:
+    if not cnp.PyArray_ISWRITEABLE(target.array):
+        raise ValueError(f"{name}: the tensor's memory is read-only")
+    if not is_recording():
+        return
+    if target.leaf_requires_grad:
+        raise RuntimeError(
+            f"{name}: a leaf that requires gradients cannot be changed in place; "
+            "use no_grad() around it")
+    if target.is_view and requires_grad(target):
+        raise RuntimeError(
+            f"{name}: a view that is on the tape cannot be changed in place; "
+            "change the tensor it views, or clone() it first")
+
+
+cdef void _check_target(str name, cnp.ndarray target, Operands* o, int typenum) except *:
+    cdef int axis
+    if cnp.PyArray_TYPE(target) != typenum:
+        raise TypeError(
+            f"{name}: the result does not fit in place into {(<object> target).dtype}")
+    cdef bint fits = cnp.PyArray_NDIM(target) == o.ndim
+    if fits:
+        for axis in range(o.ndim):
+            fits = fits and cnp.PyArray_DIM(target, axis) == o.shape[axis]
+    if not fits:
+        raise ValueError(
+            f"{name}: the result does not fit in place into shape {(<object> target).shape}")

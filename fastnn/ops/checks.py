@@ -1,0 +1,74 @@
+"""Checks of arguments that many operations share."""
+
+import operator
+
+
+def axis(operation, dim, ndim):
+    """A dimension as a number from 0, or an IndexError."""
+    try:
+        position = operator.index(dim)
+    except TypeError:
+        raise TypeError(
+            f"{operation}: a dimension must be an integer, got {type(dim).__name__}") from None
+    if not -max(ndim, 1) <= position < max(ndim, 1):
+        raise IndexError(f"{operation}: dimension {dim} does not exist, the tensor has {ndim}")
+    return position % max(ndim, 1)
+
+
+def axes(operation, dims, ndim):
+    """One or several dimensions as numbers from 0, each at most once."""
+    dims = dims if isinstance(dims, (tuple, list)) else (dims,)
+    found = tuple(axis(operation, dim, ndim) for dim in dims)
+    if len(set(found)) != len(found):
+        raise ValueError(f"{operation}: a dimension is named twice in {tuple(dims)}")
+    return found
+
+
+def shape_argument(operation, sizes):
+    """A shape given as separate integers or as one sequence."""
+    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+        sizes = sizes[0]
+    try:
+        return tuple(operator.index(size) for size in sizes)
+    except TypeError:
+        raise TypeError(f"{operation}: sizes must be integers, got {sizes!r}") from None
+
+
+def pair(operation, name, value, low):
+    """A number or a pair of numbers as a pair, each at least ``low``."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(values) == 1:
+        values *= 2
+    try:
+        values = tuple(operator.index(each) for each in values)
+    except TypeError:
+        raise TypeError(f"{operation}: {name} must be an integer or a pair, got {value!r}") \
+            from None
+    if len(values) != 2:
+        raise ValueError(f"{operation}: {name} must be a number or a pair, got {value!r}")
+    if min(values) < low:
+        raise ValueError(f"{operation}: {name} must be at least {low}, got {value!r}")
+    return values
+
+
+def dimensions(operation, name, tensor, *allowed):
+    """Raise unless the tensor has one of the allowed numbers of dimensions."""
+    if tensor.ndim not in allowed:
+        wanted = " or ".join(map(str, allowed))
+        raise ValueError(f"{operation}: {name} must have {wanted} dimensions, got shape "
+                         f"{tuple(tensor.shape)}")
+
+
+def floating(operation, **tensors):
+    """Raise unless all tensors (None apart) have the same floating-point type."""
+    given = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    (first, reference), *others = given.items()
+    for name, tensor in given.items():
+        dtype = getattr(tensor, "dtype", None)
+        if dtype is None:
+            raise TypeError(f"{operation}: {name} must be a Tensor, got {type(tensor).__name__}")
+        if dtype.kind != "f":
+            raise TypeError(f"{operation}: {name} must be float32 or float64, got {dtype}")
+    for name, tensor in others:
+        if tensor.dtype != reference.dtype:
+            raise TypeError(f"{operation}: {first} is {reference.dtype}, {name} is {tensor.dtype}")

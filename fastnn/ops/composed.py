@@ -1,0 +1,25 @@
+"""Derivative rules of fused operations, from the composition that they replace."""
+
+from .. import tape
+
+
+def rule_of_composition(function):
+    """A rule that runs ``function(plan, *inputs)``, written with operations, and differentiates it.
+
+    The operation must save all of its inputs. This serves the gradients of fused gradients, where
+    a kernel of its own would be used by nobody.
+    """
+
+    def rule(node, gradient):
+        recording = tape.exchange_grad_enabled(True)
+        try:
+            inputs = [tensor if needed else tensor.detach() if tensor is not None else None
+                      for tensor, needed in zip(node.saved, node.needs, strict=True)]
+            output = function(node.plan, *inputs)
+            wanted = [tensor for tensor, needed in zip(inputs, node.needs, strict=True) if needed]
+            found = iter(tape.grad([output], wanted, [gradient], None, recording, True))
+        finally:
+            tape.exchange_grad_enabled(recording)
+        return tuple(next(found) if needed else None for needed in node.needs)
+
+    return rule

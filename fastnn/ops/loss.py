@@ -1,0 +1,338 @@
+"""Loss functions."""
+
+import numpy
+
+from .. import dtypes
+from .. import tensor as tensors
+from .._kernels import losses, memory
+from ..elementwise import elementwise
+from ..op import Operation
+from ..registry import case, floats, integers, public
+from ..tape import from_array
+from .activation import log_softmax, softmax, softplus
+from .checks import floating
+from .composed import rule_of_composition
+from .indexing import gather
+
+REDUCTIONS = ("mean", "sum", "none")
+UNIT = dict(low=0.05, high=0.95)
+
+
+def _check_reduction(name, reduction):
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"{name}: reduction must be one of {REDUCTIONS}, got {reduction!r}")
+
+
+def _reduce(values, reduction):
+    if reduction == "none":
+        return values
+    return values.mean() if reduction == "mean" else values.sum()
+
+
+class _Pointwise:
+    """A loss that is an elementwise formula of input and target, summed in the same loop."""
+
+    def __init__(self, operation):
+        self.operation = operation
+        self.summed = Operation(operation.name, self._forward, self._rule, saves=(0, 1))
+        self.run = losses.summed(operation.formula)
+
+    def _forward(self, scale, *arrays):
+        return self.run((), scale, *map(memory.contiguous, arrays))
+
+    def _rule(self, node, gradient):
+        scaled = gradient * node.plan
+        return tuple(self._gradient(index, scaled, node.saved) if needed else None
+                     for index, needed in enumerate(node.needs))
+
+    def _gradient(self, index, scaled, saved):
+        slope, names = self.operation.derivative(index)
+        inputs = dict(zip(self.operation.formula.inputs, saved, strict=True))
+        return slope(scaled, *[inputs[name] for name in names])
+
+    def __call__(self, name, input, target, weight, reduction):
+        _check_reduction(name, reduction)
+        floating(name, input=input, target=target, weight=weight)
+        if input.array.shape != target.array.shape:
+            raise ValueError(f"{name}: input has shape {tuple(input.shape)}, "
+                             f"target {tuple(target.shape)}")
+        if weight is not None or reduction == "none":
+            values = self.operation(input, target)
+            return _reduce(values if weight is None else values * weight, reduction)
+        size = input.array.size
+        mean = 1.0 / size if size else float("nan")
+        return self.summed(mean if reduction == "mean" else 1.0, input, target)
+
+
+@_Pointwise
+@elementwise
+def _squared_error(input, target):
+    difference = input - target
+    return difference * difference
+
+
+@_Pointwise
+@elementwise
+def _absolute_error(input, target):
+    return abs(input - target)
+
+
+@elementwise
+def _entropy(input, target):
+    return -(target * max(log(input), -100) + (1 - target) * max(log1p(-input), -100))
+
+
+@_entropy.written_derivative("input")
+def _entropy_slope(input, target):
+    return (input - target) / max((1 - input) * input, 1e-12)
+
+
+@_entropy.written_derivative("target")
+def _entropy_slope_target(input):
+    return max(log1p(-input), -100) - max(log(input), -100)
+
+
+_binary_entropy = _Pointwise(_entropy)
+
+
+@elementwise
+def _logit_entropy(input, target):
+    return max(input, 0) - input * target + log1p(exp(-abs(input)))
+
+
+@_logit_entropy.written_derivative("input")
+def _logit_entropy_slope(input, target):
+    return sigmoid(input) - target
+
+
+_binary_entropy_with_logits = _Pointwise(_logit_entropy)
+
+PAIRED = [case(floats(3, 4), floats(3, 4)), case(floats(3, 4), floats(3, 4), reduction="sum"),
+          case(floats(3), floats(3), reduction="none"), case(floats(70, 150), floats(70, 150))]
+
+
+@public("functional", cases=PAIRED)
+def mse_loss(input, target, *, reduction="mean", weight=None):
+    """The mean (or sum) of the squared differences of tensors of one shape.
+
+    >>> import fastnn
+    >>> fastnn.nn.functional.mse_loss(fastnn.tensor([1.0, 3.0]), fastnn.tensor([1.0, 1.0]))
+    tensor(2.)
+    """
+    return _squared_error("mse_loss", input, target, weight, reduction)
+
+
+@public("functional", cases=[
+    case(floats(3, 4), floats(3, 4, low=3, high=5)),
+    case(floats(3, 4), floats(3, 4, low=3, high=5), reduction="sum")])
+def l1_loss(input, target, *, reduction="mean", weight=None):
+    """The mean (or sum) of the absolute differences; the derivative at 0 is 0."""
+    return _absolute_error("l1_loss", input, target, weight, reduction)
+
+
+@public("functional", cases=[
+    case(floats(3, 4, **UNIT), floats(3, 4, **UNIT)),
+    case(floats(3, 4, **UNIT), floats(3, 4, **UNIT), weight=floats(4, **UNIT)),
+    case(floats(3, 4, **UNIT), floats(3, 4, **UNIT), reduction="none")])
+def binary_cross_entropy(input, target, weight=None, *, reduction="mean"):
+    """``-(t log(p) + (1 - t) log(1 - p))`` of probabilities; each logarithm is at least -100.
+
+    A ValueError if a probability lies outside [0, 1] or is NaN.
+    """
+    floating("binary_cross_entropy", input=input)
+    values = input.array
+    if values.size and not (values.min() >= 0 and values.max() <= 1):
+        raise ValueError("binary_cross_entropy: input must hold probabilities in [0, 1], got "
+                         f"values from {values.min()} to {values.max()}")
+    return _binary_entropy("binary_cross_entropy", input, target, weight, reduction)
+
+
+@public("functional", cases=[
+    case(floats(3, 4, kinks=(0,)), floats(3, 4, **UNIT)),
+    case(floats(3, 4), floats(3, 4, **UNIT), pos_weight=floats(4, **UNIT)),
+    case(floats(3, 4, kinks=(0,)), floats(3, 4, **UNIT), weight=floats(4, **UNIT),
+         reduction="sum")])
+def binary_cross_entropy_with_logits(input, target, weight=None, *, reduction="mean",
+                                     pos_weight=None):
+    """``binary_cross_entropy(sigmoid(input), target)`` without overflow.
+
+    ``pos_weight`` multiplies the part of the positive targets.
+    """
+    name = "binary_cross_entropy_with_logits"
+    if pos_weight is None:
+        return _binary_entropy_with_logits(name, input, target, weight, reduction)
+    _check_reduction(name, reduction)
+    everywhere = 1e30  # softplus without its linear part: the exact form for any input
+    log_weight = (pos_weight - 1) * target + 1
+    values = (1 - target) * input + log_weight * softplus(-input, 1.0, everywhere)
+    return _reduce(values if weight is None else values * weight, reduction)
+
+
+def _class_rows(x):
+    """Logits (N, C, d1, ...) as rows over the classes."""
+    if x.ndim > 2:
+        x = numpy.moveaxis(x, 1, -1)
+    return memory.contiguous(x.reshape(-1, x.shape[-1]))
+
+
+def _rows_back(rows, shape):
+    """Rows over the classes as (N, C, d1, ...)."""
+    if len(shape) <= 2:
+        return rows.reshape(shape)
+    return numpy.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
+
+
+def _cross_entropy_forward(plan, x):
+    target, ignored, scale, reduction = plan
+    loss, logsumexp = losses.cross_entropy(_class_rows(x), target, ignored)
+    if reduction == "none":
+        return loss.reshape(x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()), logsumexp
+    total = losses.sum_axis(loss.reshape(1, -1, 1)).reshape(())
+    total *= scale
+    return total, logsumexp
+
+
+def _cross_entropy_rule(node, gradient):
+    return _cross_entropy_gradient(node.plan, gradient, *node.saved)
+
+
+def _cross_entropy_gradient_forward(plan, gradient, x):
+    (target, ignored, scale, _), logsumexp = plan
+    rows = losses.cross_entropy_gradient(
+        memory.contiguous(gradient), _class_rows(x), logsumexp, target, ignored, scale)
+    return _rows_back(rows, x.shape)
+
+
+def _cross_entropy_gradient_composition(plan, gradient, x):
+    (target, ignored, scale, reduction), _ = plan
+    classes = 1 if x.ndim > 1 else 0
+    kept = target != ignored
+    one_hot = numpy.zeros((target.size, x.shape[classes]), x.dtype)
+    one_hot[kept, target[kept]] = 1
+    weights = _rows_back(numpy.repeat(kept.astype(x.dtype)[:, None] * scale, x.shape[classes], 1),
+                         x.array.shape)
+    difference = softmax(x, classes) - from_array(_rows_back(one_hot, x.array.shape))
+    if gradient.ndim:
+        gradient = gradient.unsqueeze(classes)
+    return difference * from_array(weights) * gradient
+
+
+_cross_entropy = Operation("cross_entropy", _cross_entropy_forward, _cross_entropy_rule, saves=(0,))
+_cross_entropy_gradient = Operation(
+    "cross_entropy_gradient", _cross_entropy_gradient_forward,
+    rule_of_composition(_cross_entropy_gradient_composition), saves=(0, 1))
+
+
+def _class_numbers(name, input, target, ignore_index):
+    """Check class numbers and return them flat."""
+    floating(name, input=tensors.as_tensor(name, input))
+    tensors.as_tensor(name, target)
+    if not 1 <= input.ndim:
+        raise ValueError(f"{name}: input must have at least one dimension")
+    expected = input.array.shape[:1] + input.array.shape[2:] if input.ndim > 1 else ()
+    if target.dtype.kind not in "iu" or target.array.shape != expected:
+        raise ValueError(
+            f"{name}: target must be class numbers of shape {expected}, got {target.dtype} of "
+            f"shape {target.array.shape}")
+    flat = memory.contiguous(target.array.astype(dtypes.int64, copy=False)).reshape(-1)
+    classes = input.array.shape[1 if input.ndim > 1 else 0]
+    if flat.size and not (0 <= flat.min() and flat.max() < classes):
+        wrong = flat[((flat < 0) | (flat >= classes)) & (flat != ignore_index)]
+        if wrong.size:
+            raise IndexError(f"{name}: target holds class {wrong[0]}, input has {classes} classes")
+    return flat
+
+
+def _mean_scale(flat, ignore_index):
+    kept = numpy.count_nonzero(flat != ignore_index)
+    return 1.0 / kept if kept else float("nan")
+
+
+@public("functional", cases=[
+    case(floats(4, 5), integers(4, high=5)), case(floats(4, 5), integers(4, high=5),
+                                                  reduction="sum"),
+    case(floats(4, 5), integers(4, high=5), reduction="none"),
+    case(floats(2, 3, 4), integers(2, 4, high=3)), case(floats(5), integers(high=5)),
+    case(floats(4, 5), integers(4, high=5), ignore_index=2),
+    case(floats(4, 5), integers(4, high=5), label_smoothing=0.1),
+    case(floats(4, 5), integers(4, high=5), weight=floats(5, **UNIT)),
+    case(floats(4, 5), floats(4, 5, **UNIT))])
+def cross_entropy(input, target, weight=None, *, ignore_index=-100, reduction="mean",
+                  label_smoothing=0.0):
+    """The negative logarithm of the softmax of logits (N, C, ...) at the target classes.
+
+    ``target`` holds class numbers (N, ...) or, as floating-point numbers of the shape of
+    ``input``, a probability for each class. Targets equal to ``ignore_index`` do not count.
+    A class number outside [0, C) is an IndexError.
+
+    >>> import fastnn
+    >>> logits = fastnn.tensor([[0.0, 0.0], [0.0, 0.0]])
+    >>> fastnn.nn.functional.cross_entropy(logits, fastnn.tensor([0, 1]))
+    tensor(0.6931)
+    """
+    _check_reduction("cross_entropy", reduction)
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], got "
+                         f"{label_smoothing}")
+    if target.dtype.kind == "f" and target.shape == input.shape:
+        return _cross_entropy_of_probabilities(input, target, weight, reduction, label_smoothing)
+    flat = _class_numbers("cross_entropy", input, target, ignore_index)
+    if weight is None and not label_smoothing:
+        scale = _mean_scale(flat, ignore_index) if reduction == "mean" else 1.0
+        return _cross_entropy((flat, ignore_index, scale, reduction), input)
+    logs = log_softmax(input, 1 if input.ndim > 1 else 0)
+    exact = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
+    if not label_smoothing:
+        return exact
+    spread = _uniform_loss(logs, target, weight, ignore_index, reduction)
+    return exact * (1 - label_smoothing) + spread * (label_smoothing / input.shape[
+        1 if input.ndim > 1 else 0])
+
+
+def _weights_of(target, weight, ignore_index, dtype):
+    """The weight of each target: 0 where it is ignored."""
+    kept = target != ignore_index
+    safe = target * kept
+    return kept.to(dtype) if weight is None else weight[safe] * kept
+
+
+def _uniform_loss(logs, target, weight, ignore_index, reduction):
+    """The loss against a uniform distribution over the classes."""
+    classes = 1 if logs.ndim > 1 else 0
+    weighted = logs if weight is None else logs * weight.reshape(
+        (-1,) + (1,) * (logs.ndim - classes - 1))
+    kept = _weights_of(target, None, ignore_index, logs.dtype)
+    values = -weighted.sum(classes) * kept
+    if reduction != "mean":
+        return _reduce(values, reduction)
+    return values.sum() / _weights_of(target, weight, ignore_index, logs.dtype).sum()
+
+
+def _cross_entropy_of_probabilities(input, target, weight, reduction, label_smoothing):
+    classes = 1 if input.ndim > 1 else 0
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / input.shape[classes]
+    logs = log_softmax(input, classes)
+    if weight is not None:
+        logs = logs * weight.reshape((-1,) + (1,) * (input.ndim - classes - 1))
+    values = -(logs * target).sum(classes)
+    if reduction != "mean":
+        return _reduce(values, reduction)
+    return values.sum() / max(1, values.numel())
+
+
+@public("functional", cases=[
+    case(floats(4, 5), integers(4, high=5)), case(floats(4, 5), integers(4, high=5),
+                                                  weight=floats(5, **UNIT)),
+    case(floats(2, 3, 4), integers(2, 4, high=3), reduction="sum"),
+    case(floats(4, 5), integers(4, high=5), ignore_index=2, reduction="none")])
+def nll_loss(input, target, weight=None, *, ignore_index=-100, reduction="mean"):
+    """Minus the log-probabilities (N, C, ...) at the target classes; see ``cross_entropy``."""
+    _check_reduction("nll_loss", reduction)
+    _class_numbers("nll_loss", input, target, ignore_index)
+    classes = 1 if input.ndim > 1 else 0
+    weights = _weights_of(target, weight, ignore_index, input.dtype)
+    safe = target * (target != ignore_index)
+    picked = gather(input, classes, safe.unsqueeze(classes)).squeeze(classes)
+    values = -picked * weights
+    return values.sum() / weights.sum() if reduction == "mean" else _reduce(values, reduction)

@@ -1,0 +1,101 @@
+"""The list of public operations: their names and places, and the cases that prove them.
+
+`public` puts an operation into ``fastnn``, ``fastnn.nn.functional`` or on ``Tensor``, and keeps
+with it the calls from which the tests of values, gradients and parity, the benchmarks and the
+reference page are made. A new operation needs no new test, only cases.
+"""
+
+from dataclasses import dataclass, field
+
+PLACES = ("fastnn", "functional", "method")
+
+
+@dataclass(frozen=True)
+class Floats:
+    """A random floating-point tensor of a shape, drawn from (low, high) away from kinks."""
+
+    shape: tuple
+    low: float = -2.0
+    high: float = 2.0
+    kinks: tuple = ()
+
+
+@dataclass(frozen=True)
+class Integers:
+    """A random int64 tensor of a shape with values in [low, high)."""
+
+    shape: tuple
+    high: int
+    low: int = 0
+
+
+@dataclass(frozen=True)
+class Booleans:
+    """A random boolean tensor of a shape."""
+
+    shape: tuple
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call: positional and keyword arguments, tensors among them given as above."""
+
+    arguments: tuple
+    keywords: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A public operation."""
+
+    name: str
+    function: object
+    places: tuple
+    cases: tuple
+    differentiable: bool
+    reference: object  # a plain NumPy function for the cases' values, or None: the reference module
+
+
+REGISTRY = {}
+
+
+def floats(*shape, low=-2.0, high=2.0, kinks=()):
+    """Shorthand for a tensor argument of a case."""
+    return Floats(shape, low, high, kinks)
+
+
+def integers(*shape, high, low=0):
+    """Shorthand for an integer tensor argument of a case."""
+    return Integers(shape, high, low)
+
+
+def booleans(*shape):
+    """Shorthand for a boolean tensor argument of a case."""
+    return Booleans(shape)
+
+
+def case(*arguments, **keywords):
+    """A call that the generated tests make."""
+    return Case(arguments, keywords)
+
+
+def public(*places, cases=(), name=None, differentiable=True, reference=None):
+    """Enter a function into the registry under its name, for the given places."""
+    unknown = set(places) - set(PLACES)
+    if unknown:
+        raise ValueError(f"public: unknown places {sorted(unknown)}, there are {PLACES}")
+
+    def enter(function):
+        entry_name = name or function.__name__
+        if entry_name in REGISTRY:
+            raise ValueError(f"public: {entry_name} is registered already")
+        REGISTRY[entry_name] = Entry(
+            entry_name, function, places, tuple(cases), differentiable, reference)
+        return function
+
+    return enter
+
+
+def in_place(place):
+    """The registered functions of one place, by name."""
+    return {name: entry.function for name, entry in REGISTRY.items() if place in entry.places}

@@ -1,0 +1,46 @@
+cimport numpy as cnp
+
+
+cdef class Version:
+    cdef long count
+
+
+cdef class TensorBase:
+    cdef readonly cnp.ndarray array
+    cdef Node node
+    cdef Version version
+    cdef bint leaf_requires_grad
+    cdef TensorBase gradient
+    cdef list hooks
+    cdef bint is_view
+    cdef object __weakref__
+
+
+cdef class Node:
+    cdef readonly long long number
+    cdef readonly object operation
+    cdef readonly object plan
+    cdef readonly tuple edges
+    cdef readonly tuple needs
+    cdef tuple kept
+    cdef tuple kept_versions
+    cdef cnp.ndarray kept_output
+    cdef long kept_output_version
+    cdef Version output_version
+    cdef tuple input_shapes
+    cdef list hooks
+    cdef object retained
+    cdef bint freed
+    cdef object __weakref__
+    cdef tuple saved_inputs(self)
+    cdef TensorBase saved_output(self)
+    cdef void free(self)
+
+
+cdef bint is_recording() noexcept
+cdef bint set_recording(bint on) noexcept
+cdef TensorBase wrap(cnp.ndarray array)
+cdef Version version_of(TensorBase tensor)
+cdef bint requires_grad(object value) noexcept
+cdef void record(
+    TensorBase output, object operation, object plan, tuple inputs, object kept, bint keep_output)

@@ -1,0 +1,242 @@
+"""`Tensor`: an array with a place on the tape. Its operations come from ``fastnn/ops``."""
+
+import numbers
+
+import numpy
+
+from . import dtypes, tape
+from .printing import tensor_text
+
+
+class Tensor(tape.TensorBase):
+    """A multi-dimensional array of one type, recorded on the tape where gradients are asked for.
+
+    The memory is a NumPy array, ``tensor.array``, in any layout; images are logically
+    ``(N, C, H, W)`` and keep their channels last in memory. Operators, methods, type promotion and
+    indexing are PyTorch's. ``Tensor(data)`` makes one of the default floating-point type;
+    ``fastnn.tensor(data)`` takes the type from the data.
+
+    >>> import fastnn
+    >>> x = fastnn.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([[2., 4.],
+            [6., 8.]])
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000  # NumPy's operators leave an operand of ours to us
+    __array_ufunc__ = None
+    __hash__ = tape.TensorBase.__hash__
+
+    def __init__(self, data=()):
+        self._set_array(as_array("Tensor", data, dtypes.get_default_dtype()))
+
+    @property
+    def shape(self):
+        """The sizes of the dimensions."""
+        return Size(self.array.shape)
+
+    @property
+    def dtype(self):
+        """The type of the elements."""
+        return self.array.dtype
+
+    @property
+    def ndim(self):
+        """The number of dimensions."""
+        return self.array.ndim
+
+    @property
+    def device(self):
+        """Always ``"cpu"``."""
+        return "cpu"
+
+    @property
+    def data(self):
+        """The same memory without a history, as ``detach()``."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value):
+        self._set_array(as_tensor("data", value).array)
+
+    @property
+    def T(self):
+        """The tensor with its dimensions reversed."""
+        return self.permute(*range(self.ndim - 1, -1, -1))
+
+    def size(self, dim=None):
+        """The shape, or the size of one dimension."""
+        return self.shape if dim is None else self.array.shape[dim]
+
+    def dim(self):
+        """The number of dimensions."""
+        return self.array.ndim
+
+    def numel(self):
+        """The number of elements."""
+        return self.array.size
+
+    def element_size(self):
+        """Bytes of one element."""
+        return self.array.itemsize
+
+    def stride(self, dim=None):
+        """Steps between neighbours in elements, of all dimensions or of one."""
+        strides = tuple(step // self.array.itemsize for step in self.array.strides)
+        return strides if dim is None else strides[dim]
+
+    def is_contiguous(self):
+        """Whether the elements lie in C order without gaps."""
+        return self.array.flags.c_contiguous
+
+    def is_floating_point(self):
+        """Whether the type is float32 or float64."""
+        return self.array.dtype.kind == "f"
+
+    def data_ptr(self):
+        """The address of the first element."""
+        return self.array.ctypes.data
+
+    def item(self):
+        """The value of a tensor of one element as a Python number; else ValueError."""
+        if self.array.size != 1:
+            raise ValueError(
+                f"item: only a tensor of one element is a number, got shape {tuple(self.shape)}")
+        return self.array.item()
+
+    def tolist(self):
+        """The values as nested lists of Python numbers."""
+        return self.array.tolist()
+
+    def numpy(self):
+        """The array behind the tensor, without a copy; not for one that requires gradients."""
+        if self.requires_grad:
+            raise RuntimeError("numpy: the tensor requires gradients; use tensor.detach().numpy()")
+        return self.array
+
+    def __array__(self, dtype=None, copy=None):
+        if copy is False and dtype is not None and dtype != self.dtype:
+            raise ValueError("numpy: a change of type needs a copy")
+        return numpy.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __dlpack__(self, **keywords):
+        return self.numpy().__dlpack__(**keywords)
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+    def requires_grad_(self, requires_grad=True):
+        """Switch the recording of operations on this leaf on or off, and return it."""
+        self.requires_grad = requires_grad
+        return self
+
+    def detach(self):
+        """The same memory without a history."""
+        result = tape.from_array(self.array)
+        result._share_version(self)
+        return result
+
+    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+        """Accumulate the gradients of this tensor in ``.grad`` of the leaves it came from.
+
+        ``gradient`` is that of the tensor itself, 1 for a single number. With ``retain_graph`` the
+        graph can be used again, with ``create_graph`` the gradients have one of their own;
+        ``inputs`` limits the tensors that receive a gradient.
+        """
+        inputs = [inputs] if isinstance(inputs, Tensor) else inputs
+        tape.backward([self], [gradient], retain_graph, create_graph,
+                      None if inputs is None else list(inputs))
+
+    def __len__(self):
+        if not self.array.ndim:
+            raise TypeError("len: a tensor without dimensions has no length")
+        return self.array.shape[0]
+
+    def __iter__(self):
+        if not self.array.ndim:
+            raise TypeError("iter: a tensor without dimensions cannot be walked")
+        return iter([self[i] for i in range(len(self))])
+
+    def __bool__(self):
+        if self.array.size != 1:
+            raise RuntimeError(
+                f"bool: only a tensor of one element is true or false, got shape "
+                f"{tuple(self.shape)}")
+        return bool(self.array.item())
+
+    def __float__(self):
+        return float(self.item())
+
+    def __int__(self):
+        return int(self.item())
+
+    def __index__(self):
+        if self.array.dtype.kind not in "iub":
+            raise TypeError(f"index: only an integer tensor can be an index, got {self.dtype}")
+        return int(self.item())
+
+    def __format__(self, specification):
+        return format(self.item(), specification) if specification else str(self)
+
+    def __repr__(self):
+        return tensor_text(self)
+
+    def __deepcopy__(self, memo):
+        if not self.is_leaf:
+            raise RuntimeError("deepcopy: only leaves can be copied; detach() a result first")
+        result = type(self).__new__(type(self))
+        result._set_array(self.array.copy(order="K"))
+        result.requires_grad = self.requires_grad
+        result.__dict__.update(getattr(self, "__dict__", {}))
+        memo[id(self)] = result
+        return result
+
+    def __reduce__(self):
+        raise TypeError("pickle: tensors are not pickled; use fastnn.save")
+
+
+class Size(tuple):
+    """The shape of a tensor, a tuple that knows its number of elements."""
+
+    __slots__ = ()
+
+    def numel(self):
+        """The product of the sizes."""
+        product = 1
+        for size in self:
+            product *= size
+        return product
+
+    def __repr__(self):
+        return f"fastnn.Size({list(self)})"
+
+
+def as_array(operation, data, dtype=None):
+    """An array of a type that tensors have, from nested lists, numbers, arrays or tensors."""
+    if isinstance(data, Tensor):
+        data = data.array
+    try:
+        array = numpy.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"{operation}: data is not a regular array: {error}") from None
+    if dtype is None:
+        given = isinstance(data, (numpy.ndarray, numpy.generic))
+        floating = array.dtype == dtypes.float64 and not given
+        dtype = dtypes.get_default_dtype() if floating or array.size == 0 and not given \
+            else dtypes.check(operation, array.dtype)
+    return array.astype(dtypes.check(operation, dtype), order="K", copy=False)
+
+
+def as_tensor(operation, value):
+    """The tensor itself, or a TypeError that names the operation."""
+    if not isinstance(value, Tensor):
+        hint = "; use fastnn.from_numpy" if isinstance(value, numpy.ndarray) else ""
+        raise TypeError(f"{operation}: expected a Tensor, got {type(value).__name__}{hint}")
+    return value
+
+
+def is_number(value):
+    """Whether a value is a Python or NumPy number, a boolean among them."""
+    return isinstance(value, (numbers.Real, numpy.bool_))

@@ -1,0 +1,5 @@
+"""Helpers around training: `fastnn.utils.data` feeds batches, `files` writes whole files."""
+
+from . import data
+
+__all__ = ["data"]

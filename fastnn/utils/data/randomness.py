@@ -1,0 +1,68 @@
+"""Where loaders and transforms draw from, so that a seed decides everything.
+
+`fastnn.manual_seed` governs all of it: without a generator of its own a loader draws one seed from
+fastnn's generator at each epoch. Every batch then has a generator made from that seed and the
+batch's number, so random transforms give the same batches on any number of worker threads.
+"""
+
+import threading
+from contextlib import contextmanager
+from numbers import Integral
+
+import numpy
+
+import fastnn
+
+SEEDS = 2**31 - 1
+
+
+def as_generator(operation, generator):
+    """A NumPy generator from one or from a seed; None, for fastnn's generator, stays None."""
+    if generator is None or isinstance(generator, numpy.random.Generator):
+        return generator
+    if isinstance(generator, Integral) and not isinstance(generator, bool) and generator >= 0:
+        return numpy.random.default_rng(int(generator))
+    raise TypeError(f"{operation}: generator is {generator!r}, expected a numpy.random.Generator, "
+                    "a seed of at least 0 or None")
+
+
+def draw_seed(generator):
+    """The next seed of a NumPy generator or, for None, of fastnn's."""
+    if generator is None:
+        return int(fastnn.randint(0, SEEDS, (1,)).item())
+    return int(generator.integers(SEEDS))
+
+
+class _Current(threading.local):
+    source = None  # the generator of the batch being made, or the seed that it starts from
+
+
+_current = _Current()
+
+
+@contextmanager
+def batch_seed(seed):
+    """Within the block, `batch_generator` draws from this seed on the calling thread."""
+    outer, _current.source = _current.source, seed
+    try:
+        yield
+    finally:
+        _current.source = outer
+
+
+def batch_generator():
+    """The ``numpy.random.Generator`` of the batch that a `DataLoader` is making.
+
+    Draw from it in a data set or transform of your own to get the same batches from any number of
+    workers. Outside of a loader it is a new one, seeded from fastnn's generator.
+
+    >>> import fastnn
+    >>> _ = fastnn.manual_seed(0)
+    >>> 0 <= batch_generator().random() < 1
+    True
+    """
+    if _current.source is None:
+        return numpy.random.default_rng(draw_seed(None))
+    if not isinstance(_current.source, numpy.random.Generator):
+        _current.source = numpy.random.default_rng(_current.source)
+    return _current.source

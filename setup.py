@@ -1,0 +1,78 @@
+"""Build the Cython modules, and the C micro-kernels once for every level of the instruction set."""
+
+import os
+import platform
+import sys
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+CSRC = os.path.join("fastnn", "_kernels", "csrc")
+IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
+LEVELS = (2, 3, 4) if IS_X86 else (1,)
+OPENMP = ["-fopenmp"] if sys.platform == "linux" else []
+DEBUG = os.environ.get("FASTNN_DEBUG_KERNELS") == "1"
+OPTIMISE = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
+
+MODULES = {
+    "fastnn._kernels.runtime": [],
+    "fastnn._kernels.gemm": ["gemm.c"],
+    "fastnn._kernels.conv": ["conv.c"],
+    "fastnn._kernels.pool": ["pool.c"],
+    "fastnn._kernels.layout": ["layout.c"],
+    "fastnn._kernels.launch": [],
+    "fastnn.tape": [],
+    "fastnn.op": [],
+}
+
+
+class BuildKernels(build_ext):
+    """Compile each micro-kernel source once per level and link all of them into its module."""
+
+    def build_extension(self, extension):
+        extension.extra_objects = [
+            compiled
+            for source in MODULES[extension.name]
+            for level in LEVELS
+            for compiled in self.compile_level(source, level)
+        ]
+        super().build_extension(extension)
+
+    def compile_level(self, source, level):
+        march = [f"-march=x86-64-v{level}"] if IS_X86 else []
+        return self.compiler.compile(
+            [os.path.join(CSRC, source)],
+            output_dir=os.path.join(self.build_temp, f"level{level}"),
+            macros=[("ISA", str(level))],
+            include_dirs=[CSRC],
+            extra_postargs=[*OPTIMISE, *march, *OPENMP, "-fPIC", "-std=gnu11"],
+        )
+
+
+def extension(name):
+    return Extension(
+        name,
+        [name.replace(".", os.sep) + ".pyx"],
+        include_dirs=[numpy.get_include(), CSRC],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
+                       ("FASTNN_X86", str(int(IS_X86)))],
+        extra_compile_args=[*OPTIMISE, *OPENMP],
+        extra_link_args=OPENMP,
+        depends=[os.path.join(CSRC, name) for name in os.listdir(CSRC)],
+    )
+
+
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": DEBUG,
+    "initializedcheck": DEBUG,
+    "cdivision": True,
+    "embedsignature": True,
+}
+
+setup(
+    ext_modules=cythonize([extension(name) for name in MODULES], compiler_directives=DIRECTIVES),
+    cmdclass={"build_ext": BuildKernels},
+)

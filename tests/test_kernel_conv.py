@@ -1,0 +1,306 @@
+"""The three convolution kernels against a plain NumPy reference in float64."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from fastnn._kernels import conv, runtime
+
+TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
+
+
+class Case:
+    """Sizes and parameters of one convolution; the output's size follows from them."""
+
+    def __init__(self, n, c, h, w, o, kernel, stride=(1, 1), padding=(0, 0), dilation=(1, 1),
+                 groups=1, extra=(0, 0)):
+        self.x_shape = (n, h, w, c)
+        self.weight_shape = (o, c // groups, *kernel)
+        self.parameters = (stride, padding, dilation, groups)
+        self.groups = groups
+        out = [
+            (size + 2 * p - d * (k - 1) - 1) // s + 1 + e
+            for size, k, s, p, d, e in zip((h, w), kernel, stride, padding, dilation, extra,
+                                           strict=True)
+        ]
+        self.y_shape = (n, *out, o)
+
+    def __repr__(self):
+        return f"{self.x_shape}-{self.weight_shape}-{self.parameters}"
+
+    def arrays(self, dtype, seed=0):
+        random = np.random.default_rng(seed)
+        return [random.standard_normal(shape).astype(dtype)
+                for shape in (self.x_shape, self.weight_shape, self.y_shape)]
+
+    def taps(self):
+        """Each tap (i, j) with the slices of x and y that it joins, as (row, column) pairs."""
+        (sh, sw), (ph, pw), (dh, dw), _ = self.parameters
+        for i in range(self.weight_shape[2]):
+            rows = _reach(self.x_shape[1], self.y_shape[1], i * dh - ph, sh)
+            for j in range(self.weight_shape[3]):
+                cols = _reach(self.x_shape[2], self.y_shape[2], j * dw - pw, sw)
+                if rows and cols:
+                    yield i, j, (rows[0], cols[0]), (rows[1], cols[1])
+
+
+def _reach(size, out_size, shift, stride):
+    """Slices of the input and of the output where input = output * stride + shift is inside."""
+    outputs = [y for y in range(out_size) if 0 <= y * stride + shift < size]
+    if not outputs:
+        return None
+    first = outputs[0] * stride + shift
+    return (slice(first, outputs[-1] * stride + shift + 1, stride),
+            slice(outputs[0], outputs[-1] + 1))
+
+
+def _grouped(image, groups):
+    """(N, H, W, C) as (N, H, W, groups, C/groups)."""
+    return image.reshape(*image.shape[:3], groups, image.shape[3] // groups)
+
+
+def reference(case, x, weight, y):
+    """Output, gradient of x for upstream gradient y, and gradients of weight and bias."""
+    x, weight, y = (array.astype(np.float64) for array in (x, weight, y))
+    kernels = weight.reshape(case.groups, -1, *weight.shape[1:])
+    out, gx, gw = np.zeros(y.shape), np.zeros(x.shape), np.zeros(kernels.shape)
+    x_groups, y_groups = _grouped(x, case.groups), _grouped(y, case.groups)
+    out_groups, gx_groups = _grouped(out, case.groups), _grouped(gx, case.groups)
+    for i, j, (xr, xc), (yr, yc) in case.taps():
+        tap = kernels[..., i, j]
+        out_groups[:, yr, yc] += np.einsum("nhwgc,goc->nhwgo", x_groups[:, xr, xc], tap)
+        gx_groups[:, xr, xc] += np.einsum("nhwgo,goc->nhwgc", y_groups[:, yr, yc], tap)
+        gw[..., i, j] = np.einsum("nhwgo,nhwgc->goc", y_groups[:, yr, yc], x_groups[:, xr, xc])
+    return out, gx, gw.reshape(weight.shape), y.sum(axis=(0, 1, 2))
+
+
+def blank(shape, dtype):
+    return np.full(shape, np.nan, dtype)
+
+
+def run(case, x, weight, y):
+    """The same four from the kernels, into outputs that hold NaN beforehand."""
+    out = conv.forward(x, weight, None, blank(y.shape, y.dtype), *case.parameters)
+    gx = conv.data_gradient(y, weight, None, blank(x.shape, x.dtype), *case.parameters)
+    gbias = blank(weight.shape[:1], weight.dtype)
+    gw = conv.weight_gradient(x, y, blank(weight.shape, weight.dtype), gbias, *case.parameters)
+    return out, gx, gw, gbias
+
+
+def assert_close(got, wanted, dtype):
+    for one, other in zip(got, wanted, strict=True):
+        assert one.dtype == dtype
+        scale = max(1.0, np.abs(other).max(initial=0))
+        np.testing.assert_allclose(one, other, rtol=0, atol=scale * TOLERANCE[dtype])
+
+
+CASES = [
+    Case(2, 3, 7, 9, 4, (3, 3)),
+    Case(2, 32, 12, 11, 64, (3, 3), padding=(1, 1)),
+    Case(3, 1, 28, 28, 6, (5, 5), padding=(2, 2)),
+    Case(3, 1, 28, 28, 32, (3, 3)),
+    Case(5, 6, 14, 14, 16, (5, 5)),
+    Case(4, 1, 28, 28, 64, (4, 4), stride=(2, 2), padding=(1, 1)),
+    Case(4, 64, 14, 14, 128, (4, 4), stride=(2, 2), padding=(1, 1)),
+    Case(1, 5, 1, 1, 7, (1, 1)),
+    Case(9, 20, 1, 1, 33, (3, 3), padding=(1, 1)),
+    Case(2, 17, 9, 8, 19, (2, 3), stride=(3, 2), padding=(1, 2)),
+    Case(2, 4, 11, 10, 5, (1, 2), stride=(3, 4)),
+    Case(2, 4, 13, 12, 70, (3, 2), stride=(2, 1), padding=(2, 1), dilation=(2, 3)),
+    Case(1, 8, 16, 5, 8, (5, 1), stride=(4, 2), dilation=(2, 1)),
+    Case(2, 7, 6, 6, 3, (3, 3), stride=(4, 6), padding=(2, 2), dilation=(6, 4)),
+    Case(2, 8, 9, 9, 12, (3, 3), padding=(1, 1), groups=2),
+    Case(2, 12, 9, 9, 8, (3, 3), stride=(2, 2), padding=(1, 1), groups=4),
+    Case(3, 40, 10, 9, 40, (3, 3), padding=(1, 1), groups=40),
+    Case(2, 6, 10, 9, 6, (5, 3), stride=(2, 1), padding=(2, 0), dilation=(1, 2), groups=6),
+    Case(2, 6, 10, 9, 18, (3, 3), padding=(1, 1), groups=6),
+    Case(1, 3, 4, 4, 5, (7, 7), padding=(3, 3)),
+    Case(1, 2, 3, 3, 2, (3, 3), padding=(9, 8)),
+    Case(2, 3, 6, 6, 4, (3, 3), stride=(2, 2), extra=(1, 1)),
+    Case(2, 10, 8, 8, 10, (2, 2), padding=(0, 0), extra=(1, 1)),
+    Case(1, 16, 40, 37, 3, (1, 1)),
+    Case(1, 130, 6, 6, 150, (3, 3), padding=(1, 1)),
+    Case(40, 6, 9, 9, 1, (3, 3)),
+    Case(0, 3, 5, 5, 4, (3, 3)),
+    Case(2, 3, 0, 5, 4, (3, 3), padding=(2, 0)),
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES, ids=repr)
+def test_against_reference(case, dtype):
+    arrays = case.arrays(dtype)
+    kept = [array.copy() for array in arrays]
+    for array in arrays:
+        array.flags.writeable = False
+    assert_close(run(case, *arrays), reference(case, *arrays), dtype)
+    for array, before in zip(arrays, kept, strict=True):
+        np.testing.assert_array_equal(array, before)
+
+
+@pytest.mark.parametrize("case", range(40))
+def test_random_parameters(case):
+    random = np.random.default_rng(case)
+    groups = int(random.choice([1, 1, 1, 2, 3]))
+    kernel, stride, padding, dilation, extra = (
+        tuple(int(v) for v in random.integers(*bounds, size=2))
+        for bounds in ((1, 6), (1, 5), (0, 5), (1, 4), (0, 2)))
+    least = [d * (k - 1) + 1 - 2 * p for k, p, d in zip(kernel, padding, dilation, strict=True)]
+    h, w = (max(1, size) + int(random.integers(0, 12)) for size in least)
+    n, c, o = (int(v) for v in random.integers(1, [6, 24, 40]))
+    drawn = Case(n, c * groups, h, w, o * groups, kernel, stride, padding, dilation, groups, extra)
+    arrays = drawn.arrays(np.float32, seed=case)
+    assert_close(run(drawn, *arrays), reference(drawn, *arrays), np.float32)
+
+
+@pytest.fixture
+def threads():
+    before = runtime.get_thread_count()
+    yield runtime.set_thread_count
+    runtime.set_thread_count(before)
+
+
+LARGE = [
+    Case(16, 32, 13, 13, 64, (3, 3), padding=(1, 1)),
+    Case(64, 1, 28, 28, 6, (5, 5), padding=(2, 2)),
+    Case(16, 64, 14, 14, 128, (4, 4), stride=(2, 2), padding=(1, 1)),
+    Case(16, 64, 17, 17, 64, (3, 3), padding=(1, 1), groups=64),
+]
+
+
+@pytest.mark.parametrize("case", LARGE, ids=repr)
+def test_same_bits_for_any_number_of_threads(case, threads):
+    arrays = case.arrays(np.float32)
+    results = []
+    for count in (1, 2, 3):
+        threads(count)
+        results.append(run(case, *arrays))
+    for other in results[1:]:
+        for one, two in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+def test_an_image_does_not_depend_on_its_batch():
+    case, one = Case(7, 9, 8, 8, 20, (3, 3)), Case(1, 9, 8, 8, 20, (3, 3))
+    x, weight, y = case.arrays(np.float32)
+    whole = run(case, x, weight, y)
+    for n in range(7):
+        alone = run(one, x[n:n + 1].copy(), weight, y[n:n + 1].copy())
+        np.testing.assert_array_equal(whole[0][n:n + 1], alone[0])
+        np.testing.assert_array_equal(whole[1][n:n + 1], alone[1])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES[:24:3], ids=repr)
+def test_bias_and_relu(case, dtype):
+    x, weight, y = case.arrays(dtype)
+    out, gx = reference(case, x, weight, y)[:2]
+    for bias_count, wanted, kernel, image in ((y.shape[3], out, conv.forward, x),
+                                              (x.shape[3], gx, conv.data_gradient, y)):
+        bias = np.linspace(-1, 1, bias_count).astype(dtype)
+        got = [kernel(image, weight, bias, blank(wanted.shape, dtype), *case.parameters, a)
+               for a in (0, 1)]
+        assert_close(got, [wanted + bias, np.maximum(wanted + bias, 0)], dtype)
+
+
+@pytest.mark.parametrize("poison", [np.inf, np.nan])
+def test_padding_is_skipped(poison):
+    """A non-finite weight meets no padding: 0 * inf would be NaN."""
+    case = Case(1, 2, 5, 5, 3, (3, 3), padding=(1, 1))
+    x, weight, y = (np.abs(array) + 1 for array in case.arrays(np.float32))
+    weight[0, :, 0, 0] = poison
+    out, gx, _, _ = run(case, x, weight, y)
+    touched = np.zeros((1, 5, 5), bool)
+    touched[0, 1:, 1:] = True
+    np.testing.assert_array_equal(np.isfinite(out[..., 0]), ~touched)
+    assert np.isfinite(out[..., 1:]).all()
+    np.testing.assert_array_equal(np.isnan(out[..., 0]), touched & np.isnan(poison))
+    np.testing.assert_array_equal(np.isfinite(gx[..., 0]), ~touched[:, ::-1, ::-1])
+    y[0, 0, 0, 1] = poison
+    _, _, gw, gbias = run(case, x, weight, y)
+    expected = np.ones(gw.shape, bool)
+    expected[1, :, 1:, 1:] = False
+    np.testing.assert_array_equal(np.isfinite(gw), expected)
+    np.testing.assert_array_equal(np.isfinite(gbias), [True, False, True])
+
+
+@pytest.mark.parametrize("channels", [1, 3, 6, 10, 17])
+def test_a_non_finite_pixel_reaches_only_its_window(channels):
+    case = Case(1, channels, 9, 9, 2, (3, 3))
+    x, weight, y = case.arrays(np.float32)
+    x[0, 4, 4, channels - 1] = np.nan
+    out, _, gw, _ = run(case, x, weight, y)
+    expected = np.zeros(out.shape, bool)
+    expected[:, 2:5, 2:5] = True
+    np.testing.assert_array_equal(np.isnan(out), expected)
+    assert np.isnan(gw[:, -1]).all()
+    assert np.isfinite(gw[:, :-1]).all()
+
+
+def test_denormals_are_flushed():
+    x = np.full((1, 4, 4, 1), 1e-20, np.float32)
+    weight = np.full((1, 1, 1, 1), 1e-20, np.float32)
+    out = conv.forward(x, weight, None, blank(x.shape, np.float32), (1, 1), (0, 0), (1, 1), 1)
+    assert (out == 0).all()
+    assert np.float32(1e-20) * np.float32(1e-20) > 0
+
+
+def _valid():
+    x, weight, y = Case(2, 4, 5, 5, 6, (3, 3)).arrays(np.float32)
+    return {"x": x, "weight": weight, "bias": None, "out": y, "stride": (1, 1),
+            "padding": (0, 0), "dilation": (1, 1), "groups": 1}
+
+
+@pytest.mark.parametrize(("change", "error", "message"), [
+    ({"x": np.zeros((2, 5, 5, 3), "f4")}, ValueError, "x has 3 channels, wanted 4"),
+    ({"x": np.zeros((5, 5, 4), "f4")}, ValueError, "x has 3 dimensions, wanted 4"),
+    ({"x": np.zeros((2, 5, 5, 4))}, TypeError, "x has dtype float64, wanted float32"),
+    ({"x": np.zeros((2, 4, 5, 5), "f4").transpose(0, 2, 3, 1)}, ValueError, "C-contiguous"),
+    ({"weight": np.zeros((6, 4, 3, 3), "i4")}, TypeError, "weight has dtype int32"),
+    ({"out": np.zeros((3, 3, 3, 6), "f4")}, ValueError, "out has 3 images, wanted 2"),
+    ({"bias": np.zeros(5, "f4")}, ValueError, "bias has 5 channels, wanted 6"),
+    ({"stride": (0, 1)}, ValueError, "stride is 0"),
+    ({"stride": (1,)}, ValueError, "stride"),
+    ({"padding": (-1, 0)}, ValueError, "padding is -1"),
+    ({"dilation": (1 << 40, 1)}, ValueError, "dilation"),
+    ({"groups": 3}, ValueError, "do not divide into 3 groups"),
+    ({"activation": 7}, ValueError, "activation is 7"),
+])
+def test_errors(change, error, message):
+    with pytest.raises(error, match=message):
+        conv.forward(**(_valid() | change))
+
+
+def test_read_only_output_is_refused():
+    arguments = _valid()
+    arguments["out"].flags.writeable = False
+    with pytest.raises(ValueError, match="out is read-only"):
+        conv.forward(**arguments)
+
+
+@pytest.mark.parametrize("parameters", [
+    ((1 << 30, 1 << 30), (0, 0), (1, 1)),
+    ((1, 1), (1 << 30, 5), (1, 1)),
+    ((1, 1), (0, 0), (1 << 30, 1 << 30)),
+])
+def test_huge_parameters_are_harmless(parameters):
+    x, weight, y = Case(2, 4, 5, 5, 6, (3, 3)).arrays(np.float32)
+    conv.forward(x, weight, None, y, *parameters, 1)
+    conv.data_gradient(y, weight, None, x, *parameters, 1)
+    conv.weight_gradient(x, y, weight, None, *parameters, 1)
+    assert all(np.isfinite(array).all() for array in (x, weight, y))
+
+
+@pytest.mark.skipif("FASTNN_ISA" in os.environ, reason="one level is forced already")
+@pytest.mark.parametrize("level", runtime.available_isa_names())
+def test_each_instruction_set(level):
+    if level == runtime.isa_name():
+        pytest.skip("the level of this very run")
+    command = [sys.executable, "-m", "pytest", "-q", "-k", "reference or bias or threads",
+               __file__]
+    done = subprocess.run(command, env=os.environ | {"FASTNN_ISA": level}, check=False,
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:]
