@@ -13,7 +13,7 @@ except ImportError as error:
 from . import ops  # noqa: F401  fills the registry
 from . import autograd, nn, optim, threads, utils
 from .autograd import enable_grad, no_grad, set_grad_enabled
-from .config import show_config, version as __version__
+from .config import show_config
 from .dtypes import (
     bool_ as bool,
     float32,
@@ -47,3 +47,12 @@ long = int64
 int = int32
 
 globals().update(in_place("fastnn"))
+
+
+def __getattr__(name):
+    if name == "__version__":
+        from .config import version
+
+        return version()
+    raise AttributeError(f"fastnn has no {name!r}; PyTorch's functions that it does not offer "
+                         "are absent, never approximated")

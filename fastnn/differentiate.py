@@ -7,7 +7,9 @@ so derivatives of any order exist without being written.
 
 import ast
 import inspect
-import textwrap
+
+from ._kernels.elementwise import elementwise_source
+from ._kernels.source import source_of
 
 # Partial derivatives of the functions of `vmath`, by argument; x and y are the arguments.
 PARTIALS = {
@@ -63,9 +65,8 @@ class Formula:
         formula = self.derivative_formula(self.inputs[index])
         if isinstance(formula.result, ast.Name) and formula.result.id == formula.inputs[0]:
             return None, ()
-        from ._kernels.elementwise import elementwise_source
-
-        return make(formula, lambda dtype: (elementwise_source(formula), dtype)), formula.inputs[1:]
+        return make(formula, lambda dtype: (elementwise_source(formula, dtype), dtype)), \
+            formula.inputs[1:]
 
     def derivative_formula(self, name):
         """The formula of (gradient of the output) times (derivative by input ``name``)."""
@@ -88,22 +89,23 @@ class Formula:
         """Assignments and slope: forward-mode differentiation of the assignments in turn."""
         slopes = {name: _number(1)}
         lets = []
+        taken = {*self.inputs, *self.parameters, *(target for target, _ in self.lets)}
         for target, expression in self.lets:
             lets.append((target, expression))
-            slope = _slope(expression, slopes)
-            slopes.pop(target, None)
-            if not _is_zero(slope):
-                lets.append((f"d_{target}", slope))
-                slopes[target] = ast.Name(f"d_{target}", ast.Load())
+            slopes[target] = _slope(expression, slopes)
+            if not isinstance(slopes[target], ast.Constant):
+                own_name = _fresh(f"d_{target}", taken)
+                taken.add(own_name)
+                lets.append((own_name, slopes[target]))
+                slopes[target] = ast.Name(own_name, ast.Load())
         return lets, _slope(self.result, slopes)
 
 
 def parse(function):
     """Read a Python function as a Formula; arguments with defaults are its parameters."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    definition = tree.body[0]
-    if not isinstance(definition, ast.FunctionDef):
-        raise TypeError("elementwise: expected a function defined with def")
+    if function.__name__ == "<lambda>":
+        raise TypeError("elementwise: expected a function defined with def, got a lambda")
+    definition = ast.parse(source_of(function)).body[0]
     reader = _Reader(definition, function)
     arguments = definition.args
     if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs:
@@ -124,7 +126,8 @@ class _Reader:
 
     def __init__(self, definition, function):
         self.name = definition.name
-        self.names = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+        closed = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        self.names = {**function.__globals__, **{name: cell.cell_contents for name, cell in closed}}
         self.local = set()
 
     def fail(self, why):

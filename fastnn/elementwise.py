@@ -33,7 +33,7 @@ def elementwise(function=None, *, inplace=False):
         return lambda wrapped: elementwise(wrapped, inplace=inplace)
     formula = differentiate.parse(function)
     formula.has_inplace = inplace
-    operation = _Operation(formula, lambda dtype: (elementwise_source(formula), dtype))
+    operation = _Operation(formula, lambda dtype: (elementwise_source(formula, dtype), dtype))
     operation.__name__ = operation.__qualname__ = formula.name
     operation.__doc__ = inspect.getdoc(function)
     operation.__module__ = function.__module__

@@ -27,6 +27,23 @@ def bind(promote, sum_to):
     _promote, _sum_to = promote, sum_to
 
 
+def are_floating_alike(*tensors):
+    """Whether all (None apart) are tensors of one floating-point type: the quick check."""
+    cdef int typenum = -1, code
+    for value in tensors:
+        if value is None:
+            continue
+        if not isinstance(value, TensorBase):
+            return False
+        code = cnp.PyArray_TYPE((<TensorBase> value).array)
+        if code != cnp.NPY_FLOAT32 and code != cnp.NPY_FLOAT64:
+            return False
+        if typenum != -1 and code != typenum:
+            return False
+        typenum = code
+    return True
+
+
 cdef class Operation:
     """An operation that is not elementwise.
 

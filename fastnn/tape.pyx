@@ -86,6 +86,16 @@ cdef class TensorBase:
     """An array and its place on the tape; the public class is ``fastnn.Tensor``."""
 
     @property
+    def ndim(self):
+        """The number of dimensions."""
+        return cnp.PyArray_NDIM(self.array)
+
+    @property
+    def dtype(self):
+        """The type of the elements."""
+        return (<object> self.array).dtype
+
+    @property
     def requires_grad(self):
         """Whether gradients flow to this tensor."""
         return requires_grad(self)

@@ -38,16 +38,6 @@ class Tensor(tape.TensorBase):
         return Size(self.array.shape)
 
     @property
-    def dtype(self):
-        """The type of the elements."""
-        return self.array.dtype
-
-    @property
-    def ndim(self):
-        """The number of dimensions."""
-        return self.array.ndim
-
-    @property
     def device(self):
         """Always ``"cpu"``."""
         return "cpu"

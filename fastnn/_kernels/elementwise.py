@@ -25,14 +25,14 @@ def _stride_patterns(count):
     return [everyone, *(one_stays if 2 <= count <= 3 else [])]
 
 
-def elementwise_source(formula):
+def elementwise_source(formula, dtype):
     """The source of a kernel over pointers and element strides, the output's first in both."""
     inputs, count = formula.inputs, len(formula.inputs)
     lines = [HEADER]
-    result = "pointer_b1" if formula.boolean_result else "pointer"
+    result = "pointer_u8" if formula.boolean_result else "pointer"
     lines.append(f"    out_ = {result}(arguments[0])")
     for position, name in enumerate(inputs, 1):
-        kind = "pointer_b1" if name in formula.boolean_inputs else "pointer"
+        kind = "pointer_u8" if name in formula.boolean_inputs else "pointer"
         lines.append(f"    {name}_ = {kind}(arguments[{position}])")
     lines += [f"    stride{i} = arguments[{count + 1 + i}]" for i in range(count + 1)]
     lines += [f"    {name} = T(numbers[{i}])" for i, name in enumerate(formula.parameters)]
@@ -40,22 +40,28 @@ def elementwise_source(formula):
     for pattern in _stride_patterns(count):
         test = " and ".join(f"stride{i} == {step}" for i, step in enumerate((1, *pattern)))
         lines.append(f"    {keyword} {test}:")
-        lines += _loop(formula, "i", [f"[{'i' if step else 0}]" for step in pattern])
+        lines += _loop(formula, dtype, "i", [f"[{'i' if step else 0}]" for step in pattern])
         keyword = "elif"
     lines.append("    else:")
-    lines += _loop(formula, "i * stride0",
+    lines += _loop(formula, dtype, "i * stride0",
                    [f"[i * stride{i}]" for i in range(1, count + 1)])
     return "\n".join(lines) + "\n"
 
 
-def _loop(formula, output_index, input_indices):
+def _loop(formula, dtype, output_index, input_indices):
     lines = ["        for i in range(start, stop):"]
     body = [f"{name} = {name}_{index}"
             for name, index in zip(formula.inputs, input_indices, strict=True)]
     body += [f"{name} = {_typed(expression)}" for name, expression in formula.lets]
-    value = _typed(formula.result)
-    body.append(f"out_[{output_index}] = {value if formula.boolean_result else f'T({value})'}")
+    body.append(f"out_[{output_index}] = {_stored(_typed(formula.result), formula, dtype)}")
     return lines + [f"            {line}" for line in body]
+
+
+def _stored(value, formula, dtype):
+    """The result as it lies in memory: booleans are bytes of 0 or 1."""
+    if formula.boolean_result or dtype == "b1":
+        return f"u8(1) if {value} else u8(0)"
+    return f"T({value})"
 
 
 ELEMENTS_PER_PIECE = 4096  # of a sum: each piece is added up by itself

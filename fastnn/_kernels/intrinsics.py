@@ -6,7 +6,7 @@ from numba.extending import intrinsic
 TYPES = {
     "f32": types.float32, "f64": types.float64, "i8": types.int8, "i16": types.int16,
     "i32": types.int32, "i64": types.int64, "u8": types.uint8, "u32": types.uint32,
-    "u64": types.uint64, "b1": types.boolean,
+    "u64": types.uint64,
 }
 
 

@@ -18,6 +18,9 @@ from . import runtime
 MAGIC = b"fastnn-kernel-1\n"
 DIGEST_BYTES = 32
 
+# Functions of Numba's own that only kernels which can raise or allocate call.
+NUMBA_SYMBOLS = (b"numba_gil_ensure", b"NRT_")
+
 # Contraction to FMA and signless zeros leave every tail right; NaN and infinity are kept.
 FAST = {"contract", "nsz"}
 
@@ -120,6 +123,8 @@ def _write(key, stored):
 
 def _load(name, code):
     llvm = _target()[0]
+    if any(symbol in code for symbol in NUMBA_SYMBOLS):
+        _register_numba_symbols()
     engine = _engine()
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
@@ -142,6 +147,15 @@ def _compile(source, dtype, key):
 
 
 @cache
+def _register_numba_symbols():
+    """Make Numba's helper functions known to LLVM, which cannot recover from a missing one."""
+    from numba.core.registry import cpu_target
+
+    _numba()
+    return cpu_target.target_context
+
+
+@cache
 def _numba():
     """Numba, told to compile for the same processor as `_target`."""
     import numba
@@ -150,6 +164,11 @@ def _numba():
     if not features:
         numba.core.config.CPU_NAME, numba.core.config.CPU_FEATURES = name, features
     return numba
+
+
+def _least(a, b):
+    """Python's min, whose compiled form may raise and so needs the interpreter, for two numbers."""
+    return a if a < b else b
 
 
 @cache
@@ -161,5 +180,6 @@ def _namespace(dtype):
     functions = {}
     if dtype in ("f32", "f64"):
         functions = vmath.bind(dtype, jitted)
-    return {**intrinsics.NAMES, **functions, "jitted": jitted, "T": intrinsics.NAMES[dtype],
-            "pointer": intrinsics.NAMES[f"pointer_{dtype}"]}
+    stored = "u8" if dtype == "b1" else dtype  # booleans are bytes of 0 or 1
+    return {**intrinsics.NAMES, **functions, "min": jitted(_least), "jitted": jitted, "T": intrinsics.NAMES[stored],
+            "pointer": intrinsics.NAMES[f"pointer_{stored}"]}

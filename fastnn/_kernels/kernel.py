@@ -1,9 +1,7 @@
 """`kernel`: make a launchable kernel of a Python function written for Numba."""
 
-import inspect
-import textwrap
-
 from .launch import Kernel
+from .source import source_of
 
 
 def kernel(function=None, *, uses=()):
@@ -14,11 +12,10 @@ def kernel(function=None, *, uses=()):
     """
     if function is None:
         return lambda wrapped: kernel(wrapped, uses=uses)
-    source = _source(function).replace(f"def {function.__name__}(", "def kernel(", 1)
-    helpers = "".join(f"@jitted\n{_source(helper)}\n\n" for helper in uses)
-    return Kernel(function.__name__, lambda dtype: (helpers + source, dtype))
 
+    def source(dtype):
+        helpers = "".join(f"@jitted\n{source_of(helper)}\n\n" for helper in uses)
+        own = source_of(function).replace(f"def {function.__name__}(", "def kernel(", 1)
+        return helpers + own, dtype
 
-def _source(function):
-    text = textwrap.dedent(inspect.getsource(function))
-    return text[text.index("def "):]
+    return Kernel(function.__name__, source)

@@ -56,7 +56,10 @@ cdef class Kernel:
 
     def __call__(self, str types, tuple operands, long long total, *, long long chunk,
                  double nanoseconds, tuple numbers=()):
-        """Run on ``[0, total)``; ``operands`` are C-contiguous arrays, or None, and integers."""
+        """Run on ``[0, total)``; ``operands`` are C-contiguous arrays, or None, and integers.
+
+        ``types`` is None for the type of the first operand.
+        """
         cdef long long arguments[24]
         cdef double values[MAX_NUMBERS]
         cdef int index
@@ -70,7 +73,12 @@ cdef class Kernel:
                 arguments[index] = 0 if operand is None else operand
         for index in range(len(numbers)):
             values[index] = numbers[index]
-        launch(self.for_types(types), arguments, values, total, chunk, nanoseconds)
+        cdef kernel_t kernel
+        if types is None:
+            kernel = self.for_type(cnp.PyArray_TYPE(<cnp.ndarray> operands[0]))
+        else:
+            kernel = self.for_types(types)
+        launch(kernel, arguments, values, total, chunk, nanoseconds)
 
 
 cdef void _run(kernel_t kernel, long long start, long long stop, long long* arguments,

@@ -5,7 +5,7 @@ from .elementwise import ELEMENTS_PER_PIECE, sum_source
 from .kernel import kernel
 from .launch import Kernel
 from .names import T, exp, log, pointer, pointer_i64
-from .reductions import code, sum_axis
+from .reductions import sum_axis
 
 ROWS_PER_CHUNK = 256
 
@@ -50,7 +50,7 @@ def cross_entropy(x, target, ignored):
     """(loss of each row, its logsumexp)."""
     rows, classes = x.shape
     loss, logsumexp = memory.empty((rows,), x.dtype), memory.empty((rows,), x.dtype)
-    cross_entropy_rows(code(x), (loss, logsumexp, x, target, classes, ignored), rows,
+    cross_entropy_rows(None, (loss, logsumexp, x, target, classes, ignored), rows,
                        chunk=ROWS_PER_CHUNK, nanoseconds=2.0 * x.size)
     return loss, logsumexp
 
@@ -60,7 +60,7 @@ def cross_entropy_gradient(gradient, x, logsumexp, target, ignored, scale):
     rows, classes = x.shape
     out = memory.empty(x.shape, x.dtype)
     operands = (out, gradient, x, logsumexp, target, classes, ignored, int(gradient.ndim > 0))
-    cross_entropy_gradient_rows(code(x), operands, rows, chunk=ROWS_PER_CHUNK,
+    cross_entropy_gradient_rows(None, operands, rows, chunk=ROWS_PER_CHUNK,
                                 nanoseconds=2.0 * x.size, numbers=(scale,))
     return out
 
@@ -73,7 +73,7 @@ def summed(formula):
         size = arrays[0].size
         pieces = max(1, -(-size // ELEMENTS_PER_PIECE))
         out = memory.empty((pieces,), arrays[0].dtype)
-        loop(code(out), (out, *arrays, size), pieces, chunk=8, nanoseconds=1.5 * size,
+        loop(None, (out, *arrays, size), pieces, chunk=8, nanoseconds=1.5 * size,
              numbers=(*numbers, scale))
         return out.reshape(()) if pieces == 1 else sum_axis(out.reshape(1, pieces, 1)).reshape(())
 

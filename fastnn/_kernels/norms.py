@@ -3,7 +3,7 @@
 from . import memory
 from .kernel import kernel
 from .names import T, pointer, sqrt
-from .reductions import CHUNK_ELEMENTS, code, sum_axis
+from .reductions import CHUNK_ELEMENTS, sum_axis
 
 NANOSECONDS_PER_ELEMENT = 0.6
 
@@ -108,9 +108,9 @@ def moments(x, epsilon):
     pieces = -(-rows // piece_rows)
     means, squares = (memory.empty((pieces, channels), x.dtype) for _ in range(2))
     results = tuple(memory.empty((channels,), x.dtype) for _ in range(3))
-    moments_pieces(code(x), (means, squares, x, rows, channels, piece_rows), pieces, chunk=1,
+    moments_pieces(None, (means, squares, x, rows, channels, piece_rows), pieces, chunk=1,
                    nanoseconds=x.size * NANOSECONDS_PER_ELEMENT)
-    join_moments(code(x), (*results, means, squares, rows, channels, piece_rows, pieces), channels,
+    join_moments(None, (*results, means, squares, rows, channels, piece_rows, pieces), channels,
                  chunk=channels, nanoseconds=0, numbers=(epsilon,))
     return results
 
@@ -119,7 +119,7 @@ def scaled(x, scale, shift):
     """x * scale + shift by channel."""
     rows, channels = x.shape
     out = memory.empty(x.shape, x.dtype)
-    scale_rows(code(x), (out, x, scale, shift, channels), rows, chunk=_piece_rows(channels),
+    scale_rows(None, (out, x, scale, shift, channels), rows, chunk=_piece_rows(channels),
                nanoseconds=x.size * NANOSECONDS_PER_ELEMENT)
     return out
 
@@ -131,7 +131,7 @@ def gradient_sums(gradient, x, mean, inverse):
     pieces = -(-rows // piece_rows)
     totals, products = (memory.empty((pieces, channels), x.dtype) for _ in range(2))
     operands = (totals, products, gradient, x, mean, inverse, rows, channels, piece_rows)
-    gradient_sums_pieces(code(x), operands, pieces, chunk=1,
+    gradient_sums_pieces(None, operands, pieces, chunk=1,
                          nanoseconds=x.size * NANOSECONDS_PER_ELEMENT)
     return tuple(sum_axis(each.reshape(1, pieces, channels)).reshape(channels)
                  for each in (totals, products))
@@ -143,7 +143,7 @@ def input_gradient(gradient, x, mean, inverse, scale, total, product):
     out = memory.empty(x.shape, x.dtype)
     slope = scale * product * inverse / x.dtype.type(rows)
     centre = scale * total / x.dtype.type(rows) - slope * mean
-    input_gradient_rows(code(x), (out, gradient, x, scale, centre, slope, channels), rows,
+    input_gradient_rows(None, (out, gradient, x, scale, centre, slope, channels), rows,
                         chunk=_piece_rows(channels),
                         nanoseconds=x.size * NANOSECONDS_PER_ELEMENT)
     return out

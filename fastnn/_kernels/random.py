@@ -8,7 +8,6 @@ So any thread can make any part of a sequence, and dropout's mask can be made ag
 from . import memory
 from .kernel import kernel
 from .names import T, cos, f64, log, pointer, pointer_i64, sin, sqrt, u64
-from .reductions import code
 
 BLOCKS_PER_CHUNK = 4096
 NANOSECONDS_PER_BLOCK = 4.0
@@ -51,9 +50,9 @@ def uniform(start, stop, arguments, numbers):
         out[4 * block + 2] = low + span * unit(c)
         out[4 * block + 3] = low + span * unit(d)
     if stop > whole:
-        words = philox(offset + whole, key)
+        a, b, c, _ = philox(offset + whole, key)
         for i in range(size - 4 * whole):
-            out[4 * whole + i] = low + span * unit(words[i])
+            out[4 * whole + i] = low + span * unit(a if i == 0 else b if i == 1 else c)
 
 
 @kernel(uses=(philox, unit_wide))
@@ -115,9 +114,10 @@ def dropout(start, stop, arguments, numbers):
         out[4 * block + 2] = scale * x[4 * block + 2] if unit(c) >= p else T(0)
         out[4 * block + 3] = scale * x[4 * block + 3] if unit(d) >= p else T(0)
     if stop > whole:
-        words = philox(offset + whole, key)
+        a, b, c, _ = philox(offset + whole, key)
         for i in range(size - 4 * whole):
-            out[4 * whole + i] = scale * x[4 * whole + i] if unit(words[i]) >= p else T(0)
+            word = a if i == 0 else b if i == 1 else c
+            out[4 * whole + i] = scale * x[4 * whole + i] if unit(word) >= p else T(0)
 
 
 def blocks(size, words_each=1):
@@ -142,5 +142,5 @@ def drop(x, key, offset, p):
 
 def _launch(function, operands, out, words_each, numbers):
     count = blocks(out.size, words_each)
-    function(code(out), operands, count, chunk=BLOCKS_PER_CHUNK,
+    function(None, operands, count, chunk=BLOCKS_PER_CHUNK,
              nanoseconds=count * NANOSECONDS_PER_BLOCK, numbers=numbers)

@@ -4,13 +4,15 @@ Long axes are cut into pieces whose results are reduced again, so a result depen
 alone, not on the threads; it also keeps the rounding error of a sum small.
 """
 
+from functools import lru_cache as cache
+
 import numpy
 
 from . import memory
 from .kernel import kernel
 from .names import T, exp, log, pointer, pointer_i64
 
-LARGEST_PIECE = 4096  # elements that one piece of a sum reads along the axis, times inner
+LARGEST_PIECE = 4096  # elements that one piece of a sum reads along the axis
 NANOSECONDS_PER_ELEMENT = 0.4
 CHUNK_ELEMENTS = 16384
 
@@ -20,7 +22,8 @@ def sum_run(x, first, last):
     a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = T(0)
     b0 = b1_ = b2 = b3 = b4 = b5 = b6 = b7 = T(0)
     whole = first + (last - first) // 16 * 16
-    for i in range(first, whole, 16):
+    for block in range((whole - first) // 16):
+        i = first + 16 * block
         a0 += x[i]
         a1 += x[i + 1]
         a2 += x[i + 2]
@@ -136,24 +139,22 @@ def log_softmax_gradient_rows(start, stop, arguments, numbers):
             out[base + j] = gradient[base + j] - exp(y[base + j]) * total
 
 
-def code(array):
-    """The type code of an array for `Kernel`."""
-    return CODES[array.dtype.str[1:]]
-
-
-CODES = {"f4": "f32", "f8": "f64", "i1": "i8", "i2": "i16", "i4": "i32", "i8": "i64", "u1": "u8",
-         "b1": "b1"}
+@cache
+def _sum_plan(outer, size, inner):
+    """(rows of a piece, pieces, units of a chunk, nanoseconds) of a sum, by its sizes alone."""
+    rows = LARGEST_PIECE if inner == 1 else max(8, CHUNK_ELEMENTS // max(1, inner))
+    pieces = max(1, -(-size // rows))
+    chunk = _rows_per_chunk(min(rows, size) * inner)
+    return rows, pieces, chunk, outer * size * inner * NANOSECONDS_PER_ELEMENT
 
 
 def sum_axis(x):
     """Sum along the middle axis of a contiguous (outer, size, inner) array."""
     outer, size, inner = x.shape
-    rows = max(1, LARGEST_PIECE // inner) if inner == 1 else max(8, CHUNK_ELEMENTS // inner)
-    pieces = max(1, -(-size // rows))
+    rows, pieces, chunk, nanoseconds = _sum_plan(outer, size, inner)
     out = memory.empty((outer, pieces, inner), x.dtype)
-    sum_pieces(code(x), (out, x, size, inner, pieces, rows), outer * pieces,
-               chunk=max(1, CHUNK_ELEMENTS // (max(1, min(rows, size)) * max(1, inner))),
-               nanoseconds=x.size * NANOSECONDS_PER_ELEMENT)
+    sum_pieces(None, (out, x, size, inner, pieces, rows), outer * pieces, chunk=chunk,
+               nanoseconds=nanoseconds)
     return out.reshape(outer, inner) if pieces == 1 else sum_axis(out)
 
 
@@ -162,7 +163,7 @@ def extreme_axis(x, largest):
     outer, size, inner = x.shape
     out = memory.empty((outer, inner), x.dtype)
     where = memory.empty((outer, inner), numpy.int64)
-    extreme_pieces(code(x), (out, where, x, size, inner, 1 if largest else -1), outer,
+    extreme_pieces(None, (out, where, x, size, inner, 1 if largest else -1), outer,
                    chunk=_rows_per_chunk(size * inner),
                    nanoseconds=x.size * NANOSECONDS_PER_ELEMENT)
     return out, where
@@ -173,7 +174,7 @@ def rowwise(function, *arrays, options=(), nanoseconds=1.0):
     size = arrays[0].shape[-1]
     out = memory.empty(arrays[0].shape, arrays[0].dtype)
     if out.size:
-        function(code(out), (out, *arrays, size, *options), out.size // size,
+        function(None, (out, *arrays, size, *options), out.size // size,
                  chunk=_rows_per_chunk(size), nanoseconds=out.size * nanoseconds)
     return out
 

@@ -9,6 +9,10 @@ Numba.
 import importlib
 from types import FunctionType
 
+# Functions of one argument that processors have.
+INSTRUCTIONS = {"sqrt": "llvm.sqrt", "floor": "llvm.floor", "ceil": "llvm.ceil",
+                "rint": "llvm.rint", "abs": "llvm.fabs"}
+
 
 def bind(dtype, jit):
     """The functions for ``dtype`` (``"f32"`` or ``"f64"``), each compiled by ``jit``: name to function.
@@ -18,15 +22,28 @@ def bind(dtype, jit):
     ``arcp`` and ``afn`` are not. Without ``forceinline`` the longer functions stay calls, and
     the loop around them stays scalar.
     """
-    module = importlib.import_module(f"{__package__}.vmath_{dtype}")
-    names = {**vars(module), **_intrinsics()}
+    native = {name: _instruction(code) for name, code in INSTRUCTIONS.items()}
+    machine = {**_intrinsics(), **native}
+    bound = {**native, "isnan": jit(isnan)}
+    for module in (f"vmath_{dtype}", "vmath_trigonometry"):
+        bound |= _compiled(importlib.import_module(f"{__package__}.{module}"), dtype, machine, jit)
+    return bound
+
+
+def _compiled(module, dtype, machine, jit):
+    """The functions of a module whose names end in ``dtype``, over the names in ``machine``."""
+    names = {**vars(module), **machine}
+    own = [value for value in vars(module).values()
+           if isinstance(value, FunctionType) and value.__module__ == module.__name__]
+    for function in own:
+        names[function.__name__] = jit(FunctionType(function.__code__, names, function.__name__))
     suffix = f"_{dtype}"
-    own = {name: value for name, value in vars(module).items()
-           if isinstance(value, FunctionType) and value.__module__ == module.__name__}
-    for name, function in own.items():
-        names[name] = jit(FunctionType(function.__code__, names, name))
-    return {name.removesuffix(suffix): names[name] for name in own
-            if name.endswith(suffix) and not name.startswith("_")}
+    public = [function.__name__ for function in own if function.__name__[0] != "_"]
+    return {name.removesuffix(suffix): names[name] for name in public if name.endswith(suffix)}
+
+
+def isnan(x):
+    return x != x
 
 
 def _intrinsics():
@@ -42,11 +59,6 @@ def _intrinsics():
         "bits_f64": _bit_cast(types.float64, types.int64),
         "float_f64": _bit_cast(types.int64, types.float64),
         "polynomial": _polynomial(),
-        "square_root": _instruction("llvm.sqrt"),
-        "round_down": _instruction("llvm.floor"),
-        "round_up": _instruction("llvm.ceil"),
-        "round_even": _instruction("llvm.rint"),
-        "absolute": _instruction("llvm.fabs"),
     }
 
 

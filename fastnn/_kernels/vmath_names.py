@@ -39,24 +39,3 @@ def polynomial(x, coefficients):
     for coefficient in coefficients[1:]:
         value = value * x + coefficient
     return value
-
-
-def square_root(x):
-    return np.sqrt(x)
-
-
-def round_down(x):
-    return np.floor(x)
-
-
-def round_up(x):
-    return np.ceil(x)
-
-
-def round_even(x):
-    """The nearest integer, halves to the even one."""
-    return np.rint(x)
-
-
-def absolute(x):
-    return np.fabs(x)

@@ -3,11 +3,11 @@
 import numpy
 
 from .. import tensor as tensors
-from .._kernels import gemm, memory
+from .._kernels import gemm, memory, reductions
 from ..op import Operation
 from ..registry import case, floats, public
 from . import checks
-from .shape import expand, reshape, squeeze, unsqueeze
+from .shape import expand, expand_, reshape, squeeze, unsqueeze
 
 
 def _product_forward(plan, a, b):
@@ -37,6 +37,20 @@ def _product_rule(node, gradient):
 product = Operation("mm", _product_forward, _product_rule, saves=(0, 1))
 
 
+def _column_sums_rule(node, gradient):
+    shape = node.plan[1]
+    return expand_((gradient.array.shape, shape), gradient)
+
+
+def _column_sums_forward(plan, x):
+    rows = memory.contiguous(x)
+    sums = reductions.sum_axis(rows.reshape(1, *rows.shape))
+    return sums.reshape(x.shape[1]), x.shape
+
+
+column_sums = Operation("column_sums", _column_sums_forward, _column_sums_rule)
+
+
 def _linear_forward(plan, x, weight, bias):
     rows = x if x.ndim == 2 else memory.reshape(x, (-1, x.shape[-1]))
     out = memory.empty((rows.shape[0], weight.shape[0]), x.dtype)
@@ -55,7 +69,7 @@ def _linear_rule(node, gradient):
     if need_weight:
         rows = x if x.ndim == 2 else reshape(x, -1, x.shape[-1])
         d_weight = product((True, False), flat, rows)
-    return d_x, d_weight, flat.sum(0) if need_bias else None
+    return d_x, d_weight, column_sums(None, flat) if need_bias else None
 
 
 _linear = Operation("linear", _linear_forward, _linear_rule, saves=(0, 1))
@@ -67,13 +81,15 @@ _linear = Operation("linear", _linear_forward, _linear_rule, saves=(0, 1))
 def linear(input, weight, bias=None):
     """``input @ weight.T + bias``: shapes (..., in), (out, in) and (out,) give (..., out)."""
     checks.floating("linear", input=input, weight=weight, bias=bias)
-    checks.dimensions("linear", "weight", weight, 2)
-    if not input.ndim or input.array.shape[-1] != weight.array.shape[1]:
-        got = input.array.shape[-1] if input.ndim else "no"
-        raise ValueError(f"linear: input has {got} features, weight expects {weight.shape[1]}")
-    if bias is not None and bias.array.shape != weight.array.shape[:1]:
+    given, expected = input.array.shape, weight.array.shape
+    if len(expected) != 2:
+        checks.dimensions("linear", "weight", weight, 2)
+    if not given or given[-1] != expected[1]:
+        got = given[-1] if given else "no"
+        raise ValueError(f"linear: input has {got} features, weight expects {expected[1]}")
+    if bias is not None and bias.array.shape != expected[:1]:
         raise ValueError(
-            f"linear: bias has shape {tuple(bias.shape)}, weight expects ({weight.shape[0]},)")
+            f"linear: bias has shape {bias.array.shape}, weight expects ({expected[0]},)")
     return _linear(None, input, weight, bias)
 
 

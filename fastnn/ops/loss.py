@@ -41,9 +41,10 @@ class _Pointwise:
         return self.run((), scale, *map(memory.contiguous, arrays))
 
     def _rule(self, node, gradient):
-        scaled = gradient * node.plan
-        return tuple(self._gradient(index, scaled, node.saved) if needed else None
-                     for index, needed in enumerate(node.needs))
+        scaled = gradient if node.plan == 1.0 else gradient * node.plan
+        saved = node.saved
+        return tuple([self._gradient(index, scaled, saved) if needed else None
+                      for index, needed in enumerate(node.needs)])
 
     def _gradient(self, index, scaled, saved):
         slope, names = self.operation.derivative(index)
@@ -51,7 +52,8 @@ class _Pointwise:
         return slope(scaled, *[inputs[name] for name in names])
 
     def __call__(self, name, input, target, weight, reduction):
-        _check_reduction(name, reduction)
+        if reduction != "mean":
+            _check_reduction(name, reduction)
         floating(name, input=input, target=target, weight=weight)
         if input.array.shape != target.array.shape:
             raise ValueError(f"{name}: input has shape {tuple(input.shape)}, "

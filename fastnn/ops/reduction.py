@@ -1,6 +1,7 @@
 """Sums, means, variances and extrema over dimensions."""
 
 import math
+from functools import lru_cache as cache
 
 import numpy
 
@@ -19,26 +20,39 @@ OVER_DIMS = [
 ]
 
 
-def _sum_array(dims, x):
-    """Sum over sorted dims; memory is walked in its own order, one run of axes at a time."""
-    kept = [i for i in range(x.ndim) if i not in dims]
-    if not dims:
-        return memory.copy(x, "K")
-    order = sorted(range(x.ndim), key=lambda i: -abs(x.strides[i]))
-    ordered = memory.contiguous(x.transpose(order))
-    reduced = [i in dims for i in order]
-    while True in reduced:
-        end = len(reduced) - reduced[::-1].index(True)
-        start = end
-        while start and reduced[start - 1]:
+@cache
+def _sum_steps(shape, order, dims):
+    """How to sum an array whose axes lie in memory in ``order``: (steps, shape, axes to turn).
+
+    Each step joins one run of summed axes, the innermost first, as (outer, size, inner).
+    """
+    sizes = [shape[i] for i in order]
+    summed = [i in dims for i in order]
+    steps = []
+    while True in summed:
+        end = start = len(summed) - summed[::-1].index(True)
+        while start and summed[start - 1]:
             start -= 1
-        shape = ordered.shape
-        total = reductions.sum_axis(ordered.reshape(
-            math.prod(shape[:start]), math.prod(shape[start:end]), math.prod(shape[end:])))
-        ordered = total.reshape(shape[:start] + shape[end:])
-        del reduced[start:end]
-    left = [i for i in order if i in kept]
-    return ordered.transpose([left.index(i) for i in kept])
+        steps.append(tuple(math.prod(part) for part in
+                           (sizes[:start], sizes[start:end], sizes[end:])))
+        del sizes[start:end], summed[start:end]
+    left = [i for i in order if i not in dims]
+    return steps, tuple(sizes), tuple(left.index(i) for i in sorted(left))
+
+
+def _sum_array(dims, x):
+    """Sum over sorted dims; memory is walked in its own order."""
+    order = tuple(range(x.ndim))
+    if not x.flags.c_contiguous:
+        order = tuple(sorted(order, key=lambda i: -abs(x.strides[i])))
+    steps, sizes, turned = _sum_steps(x.shape, order, dims)
+    return _summed(memory.contiguous(x.transpose(order)), steps).reshape(sizes).transpose(turned)
+
+
+def _summed(x, steps):
+    for step in steps:
+        x = reductions.sum_axis(x.reshape(step))
+    return x if steps else memory.copy(x, "K")
 
 
 def _sum_rule(node, gradient):

@@ -1,4 +1,4 @@
-"""Helpers around training: `fastnn.utils.data` feeds batches, `files` writes whole files."""
+"""Helpers around training: `fastnn.utils.data` feeds batches."""
 
 from . import data
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy
 
 import fastnn
+from fastnn.serialization import write_atomically
 from fastnn.utils.data.collate import as_array
-from fastnn.utils.files import whole_file
 
 
 def make_grid(tensor, nrow=8, padding=2, normalize=False, value_range=None, scale_each=False,
@@ -68,8 +68,7 @@ def save_image(tensor, fp, format=None, **grid):
     if is_file:
         fp.write(content)
         return
-    with whole_file(fp) as file:
-        file.write(content)
+    write_atomically(Path(fp), content)
 
 
 def _batch(tensor):

@@ -96,7 +96,8 @@ def random_split(dataset, lengths, generator=None):
 
     ``lengths`` are numbers of samples that add up to ``len(dataset)``, or fractions that add up
     to 1; samples left over by rounding go one each to the first parts. ``generator`` is a
-    ``numpy.random.Generator``, a seed, or None for fastnn's. ValueError for other lengths.
+    generator of fastnn or NumPy, a seed, or None for fastnn's default one. ValueError for other
+    lengths.
 
     >>> [len(part) for part in random_split(range(10), [0.75, 0.25], generator=0)]
     [8, 2]

@@ -30,8 +30,8 @@ class DataLoader:
 
     ``num_workers`` threads make batches ahead (``prefetch_factor`` each, 2 by default). Batches,
     order and random transforms are the same for any number; an error of a worker is raised in the
-    loop; leaving the loop ends the threads. ``generator`` is a ``numpy.random.Generator``, a
-    seed, or None for fastnn's, which ``fastnn.manual_seed`` sets. ``pin_memory`` and
+    loop; leaving the loop ends the threads. ``generator`` is a generator of fastnn or NumPy, a
+    seed, or None for fastnn's default one, which ``fastnn.manual_seed`` sets. ``pin_memory`` and
     ``persistent_workers`` are accepted and change nothing on a CPU.
 
     >>> import numpy

@@ -17,20 +17,20 @@ SEEDS = 2**31 - 1
 
 
 def as_generator(operation, generator):
-    """A NumPy generator from one or from a seed; None, for fastnn's generator, stays None."""
-    if generator is None or isinstance(generator, numpy.random.Generator):
+    """A generator from one of fastnn's or NumPy's or a seed; None, for the default, stays None."""
+    if generator is None or isinstance(generator, (numpy.random.Generator, fastnn.Generator)):
         return generator
-    if isinstance(generator, Integral) and not isinstance(generator, bool) and generator >= 0:
-        return numpy.random.default_rng(int(generator))
-    raise TypeError(f"{operation}: generator is {generator!r}, expected a numpy.random.Generator, "
-                    "a seed of at least 0 or None")
+    if isinstance(generator, Integral) and not isinstance(generator, bool):
+        return fastnn.Generator().manual_seed(int(generator))
+    raise TypeError(f"{operation}: generator is a {type(generator).__name__}, expected a "
+                    "fastnn.Generator, a numpy.random.Generator, a seed or None")
 
 
 def draw_seed(generator):
-    """The next seed of a NumPy generator or, for None, of fastnn's."""
-    if generator is None:
-        return int(fastnn.randint(0, SEEDS, (1,)).item())
-    return int(generator.integers(SEEDS))
+    """The next seed that a generator gives; for None fastnn's default one."""
+    if isinstance(generator, numpy.random.Generator):
+        return int(generator.integers(SEEDS))
+    return int(fastnn.randint(0, SEEDS, (1,), generator=generator).item())
 
 
 class _Current(threading.local):

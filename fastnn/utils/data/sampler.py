@@ -44,7 +44,8 @@ class RandomSampler(Sampler):
 
     With ``replacement`` they are drawn independently; ``num_samples`` sets how many are given, by
     default as many as there are (without replacement a further permutation follows each that is
-    used up). ``generator`` is a ``numpy.random.Generator``, a seed, or None for fastnn's.
+    used up). ``generator`` is a generator of fastnn or NumPy, a seed, or None for fastnn's default
+    one.
 
     >>> sorted(RandomSampler("abc", generator=0))
     [0, 1, 2]

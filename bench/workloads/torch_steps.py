@@ -1,0 +1,56 @@
+"""Training steps of PyTorch, eager and compiled, with the settings that make it fast."""
+
+import torch
+
+from . import WORKLOADS, torch_models
+from .program import Program
+
+VERSION = torch.__version__
+
+
+def prepare(threads, options):
+    """Settings that have to precede the first operation."""
+    torch.set_num_threads(threads)
+    torch.set_num_interop_threads(1)
+    torch.set_flush_denormal(True)  # TensorFlow and JAX always do; threads started later inherit it
+    if "cpp_wrapper" in options:
+        torch._inductor.config.cpp_wrapper = True
+
+
+def build(name, options):
+    """The step of workload `name`.
+
+    Options: `channels_last`, `fused` (optimizer), `compile` (network and loss), `compile_update`
+    (optimizer), `compile_all` (the whole step in one graph), `cpp_wrapper` (compiled code called
+    from C++ instead of Python).
+    """
+    workload = WORKLOADS[name]
+    nets = torch_models.networks(torch, name)
+    for net, arrays in zip(nets, workload.start(), strict=True):
+        torch_models.load(torch, net, arrays)
+    batch = [torch.tensor(array) for array in workload.inputs()]
+    if "channels_last" in options:
+        nets = [net.to(memory_format=torch.channels_last) for net in nets]
+        batch = [_channels_last(tensor) for tensor in batch]
+    fused = {"fused": True} if "fused" in options else {}
+    updates = torch_models.optimizers(torch, name, nets, **fused)
+    step = _compiled_step(name, options, nets, updates, batch)
+    parameters = sum(parameter.numel() for net in nets for parameter in net.parameters())
+    return Program(step, lambda loss: loss.item(), parameters)
+
+
+def _channels_last(tensor):
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
+
+
+def _compiled_step(name, options, nets, updates, batch):
+    losses = torch_models.losses(torch, name, nets)
+    if "compile" in options:
+        losses = [torch.compile(loss) for loss in losses]
+        if name == "dcgan":
+            nets = [torch.compile(nets[0]), nets[1]]  # its forward is outside the two losses
+    if "compile_update" in options:
+        for update in updates:
+            update.step = torch.compile(update.step)
+    step = torch_models.training_step(torch, name, nets, losses, updates, batch)
+    return torch.compile(step) if "compile_all" in options else step
