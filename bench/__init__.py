@@ -1,1 +1,1 @@
-"""Benchmarks of fastnn; `python -m bench.peers` compares whole training steps with other libraries."""
+"""Benchmarks; `python -m bench.peers` compares training steps of fastnn and other libraries."""

@@ -90,20 +90,32 @@ DATASETS = {"digits": Digits, "mnist": MNIST, "fashion-mnist": FashionMNIST}
 
 
 def main(arguments=None):
+    """Do what the command line asks for, and return the exit status."""
     options = parse(arguments)
     if find_spec("matplotlib") is None:
         return fail("matplotlib is not installed; pip install '.[examples]' installs it")
+    history = []
+    try:
+        return attempt(options, history)
+    except OSError as error:
+        return fail(error)
+    except KeyboardInterrupt:
+        kept = f"{weights(options)} holds epoch {len(history)}" if history else "nothing was saved"
+        return fail(f"interrupted; {kept}", status=130)
+
+
+def attempt(options, history):
+    """Load, train and report; every finished epoch is added to `history`."""
     try:
         if options.threads is not None:
             fastnn.set_num_threads(options.threads)
         training, test = load(options)
-        options.out.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         return fail(error)
-    try:
-        return run(options, training, test)
-    except OSError as error:  # such as a full disk
-        return fail(error)
+    options.out.mkdir(parents=True, exist_ok=True)
+    run(options, training, test, history)
+    print(f"test accuracy: {history[-1].test_accuracy:.4f}")
+    return 0
 
 
 class Parser(argparse.ArgumentParser):
@@ -113,12 +125,12 @@ class Parser(argparse.ArgumentParser):
         self.exit(fail(message))
 
 
-def fail(problem):
+def fail(problem, status=2):
     """Print one line on what went wrong and return the exit status for it."""
     if isinstance(problem, OSError) and problem.strerror and problem.filename:
         problem = f"{problem.filename}: {problem.strerror}"
     print("mnist.py:", " ".join(str(problem).split()), file=sys.stderr)
-    return 2
+    return status
 
 
 def parse(arguments):
@@ -183,27 +195,23 @@ def prepared(training, test):
     return training, test
 
 
-def run(options, training, test):
-    """Train, report, and return the exit status."""
+def weights(options):
+    return options.out / "model.safetensors"
+
+
+def run(options, training, test, history):
+    """Train and report; the figures of each epoch are added to `history` once it is saved."""
     recipe = RECIPES[options.model]
     fastnn.manual_seed(options.seed)
     model = recipe.network()
     epochs = options.epochs or (
         recipe.digits_epochs if options.dataset == "digits" else recipe.epochs)
-    history, weights = [], options.out / "model.safetensors"
-    try:
-        for epoch in train(model, recipe, epochs, options.batch_size, training, test):
-            fastnn.save(model.state_dict(), weights)
-            history.append(epoch)
-            print(f"epoch {len(history)}/{epochs}: {epoch}", flush=True)
-        tell_time(options.model, history)
-        write_report(options, history, test)
-    except KeyboardInterrupt:
-        kept = f"{weights} holds epoch {len(history)}" if history else "no epoch was finished"
-        print(f"mnist.py: interrupted; {kept}", file=sys.stderr)
-        return 130
-    print(f"test accuracy: {history[-1].test_accuracy:.4f}")
-    return 0
+    for epoch in train(model, recipe, epochs, options.batch_size, training, test):
+        fastnn.save(model.state_dict(), weights(options))
+        history.append(epoch)
+        print(f"epoch {len(history)}/{epochs}: {epoch}", flush=True)
+    tell_time(options.model, history)
+    write_report(options, history, test)
 
 
 def train(model, recipe, epochs, batch_size, training, test):

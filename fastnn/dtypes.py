@@ -77,7 +77,8 @@ def result_type(operation, arrays, numbers):
     for group in groups:
         if not group:
             continue
-        common = numpy.result_type(*group)
+        highest = max(map(_category, group))
+        common = numpy.result_type(*(dtype for dtype in group if _category(dtype) == highest))
         if best is None or _category(common) > _category(best):
             best = common
     return check(operation, best)

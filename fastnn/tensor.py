@@ -179,7 +179,8 @@ class Tensor(tape.TensorBase):
         result = type(self).__new__(type(self))
         result._set_array(self.array.copy(order="K"))
         result.requires_grad = self.requires_grad
-        result.__dict__.update(getattr(self, "__dict__", {}))
+        for name, value in getattr(self, "__dict__", {}).items():
+            setattr(result, name, value)
         memo[id(self)] = result
         return result
 

@@ -116,7 +116,7 @@ def transposed(array):
 def strided(array):
     """Every second element of larger memory."""
     wide = np.full([2 * size + 1 for size in array.shape], 77).astype(array.dtype)
-    view = wide[tuple(slice(1, None, 2) for _ in array.shape)]
+    view = wide[(..., *(slice(1, None, 2) for _ in array.shape))]
     view[...] = array
     return view
 

@@ -124,6 +124,10 @@ CASES = [
     Case(1, 16, 40, 37, 3, (1, 1)),
     Case(1, 130, 6, 6, 150, (3, 3), padding=(1, 1)),
     Case(40, 6, 9, 9, 1, (3, 3)),
+    Case(3, 64, 6, 6, 1, (3, 3), padding=(1, 1)),
+    Case(2, 24, 9, 9, 2, (3, 3), padding=(1, 1), dilation=(1, 2)),
+    Case(2, 32, 9, 9, 3, (3, 2), padding=(1, 1), stride=(2, 1)),
+    Case(2, 16, 8, 8, 6, (5, 5), padding=(2, 2)),
     Case(0, 3, 5, 5, 4, (3, 3)),
     Case(2, 3, 0, 5, 4, (3, 3), padding=(2, 0)),
 ]
@@ -194,7 +198,7 @@ def test_an_image_does_not_depend_on_its_batch():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("case", CASES[:24:3], ids=repr)
+@pytest.mark.parametrize("case", CASES[:28:3], ids=repr)
 def test_bias_and_relu(case, dtype):
     x, weight, y = case.arrays(dtype)
     out, gx = reference(case, x, weight, y)[:2]

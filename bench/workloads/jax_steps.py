@@ -230,9 +230,7 @@ def _adversarial_step(workload, layers, state, images, noise):
         return jax.nn.softplus(-real).mean() + jax.nn.softplus(fake).mean()
 
     loss, gradients = jax.value_and_grad(discriminator_loss)(discriminator)
-    discriminator, others = _adam(
-        workload, discriminator, state["moments"][1], gradients, count
-    )
+    discriminator, others = _adam(workload, discriminator, state["moments"][1], gradients, count)
     upstream = jax.grad(lambda x: jax.nn.softplus(-_judge(layers, discriminator, x)).mean())(fakes)
     (gradients,) = backward(upstream)
     generator, own = _adam(workload, generator, state["moments"][0], gradients, count)

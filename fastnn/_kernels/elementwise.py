@@ -60,7 +60,7 @@ def _loop(formula, dtype, output_index, input_indices):
 def _stored(value, formula, dtype):
     """The result as it lies in memory: booleans are bytes of 0 or 1."""
     if formula.boolean_result or dtype == "b1":
-        return f"u8(1) if {value} else u8(0)"
+        return f"u8(1) if ({value}) else u8(0)"
     return f"T({value})"
 
 

@@ -20,7 +20,7 @@ cdef gemm_function* _gemm_f32 = gemm_for_f32(runtime.isa)
 cdef gemm_function* _gemm_f64 = gemm_for_f64(runtime.isa)
 
 # Multiply-adds of float32 per nanosecond on one thread, by level (none, baseline, v2, v3, v4).
-cdef double _rate = (1.0, 6.0, 6.0, 30.0, 60.0)[runtime.isa]
+cdef double _rate = (1.0, 6.0, 6.0, 25.0, 40.0)[runtime.isa]
 
 
 cdef int gemm_batched(int typenum, const gemm_arguments* arguments) noexcept nogil:

@@ -57,8 +57,8 @@ def channels_last(x):
 
 
 def contiguous(x):
-    """The array itself if it lies in C order, else a copy that does; 0-d stays 0-d."""
-    return x if x.flags.c_contiguous else copy(x, "C")
+    """The array itself if it lies in C order, else a copy that does; 0-d stays 0-d, None None."""
+    return x if x is None or x.flags.c_contiguous else copy(x, "C")
 
 
 def _transposed(x, middle, shape):

@@ -69,16 +69,17 @@ def sum_pieces(start, stop, arguments, numbers):
 
 @kernel
 def extreme_pieces(start, stop, arguments, numbers):
-    """out = the largest times ``sign`` along the axis, and where it is first; NaN wins."""
+    """out = the largest or smallest along the axis, and where it is first; NaN wins."""
     out, where, x = pointer(arguments[0]), pointer_i64(arguments[1]), pointer(arguments[2])
-    size, inner, sign = arguments[3], arguments[4], T(arguments[5])
+    size, inner, largest = arguments[3], arguments[4], arguments[5]
     for unit in range(start, stop):
         base = unit * size * inner
         for j in range(inner):
             best, place = x[base + j], 0
             for i in range(1, size):
                 value = x[base + i * inner + j]
-                larger = sign * value > sign * best or (value != value and best == best)
+                beyond = value > best if largest else value < best
+                larger = beyond or (value != value and best == best)
                 if larger:
                     best, place = value, i
             out[unit * inner + j] = best
@@ -163,7 +164,7 @@ def extreme_axis(x, largest):
     outer, size, inner = x.shape
     out = memory.empty((outer, inner), x.dtype)
     where = memory.empty((outer, inner), numpy.int64)
-    extreme_pieces(None, (out, where, x, size, inner, 1 if largest else -1), outer,
+    extreme_pieces(None, (out, where, x, size, inner, int(largest)), outer,
                    chunk=_rows_per_chunk(size * inner),
                    nanoseconds=x.size * NANOSECONDS_PER_ELEMENT)
     return out, where

@@ -1,9 +1,9 @@
 """Elementary functions in float32: see `vmath`.
 
 Results are within 2 units in the last place over the whole range; zero keeps its sign, infinities
-and NaN are those of C99, and results below the smallest normal number may be zero. Nothing relies
-on fused multiply-add: reduced arguments subtract a multiple of a constant cut so short that the
-product is exact.
+and NaN are those of C99, and numbers below the smallest normal one may count as zero, in and out.
+Nothing relies on fused multiply-add: reduced arguments subtract a multiple of a constant cut so
+short that the product is exact.
 
 The polynomials are minimax (Remez exchange in 50 digits on 1500 points, error weighted by its
 share of the result), their coefficients rounded from the lowest power up and the higher ones
@@ -14,6 +14,7 @@ from .vmath_names import bits_f32, f32, float_f32, i32, polynomial
 
 ZERO, HALF, ONE, TWO = f32(0.0), f32(0.5), f32(1.0), f32(2.0)
 INFINITY, NAN = f32("inf"), f32("nan")
+INFINITY_BITS, NORMAL_BITS = 0x7F800000, 0x00800000  # the smallest normal number's
 # The bits of 2/3, from where on a number counts as 2**e * (1 + f) with the next e.
 TWO_THIRDS = 0x3F2AAAAB
 
@@ -119,17 +120,12 @@ def _log(e, f):
 
 
 def log_f32(x):
-    whole = bits_f32(x)
-    # A denormal x becomes the integer x * 2**149, by a way that flushing to zero cannot touch.
-    small = whole < 0x00800000
-    bits = bits_f32(float_f32(whole | 0x4B000000) - f32(2.0**23)) if small else whole
-    bias = f32(-149.0) if small else ZERO
+    bits = bits_f32(x)
     exponent = i32(i32(bits - TWO_THIRDS) >> 23)
-    f = float_f32(bits - (exponent << 23)) - ONE
-    y = _log(f32(exponent) + bias, f)
-    y = y if whole < 0x7F800000 else x
-    y = y if whole >= 0 else NAN
-    return -INFINITY if (whole & 0x7FFFFFFF) == 0 else y
+    y = _log(f32(exponent), float_f32(bits - (exponent << 23)) - ONE)
+    y = y if bits < INFINITY_BITS else x
+    y = y if bits >= 0 else NAN
+    return -INFINITY if (bits & 0x7FFFFFFF) < NORMAL_BITS else y
 
 
 def log1p_f32(x):

@@ -9,6 +9,7 @@ ZERO, HALF, ONE, TWO = f64(0.0), f64(0.5), f64(1.0), f64(2.0)
 INFINITY, NAN = f64("inf"), f64("nan")
 EXPONENT_BITS, MANTISSA_BITS = 0x7FF0000000000000, 0x000FFFFFFFFFFFFF
 ONE_BITS, SQRT_HALF_BITS = 0x3FF0000000000000, 0x3FE6A09E667F3BCD
+NORMAL_BITS = 0x0010000000000000  # the smallest normal number's
 # The float64 2**52 has an integer in its low bits.
 TWO_52, TWO_52_BITS = f64(2.0**52), 0x4330000000000000
 
@@ -116,15 +117,15 @@ def _with_sign(size, x):
 
 
 def _split(bits):
-    """``(exponent, f)``: the float64 of ``bits`` is 2**e * (1 + f), e and its bias in the exponent."""
+    """``(exponent, f)``: the float64 of ``bits`` is 2**e * (1 + f), e biased in place."""
     shifted = bits + (ONE_BITS - SQRT_HALF_BITS)
     f = float_f64((shifted & MANTISSA_BITS) + SQRT_HALF_BITS) - ONE
     return shifted & EXPONENT_BITS, f
 
 
-def _log(exponent, bias, f):
-    """ln(2**(e + bias) * (1 + f)), smallest terms first."""
-    e = float_f64((exponent >> 52) | TWO_52_BITS) - (TWO_52 + f64(1023.0)) + bias
+def _log(exponent, f):
+    """ln(2**e * (1 + f)), smallest terms first; ``exponent`` holds e biased in place."""
+    e = float_f64((exponent >> 52) | TWO_52_BITS) - (TWO_52 + f64(1023.0))
     s = f / (TWO + f)
     square = s * s
     half = HALF * f * f
@@ -133,15 +134,12 @@ def _log(exponent, bias, f):
 
 
 def log_f64(x):
-    whole = bits_f64(x)
-    # A denormal x becomes the integer x * 2**1074, by a way that flushing to zero cannot touch.
-    small = whole < 0x0010000000000000
-    bits = bits_f64(float_f64(whole | TWO_52_BITS) - TWO_52) if small else whole
+    bits = bits_f64(x)
     exponent, f = _split(bits)
-    y = _log(exponent, f64(-1074.0) if small else ZERO, f)
-    y = y if whole < EXPONENT_BITS else x
-    y = y if whole >= 0 else NAN
-    return -INFINITY if (whole & 0x7FFFFFFFFFFFFFFF) == 0 else y
+    y = _log(exponent, f)
+    y = y if bits < EXPONENT_BITS else x
+    y = y if bits >= 0 else NAN
+    return -INFINITY if (bits & 0x7FFFFFFFFFFFFFFF) < NORMAL_BITS else y
 
 
 def log1p_f64(x):
@@ -150,7 +148,7 @@ def log1p_f64(x):
     exponent, f = _split(bits_f64(above))
     # `lost` times 2**-e.
     correction = lost * float_f64(2 * ONE_BITS - exponent)
-    y = _log(exponent, ZERO, f + (correction if x < f64(2.0**54) else ZERO))
+    y = _log(exponent, f + (correction if x < f64(2.0**54) else ZERO))
     y = y if x < INFINITY else x
     y = -INFINITY if x == -ONE else y
     y = NAN if x < -ONE else y

@@ -1,9 +1,9 @@
 """Sine and cosine: see `vmath`, and `vmath_f32` for accuracy and method.
 
-An angle of any size is x = m * 2**e with m in [1, 2). `TURNS` holds, for each exponent e, what is
-left of 2**e * 2 / pi without its multiples of 4, cut into floats so short that their products with
-m (float32) or with the halves of m (float64) are exact. So the quarter turn and the angle within
-it cost the same, and lose nothing, for x = 1 and for x = 1e300. (The method of Payne and Hanek,
+An angle of any size is x = m * 2**k, m an integer. `TURNS` holds, for each k, what is left of
+2**k * 2 / pi without its multiples of 4, cut into floats so short that their products with m
+(float32) or with the halves of m (float64) are exact. So the quarter turn and the angle within it
+cost the same, and lose nothing, for x = 1 and for x = 1e300. (The method of Payne and Hanek,
 "Radian reduction for trigonometric functions", SIGNUM Newsletter 18, 1983, as a table.)
 """
 
@@ -47,34 +47,35 @@ def _arctangent_of_inverse(n, bits):
     return total
 
 
-def _turns(exponents, bias, widths):
-    """A row for each biased exponent: 2**e * 2 / pi mod 4 in pieces of so many bits."""
-    bits = exponents + 256
-    guard = 64
+def _turns(first, count, widths):
+    """Rows of 2**k * 2 / pi mod 4 for k from ``first``, in pieces of so many bits and the rest."""
+    bits, guard = first + count + 256, 64
     pi = 4 * (4 * _arctangent_of_inverse(5, bits + guard)
               - _arctangent_of_inverse(239, bits + guard))
     two_over_pi = (1 << (2 * (bits + guard) + 1)) // pi >> guard
-    rows = np.empty((exponents, len(widths)))
-    for biased in range(exponents):
-        e = biased - bias
-        left = (two_over_pi << e) % (4 << bits) if e > 0 else two_over_pi
+    rows = np.empty((count, len(widths) + 1))
+    for row, k in enumerate(range(first, first + count)):
+        left = (two_over_pi << k if k > 0 else two_over_pi >> -k) % (4 << bits)
+        shift = bits + 2
         for place, width in enumerate(widths):
-            shift = max(left.bit_length() - width, 0)
-            piece = left >> shift << shift
-            left -= piece
-            rows[biased, place] = np.ldexp(float(piece >> shift), shift - bits + min(e, 0))
+            shift -= width
+            rows[row, place] = np.ldexp(float(left >> shift), shift - bits)
+            left &= (1 << shift) - 1
+        shift = max(left.bit_length() - 53, 0)
+        rows[row, -1] = np.ldexp(float(left >> shift), shift - bits)
     return rows
 
 
-TURNS_32 = _turns(256, 127, (29, 53))
-TURNS_64 = _turns(2048, 1023, (26, 26, 26, 53))
+# By the biased exponent of x; for float64 also by that of its upper half, whose unit is 2**27.
+TURNS_32 = _turns(-127 - 23, 256, (29,))
+TURNS_64 = _turns(-1023 - 52, 2048 + 27, (25, 25, 25, 25))
 
 
 def _angle_f32(x):
     """``(quarter, r)``: abs(x) is a quarter turn times an integer with those low bits, plus r."""
     bits = bits_f32(x)
     row = (bits >> 23) & 0xFF
-    m = f64(float_f32((bits & 0x007FFFFF) | 0x3F800000))
+    m = f64(float_f32((bits & 0x007FFFFF) | 0x4B000000))
     turns, rest = m * TURNS_32[row, 0], m * TURNS_32[row, 1]
     t = (turns + rest) + ROUNDER
     part = (turns - (t - ROUNDER)) + rest
@@ -117,22 +118,27 @@ def _angle_f64(x):
     """As `_angle_f32`, r with what its rounding lost: ``(quarter, r, lost)``."""
     bits = bits_f64(x)
     row = (bits >> 52) & 0x7FF
-    m = float_f64((bits & 0x000FFFFFFFFFFFFF) | 0x3FF0000000000000)
-    high = float_f64((bits & 0x000FFFFFF8000000) | 0x3FF0000000000000)
-    low = m - high
-    turns = high * TURNS_64[row, 0]
-    t = turns + ROUNDER
-    part, lost1 = _sum(turns - (t - ROUNDER), low * TURNS_64[row, 0])
-    part, lost2 = _sum(part, high * TURNS_64[row, 1])
-    part, lost3 = _sum(part, low * TURNS_64[row, 1])
-    part, lost4 = _sum(part, high * TURNS_64[row, 2])
-    rest = low * TURNS_64[row, 2] + m * TURNS_64[row, 3]
-    part, lost = _sum(part, ((lost1 + lost2) + (lost3 + lost4)) + rest)
+    # Halves of m: 26 bits in units of 2**27, and 27 bits.
+    high = float_f64(((bits & 0x000FFFFFF8000000) >> 27) | 0x4330000002000000) - f64(2.0**52)
+    low = float_f64((bits & 0x7FFFFFF) | 0x4330000000000000) - f64(2.0**52)
+    # Each sum of two products is exact as well; the last only is rounded.
+    first, second = high * TURNS_64[row + 27, 0], low * TURNS_64[row, 0]
+    t1, t2 = first + ROUNDER, second + ROUNDER
+    part = (first - (t1 - ROUNDER)) + (second - (t2 - ROUNDER))
+    part += high * TURNS_64[row + 27, 1] + low * TURNS_64[row, 1]
+    t = part + ROUNDER
+    third = high * TURNS_64[row + 27, 2] + low * TURNS_64[row, 2]
+    fourth = high * TURNS_64[row + 27, 3] + low * TURNS_64[row, 3]
+    last = high * TURNS_64[row + 27, 4] + low * TURNS_64[row, 4]
+    part, lost3 = _sum(part - (t - ROUNDER), third)
+    part, lost4 = _sum(part, fourth)
+    part, lost = _sum(part, (lost3 + lost4) + last)
+    quarter = (bits_f64(t1) + bits_f64(t2)) + bits_f64(t)
     head = float_f64(bits_f64(part) & -0x8000000)
-    first = head * QUARTER_HIGH
-    second = (part - head) * QUARTER + (head * QUARTER_LOW + lost * QUARTER)
-    r = first + second
-    return bits_f64(t), r, second - (r - first)
+    start = head * QUARTER_HIGH
+    tail = (part - head) * QUARTER + (head * QUARTER_LOW + lost * QUARTER)
+    r = start + tail
+    return quarter, r, tail - (r - start)
 
 
 def _sin_reduced_f64(r, lost):

@@ -53,14 +53,15 @@ def _logical(image):
 
 def _forward(plan, x, weight, bias):
     out = _new_image(plan.output, x.dtype)
-    conv.forward(memory.channels_last(x), memory.contiguous(weight), bias, out, *plan.parameters)
+    conv.forward(memory.channels_last(x), memory.contiguous(weight), memory.contiguous(bias), out,
+                 *plan.parameters)
     return _logical(out)
 
 
 def _data_forward(plan, gradient, weight, bias):
     out = _new_image(plan.image, gradient.dtype)
-    conv.data_gradient(memory.channels_last(gradient), memory.contiguous(weight), bias, out,
-                       *plan.parameters)
+    conv.data_gradient(memory.channels_last(gradient), memory.contiguous(weight),
+                       memory.contiguous(bias), out, *plan.parameters)
     return _logical(out)
 
 

@@ -54,7 +54,7 @@ column_sums = Operation("column_sums", _column_sums_forward, _column_sums_rule)
 def _linear_forward(plan, x, weight, bias):
     rows = x if x.ndim == 2 else memory.reshape(x, (-1, x.shape[-1]))
     out = memory.empty((rows.shape[0], weight.shape[0]), x.dtype)
-    gemm.matmul(rows, weight.T, out, bias)
+    gemm.matmul(rows, weight.T, out, memory.contiguous(bias))
     return out if x.ndim == 2 else out.reshape(*x.shape[:-1], weight.shape[0])
 
 

@@ -4,6 +4,8 @@
 #include "conv_phase.h"
 #include "conv_weight_plan.h"
 
+typedef int64_t vector_i64 __attribute__((vector_size(VECTOR_BYTES)));
+
 /* 6 pixels by 4 vectors fill the 32 registers of AVX-512; 6 by 2 the 16 registers of the others. */
 #define TILE_PIXELS 6
 #if ISA == 4

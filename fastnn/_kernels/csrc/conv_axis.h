@@ -85,6 +85,17 @@ static inline void conv_reach_of_tap(const conv_axis *axis, ptrdiff_t t, ptrdiff
     if (*first > *last) *first = *last;
 }
 
+/* Offsets of the terms (tap row, tap column, channel) from a window's first input, where a pixel
+ * has `pixel` values, `channels` of them in the group. */
+static inline void conv_fill_offsets(const conv_axis *rows, const conv_axis *cols,
+                                     ptrdiff_t width, ptrdiff_t pixel, ptrdiff_t channels,
+                                     ptrdiff_t *offsets) {
+    for (ptrdiff_t i = 0; i < rows->taps; i++)
+        for (ptrdiff_t j = 0; j < cols->taps; j++)
+            for (ptrdiff_t c = 0; c < channels; c++)
+                *offsets++ = (i * rows->dilation * width + j * cols->dilation) * pixel + c;
+}
+
 /* The next piece of a scratch block, on a cache line. */
 static inline void *conv_take(char **scratch, size_t bytes) {
     char *taken = *scratch;

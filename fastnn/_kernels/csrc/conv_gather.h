@@ -9,30 +9,64 @@ typedef struct {
     int activation;
 } TYPED(gather_call);
 
+/* Where the weights (O, C/groups, KH, KW) from an output channel on begin, and their strides. */
+typedef struct {
+    const REAL *weight;
+    ptrdiff_t by_output, by_input;
+} TYPED(source);
+
+static TYPED(source) TYPED(source_of)(const TYPED(gather_call) *call, ptrdiff_t group,
+                                      ptrdiff_t channel) {
+    const conv_plan *plan = &call->all->plan;
+    ptrdiff_t kernel = plan->kh * plan->kw;
+    ptrdiff_t filter = (call->all->depthwise ? 1 : plan->c / plan->groups) * kernel;
+    ptrdiff_t by_output = call->all->transposed ? kernel : filter;
+    const REAL *weight = call->weight + group * (plan->o / plan->groups) * filter;
+    return (TYPED(source)){weight + channel * by_output, by_output,
+                           call->all->transposed ? filter : kernel};
+}
+
 static void TYPED(pack_block)(const TYPED(gather_call) *call, const conv_phase *phase,
                               ptrdiff_t group, ptrdiff_t block) {
     const conv_gather *all = call->all;
     const conv_plan *plan = &all->plan;
     const conv_axis *rows = &phase->rows->axis, *cols = &phase->cols->axis;
-    ptrdiff_t kernel = plan->kh * plan->kw, first = conv_block(all, block);
+    ptrdiff_t first = conv_block(all, block);
     ptrdiff_t width = (conv_block(all, block + 1) - first) * LANES;
     ptrdiff_t used = ptrdiff_min(width, all->out_group - first * LANES);
-    /* weight (O, C/groups, KH, KW) */
-    ptrdiff_t by_output = all->transposed ? kernel : plan->c / plan->groups * kernel;
-    ptrdiff_t by_input = all->transposed ? plan->c / plan->groups * kernel : kernel;
-    const REAL *from = call->weight + group * (plan->o / plan->groups) * (plan->c / plan->groups)
-                     * kernel + first * LANES * by_output;
+    TYPED(source) source = TYPED(source_of)(call, group, first * LANES);
     REAL *to = call->packed + phase->weights
              + (group * all->vectors + first) * LANES * phase->terms;
     for (ptrdiff_t i = 0; i < rows->taps; i++)
         for (ptrdiff_t j = 0; j < cols->taps; j++) {
-            const REAL *tap = from + (rows->tap_first + i * rows->tap_step) * plan->kw
+            const REAL *tap = source.weight + (rows->tap_first + i * rows->tap_step) * plan->kw
                             + cols->tap_first + j * cols->tap_step;
             for (ptrdiff_t c = 0; c < all->in_group; c++, to += width) {
                 for (ptrdiff_t lane = 0; lane < used; lane++)
-                    to[lane] = tap[c * by_input + lane * by_output];
+                    to[lane] = tap[c * source.by_input + lane * source.by_output];
                 for (ptrdiff_t lane = used; lane < width; lane++) to[lane] = 0;
             }
+        }
+}
+
+/* The same for few output channels: [tap row][tap column][input channel / fold][lanes]. */
+static void TYPED(pack_folded)(const TYPED(gather_call) *call, const conv_phase *phase,
+                               ptrdiff_t group) {
+    const conv_gather *all = call->all;
+    const conv_plan *plan = &all->plan;
+    const conv_axis *rows = &phase->rows->axis, *cols = &phase->cols->axis;
+    TYPED(source) source = TYPED(source_of)(call, group, 0);
+    REAL *to = call->packed + phase->weights + group * LANES * (phase->terms / all->fold);
+    memset(to, 0, LANES * (phase->terms / all->fold) * sizeof(REAL));
+    for (ptrdiff_t i = 0; i < rows->taps; i++)
+        for (ptrdiff_t j = 0; j < cols->taps; j++) {
+            const REAL *tap = source.weight + (rows->tap_first + i * rows->tap_step) * plan->kw
+                            + cols->tap_first + j * cols->tap_step;
+            for (ptrdiff_t c = 0; c < all->in_group; c++)
+                for (ptrdiff_t o = 0; o < all->out_group; o++)
+                    to[c / all->fold * LANES + o * all->fold + c % all->fold] =
+                        tap[c * source.by_input + o * source.by_output];
+            to += all->in_group / all->fold * LANES;
         }
 }
 
@@ -43,6 +77,16 @@ static void TYPED(pack_bias)(const TYPED(gather_call) *call) {
     for (ptrdiff_t group = 0; call->bias && group < all->plan.groups; group++)
         memcpy(call->packed_bias + group * width, call->bias + group * all->out_group,
                all->out_group * sizeof(REAL));
+}
+
+static void TYPED(pack)(const TYPED(gather_call) *call, ptrdiff_t index) {
+    const conv_gather *all = call->all;
+    const conv_phase *phase = all->phases + index / (all->plan.groups * all->blocks);
+    ptrdiff_t group = index / all->blocks % all->plan.groups;
+    if (all->fold > 1)
+        TYPED(pack_folded)(call, phase, group);
+    else
+        TYPED(pack_block)(call, phase, group, index % all->blocks);
 }
 
 typedef struct {
@@ -62,7 +106,7 @@ static void TYPED(rectangle)(const TYPED(gather_call) *call, const conv_phase *p
     job->first = r.tap_first * job->stride + c.tap_first * all->in_group;
     job->runs = whole ? 1 : r.tap_last - r.tap_first;
     job->length = taps * all->in_group * (whole ? r.tap_last - r.tap_first : 1);
-    const REAL *in = call->in + part->group * all->in_group
+    const REAL *in = call->in + (all->depthwise ? first * LANES : part->group * all->in_group)
                    + (rows->start * all->in_w + cols->start) * all->in_c;
     REAL *out = call->out + part->group * all->out_group + first * LANES
               + (rows->out_first * all->out_w + cols->out_first) * all->out_c;
@@ -74,6 +118,9 @@ static void TYPED(rectangle)(const TYPED(gather_call) *call, const conv_phase *p
     ptrdiff_t area = (part->image_last - part->image_first) * (r.last - r.first)
                    * (c.last - c.first);
     ptrdiff_t tiles = ceil_div(area, TILE_PIXELS), size = area / tiles, longer = area % tiles;
+    const TYPED(tile_function) *tile_of =
+        all->depthwise ? TYPED(depthwise_tiles)[vectors - 1]
+        : all->fold > 1 ? TYPED(folded_tiles)[all->fold_log] : TYPED(tiles)[vectors - 1];
     ptrdiff_t n = part->image_first, i = r.first, j = c.first;
     for (ptrdiff_t tile = 0; tile < tiles; tile++) {
         const REAL *source[TILE_PIXELS];
@@ -88,7 +135,7 @@ static void TYPED(rectangle)(const TYPED(gather_call) *call, const conv_phase *p
             i = r.first;
             n++;
         }
-        TYPED(tiles)[vectors - 1][pixels - 1](job, source, target);
+        tile_of[pixels - 1](job, source, target);
     }
 }
 
@@ -108,7 +155,7 @@ static void TYPED(gather_task)(const TYPED(gather_call) *call, ptrdiff_t task) {
     ptrdiff_t first = part.group * all->vectors + conv_block(all, part.block);
     ptrdiff_t lanes = all->out_group - (conv_block(all, part.block + 1) - 1) * LANES;
     TYPED(tile_job) job = {
-        .weights = call->packed + phase->weights + first * LANES * phase->terms,
+        .weights = call->packed + phase->weights + first * LANES * (phase->terms / all->fold),
         .bias = call->packed_bias + first * LANES, .offsets = phase->offsets,
         .activation = call->activation, .last_lanes = ptrdiff_min(lanes, LANES)};
     for (ptrdiff_t i = 0; i < phase->rows->count; i++) {
@@ -126,19 +173,17 @@ static void TYPED(gather)(const conv_plan *plan, int transposed, const REAL *in,
                           char *scratch, int threads) {
     conv_gather all = conv_gather_of(plan, transposed, LANES, TILE_VECTORS);
     conv_gather_prepare(&all, LANES, &scratch);
-    ptrdiff_t channels = plan->groups * all.vectors * LANES;
+    ptrdiff_t groups = all.plan.groups, channels = groups * all.vectors * LANES;
     TYPED(gather_call) call = {&all, in, weight, bias, out, NULL, NULL, activation};
     call.packed_bias = conv_take(&scratch, channels * sizeof(REAL));
     call.packed = conv_take(&scratch, 0);
-    ptrdiff_t packs = all.phase_count * plan->groups * all.blocks;
+    ptrdiff_t packs = all.phase_count * groups * all.blocks;
     TYPED(pack_bias)(&call);
 #pragma omp parallel num_threads(threads)
     {
         uint64_t saved = denormals_flush();
 #pragma omp for schedule(dynamic)
-        for (ptrdiff_t pack = 0; pack < packs; pack++)
-            TYPED(pack_block)(&call, all.phases + pack / (plan->groups * all.blocks),
-                              pack / all.blocks % plan->groups, pack % all.blocks);
+        for (ptrdiff_t pack = 0; pack < packs; pack++) TYPED(pack)(&call, pack);
 #pragma omp for schedule(dynamic)
         for (ptrdiff_t task = 0; task < all.tasks; task++) TYPED(gather_task)(&call, task);
         denormals_restore(saved);

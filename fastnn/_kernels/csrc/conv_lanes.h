@@ -2,9 +2,13 @@
  *
  * Included once per type, after conv_f32.h or conv_f64.h.
  */
-#if ISA == 4
+#if ISA >= 3
 #include <immintrin.h>
 #endif
+
+/* Sums stay in registers only if every loop over them is unrolled. */
+#undef UNROLL
+#define UNROLL _Pragma("GCC unroll 16")
 
 static inline VECTOR TYPED(load)(const REAL *from) { return *(const LOOSE *)from; }
 static inline void TYPED(store)(REAL *to, VECTOR value) { *(LOOSE *)to = value; }
@@ -27,6 +31,54 @@ static inline void TYPED(store_lanes)(REAL *to, VECTOR value, ptrdiff_t count) {
     union { VECTOR vector; REAL lanes[LANES]; } whole = {.vector = value};
     for (ptrdiff_t lane = 0; lane < count; lane++) to[lane] = whole.lanes[lane];
 #endif
+}
+
+static inline VECTOR TYPED(load_some)(const REAL *from, ptrdiff_t lanes) {
+    return lanes == LANES ? TYPED(load)(from) : TYPED(load_lanes)(from, lanes);
+}
+
+static inline void TYPED(store_some)(REAL *to, VECTOR value, ptrdiff_t lanes) {
+    if (lanes == LANES)
+        TYPED(store)(to, value);
+    else
+        TYPED(store_lanes)(to, value, lanes);
+}
+
+/* The given bytes of `from`, as often as they fit into a vector. */
+static inline __attribute__((always_inline)) VECTOR TYPED(spread)(const REAL *from, int bytes) {
+    if (bytes == sizeof(REAL)) return *from - (VECTOR){0};
+    if (bytes == 8) {
+        int64_t both;
+        memcpy(&both, from, 8);
+        return (VECTOR)((vector_i64){0} + both);
+    }
+#if ISA == 4
+    if (bytes == 16) return (VECTOR)_mm512_broadcast_f32x4(_mm_loadu_ps((const float *)from));
+    if (bytes == 32) return (VECTOR)_mm512_broadcast_f64x4(_mm256_loadu_pd((const double *)from));
+#elif ISA == 3
+    if (bytes == 16) return (VECTOR)_mm256_broadcast_ps((const __m128 *)from);
+#endif
+    return TYPED(load)(from);
+}
+
+/* Lane i is value's lane place[i]. */
+static inline VECTOR TYPED(permute)(VECTOR value, MASK place) {
+#ifdef __clang__
+    VECTOR result;
+    for (int lane = 0; lane < LANES; lane++) result[lane] = value[place[lane]];
+    return result;
+#else
+    return __builtin_shuffle(value, place);
+#endif
+}
+
+/* Lane c is the sum of the lanes c*fold to c*fold + fold - 1. */
+static inline __attribute__((always_inline)) VECTOR TYPED(fold_lanes)(VECTOR value, int fold) {
+    MASK lane;
+    UNROLL for (int i = 0; i < LANES; i++) lane[i] = i;
+    UNROLL for (int step = 1; step < fold; step *= 2)
+        value += TYPED(permute)(value, lane ^ step);
+    return fold == 1 ? value : TYPED(permute)(value, lane * fold & (LANES - 1));
 }
 
 /* NaN stays NaN. */

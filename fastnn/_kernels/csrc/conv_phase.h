@@ -29,6 +29,8 @@ typedef struct {
     ptrdiff_t in_h, in_w, in_c, out_h, out_w, out_c; /* of the images read and written */
     ptrdiff_t in_group, out_group;                   /* channels per group */
     ptrdiff_t vectors, blocks;                       /* of output channels, per group */
+    ptrdiff_t fold, fold_log;                        /* terms that share a vector */
+    int depthwise;                                   /* one group, whose lanes are its channels */
     ptrdiff_t down, across, phase_count, tasks;      /* phases along each axis; tasks of all */
     conv_phase *phases;
 } conv_gather;
@@ -40,10 +42,15 @@ static inline conv_gather conv_gather_of(const conv_plan *plan, int transposed, 
     ptrdiff_t *in = transposed ? small : big, *out = transposed ? big : small;
     all.in_h = in[0], all.in_w = in[1], all.in_c = in[2];
     all.out_h = out[0], all.out_w = out[1], all.out_c = out[2];
-    all.in_group = all.in_c / plan->groups;
-    all.out_group = all.out_c / plan->groups;
+    all.depthwise = conv_is_depthwise(plan);
+    if (all.depthwise) all.plan.groups = 1;
+    all.in_group = all.depthwise ? 1 : all.in_c / plan->groups;
+    all.out_group = all.out_c / all.plan.groups;
     all.vectors = ceil_div(all.out_group, lanes);
     all.blocks = ceil_div(all.vectors, block_vectors);
+    all.fold = 1;
+    while (!all.depthwise && all.out_group * all.fold * 2 <= lanes && all.in_group % (all.fold * 2) == 0)
+        all.fold *= 2, all.fold_log++;
     all.down = transposed ? ptrdiff_min(plan->stride_h, plan->h) : 1;
     all.across = transposed ? ptrdiff_min(plan->stride_w, plan->w) : 1;
     all.phase_count = all.down * all.across;
@@ -66,24 +73,12 @@ static inline void conv_cut_axis(conv_cut *cut, conv_axis axis, char **scratch) 
     cut->count = conv_segments(&axis, cut->segments);
 }
 
-static inline void conv_fill_offsets(const conv_gather *all, conv_phase *phase, char **scratch) {
-    const conv_axis *rows = &phase->rows->axis, *cols = &phase->cols->axis;
-    ptrdiff_t k = 0;
-    phase->terms = rows->taps * cols->taps * all->in_group;
-    phase->offsets = conv_take(scratch, phase->terms * sizeof(ptrdiff_t));
-    for (ptrdiff_t i = 0; i < rows->taps; i++)
-        for (ptrdiff_t j = 0; j < cols->taps; j++)
-            for (ptrdiff_t c = 0; c < all->in_group; c++)
-                phase->offsets[k++] =
-                    (i * rows->dilation * all->in_w + j * cols->dilation) * all->in_c + c;
-}
-
 /* About two million products a task (20 us), and no fewer than 48 pixels, since each task reads all
  * the weights of its block. */
 static inline void conv_cut_tasks(conv_gather *all, conv_phase *phase, ptrdiff_t lanes) {
     ptrdiff_t width = phase->cols->axis.count, height = phase->rows->axis.count;
     ptrdiff_t channels = ceil_div(all->vectors, all->blocks) * lanes;
-    ptrdiff_t products = ptrdiff_max(phase->terms * channels, 8 * channels);
+    ptrdiff_t products = ptrdiff_max(phase->terms / all->fold * channels, 8 * channels);
     ptrdiff_t pixels = ptrdiff_max(2000000 / products, 48);
     phase->first_task = all->tasks;
     if (!width || !height || !all->plan.n) return;
@@ -115,9 +110,12 @@ static inline void conv_gather_prepare(conv_gather *all, ptrdiff_t lanes, char *
     for (ptrdiff_t index = 0; index < all->phase_count; index++) {
         conv_phase *phase = all->phases + index;
         *phase = (conv_phase){.rows = rows + index / all->across, .cols = cols + index % all->across};
-        conv_fill_offsets(all, phase, scratch);
+        phase->terms = phase->rows->axis.taps * phase->cols->axis.taps * all->in_group;
+        phase->offsets = conv_take(scratch, phase->terms * sizeof(ptrdiff_t));
+        conv_fill_offsets(&phase->rows->axis, &phase->cols->axis, all->in_w, all->in_c,
+                          all->in_group, phase->offsets);
         phase->weights = weights;
-        weights += phase->terms * p->groups * all->vectors * lanes;
+        weights += phase->terms / all->fold * p->groups * all->vectors * lanes;
         conv_cut_tasks(all, phase, lanes);
     }
 }

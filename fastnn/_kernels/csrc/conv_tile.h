@@ -4,6 +4,10 @@
  *
  * k counts the (tap, input channel) pairs. The pixels may lie anywhere, so a tile of small images
  * spans several of them. The k of valid taps are `runs` of `length`, `stride` apart.
+ *
+ * Few output channels fill a vector with `fold` terms: lane c*fold + r holds channel c's terms
+ * r, r + fold, ..., multiplied by `fold` neighbouring inputs at once and added at the end.
+ * A fold of 0 means a depthwise convolution, where each lane has an input of its own.
  */
 typedef struct {
     const REAL *weights, *bias;
@@ -13,31 +17,52 @@ typedef struct {
     ptrdiff_t last_lanes;
 } TYPED(tile_job);
 
+static inline __attribute__((always_inline)) void TYPED(tile_step)(
+    const int pixels, const int vectors, const int fold, const REAL *const *source,
+    ptrdiff_t offset, const REAL *weights, ptrdiff_t lanes, VECTOR (*sum)[TILE_VECTORS]) {
+    VECTOR weight[TILE_VECTORS];
+    UNROLL for (int v = 0; v < vectors; v++) weight[v] = TYPED(load)(weights + v * LANES);
+    UNROLL for (int p = 0; p < pixels; p++) {
+        const REAL *from = source[p] + offset;
+        VECTOR value = fold ? TYPED(spread)(from, fold * (int)sizeof(REAL)) : (VECTOR){0};
+        UNROLL for (int v = 0; v < vectors; v++) {
+            if (!fold)
+                value = TYPED(load_some)(from + v * LANES, v + 1 < vectors ? LANES : lanes);
+            sum[p][v] += weight[v] * value;
+        }
+    }
+}
+
+/* Sums of a tile of one vector alternate between two: six alone would wait for each other. */
+#define WAYS 2
+
 static inline __attribute__((always_inline)) void TYPED(tile)(
-    const int pixels, const int vectors, const TYPED(tile_job) *job, const REAL *const *in,
-    REAL *const *out) {
-    VECTOR sum[TILE_PIXELS][TILE_VECTORS];
+    const int pixels, const int vectors, const int fold, const TYPED(tile_job) *job,
+    const REAL *const *in, REAL *const *out) {
+    const int ways = vectors == 1 ? WAYS : 1, width = vectors * LANES, step = fold ? fold : 1;
+    VECTOR sum[WAYS][TILE_PIXELS][TILE_VECTORS];
     const REAL *source[TILE_PIXELS];
-    for (int p = 0; p < pixels; p++) {
+    UNROLL for (int p = 0; p < pixels; p++) {
         source[p] = in[p];
-        for (int v = 0; v < vectors; v++) sum[p][v] = (VECTOR){0};
+        UNROLL for (int v = 0; v < vectors; v++)
+            UNROLL for (int way = 0; way < ways; way++) sum[way][p][v] = (VECTOR){0};
     }
     for (ptrdiff_t run = 0; run < job->runs; run++) {
         ptrdiff_t first = job->first + run * job->stride;
         const ptrdiff_t *offset = job->offsets + first, *end = offset + job->length;
-        const REAL *weights = job->weights + first * vectors * LANES;
-        for (; offset < end; offset++, weights += vectors * LANES) {
-            VECTOR weight[TILE_VECTORS];
-            for (int v = 0; v < vectors; v++) weight[v] = TYPED(load)(weights + v * LANES);
-            for (int p = 0; p < pixels; p++) {
-                REAL value = source[p][*offset];
-                for (int v = 0; v < vectors; v++) sum[p][v] += weight[v] * value;
-            }
-        }
+        const REAL *weights = job->weights + first / step * width;
+        for (; offset + (ways - 1) * step < end; offset += ways * step, weights += ways * width)
+            UNROLL for (int way = 0; way < ways; way++)
+                TYPED(tile_step)(pixels, vectors, fold, source, offset[way * step],
+                                 weights + way * width, job->last_lanes, sum[way]);
+        if (ways > 1 && offset < end)
+            TYPED(tile_step)(pixels, vectors, fold, source, *offset, weights, job->last_lanes,
+                             sum[0]);
     }
-    for (int p = 0; p < pixels; p++)
-        for (int v = 0; v < vectors; v++) {
-            VECTOR value = sum[p][v] + TYPED(load)(job->bias + v * LANES);
+    UNROLL for (int p = 0; p < pixels; p++)
+        UNROLL for (int v = 0; v < vectors; v++) {
+            VECTOR value = ways > 1 ? sum[0][p][v] + sum[WAYS - 1][p][v] : sum[0][p][v];
+            value = TYPED(fold_lanes)(value, step) + TYPED(load)(job->bias + v * LANES);
             if (job->activation) value = TYPED(relu)(value);
             if (v + 1 < vectors || job->last_lanes == LANES)
                 TYPED(store)(out[p] + v * LANES, value);
@@ -46,34 +71,73 @@ static inline __attribute__((always_inline)) void TYPED(tile)(
         }
 }
 
-#define TILE(pixels, vectors)                                                                     \
-    static void TYPED(tile_##pixels##_##vectors)(const TYPED(tile_job) * job,                     \
-                                                 const REAL *const *in, REAL *const *out) {       \
-        TYPED(tile)(pixels, vectors, job, in, out);                                               \
+#define TILE(pixels, vectors, fold)                                                               \
+    static void TYPED(tile_##pixels##_##vectors##_##fold)(                                        \
+        const TYPED(tile_job) * job, const REAL *const *in, REAL *const *out) {                   \
+        TYPED(tile)(pixels, vectors, fold, job, in, out);                                         \
     }
-#define TILES(vectors)                                                                            \
-    TILE(1, vectors) TILE(2, vectors) TILE(3, vectors) TILE(4, vectors) TILE(5, vectors)          \
-    TILE(6, vectors)
-#define TILE_NAMES(vectors)                                                                       \
-    {TYPED(tile_1_##vectors), TYPED(tile_2_##vectors), TYPED(tile_3_##vectors),                   \
-     TYPED(tile_4_##vectors), TYPED(tile_5_##vectors), TYPED(tile_6_##vectors)}
+#define TILES(vectors, fold)                                                                      \
+    TILE(1, vectors, fold) TILE(2, vectors, fold) TILE(3, vectors, fold)                          \
+    TILE(4, vectors, fold) TILE(5, vectors, fold) TILE(6, vectors, fold)
+#define TILE_NAMES(vectors, fold)                                                                 \
+    {TYPED(tile_1_##vectors##_##fold), TYPED(tile_2_##vectors##_##fold),                          \
+     TYPED(tile_3_##vectors##_##fold), TYPED(tile_4_##vectors##_##fold),                          \
+     TYPED(tile_5_##vectors##_##fold), TYPED(tile_6_##vectors##_##fold)}
 
-TILES(1)
-TILES(2)
+TILES(1, 1)
+TILES(2, 1)
 #if TILE_VECTORS == 4
-TILES(3)
-TILES(4)
+TILES(3, 1)
+TILES(4, 1)
+#endif
+TILES(1, 0)
+TILES(2, 0)
+#if TILE_VECTORS == 4
+TILES(3, 0)
+TILES(4, 0)
+#endif
+TILES(1, 2)
+#if LANES >= 4
+TILES(1, 4)
+#endif
+#if LANES >= 8
+TILES(1, 8)
+#endif
+#if LANES >= 16
+TILES(1, 16)
 #endif
 
 typedef void (*TYPED(tile_function))(const TYPED(tile_job) *, const REAL *const *, REAL *const *);
 
 static const TYPED(tile_function) TYPED(tiles)[TILE_VECTORS][TILE_PIXELS] = {
-    TILE_NAMES(1), TILE_NAMES(2),
+    TILE_NAMES(1, 1), TILE_NAMES(2, 1),
 #if TILE_VECTORS == 4
-    TILE_NAMES(3), TILE_NAMES(4),
+    TILE_NAMES(3, 1), TILE_NAMES(4, 1),
+#endif
+};
+
+static const TYPED(tile_function) TYPED(depthwise_tiles)[TILE_VECTORS][TILE_PIXELS] = {
+    TILE_NAMES(1, 0), TILE_NAMES(2, 0),
+#if TILE_VECTORS == 4
+    TILE_NAMES(3, 0), TILE_NAMES(4, 0),
+#endif
+};
+
+/* By the binary logarithm of fold. */
+static const TYPED(tile_function) TYPED(folded_tiles)[][TILE_PIXELS] = {
+    TILE_NAMES(1, 1), TILE_NAMES(1, 2),
+#if LANES >= 4
+    TILE_NAMES(1, 4),
+#endif
+#if LANES >= 8
+    TILE_NAMES(1, 8),
+#endif
+#if LANES >= 16
+    TILE_NAMES(1, 16),
 #endif
 };
 
 #undef TILE
 #undef TILES
 #undef TILE_NAMES
+#undef WAYS

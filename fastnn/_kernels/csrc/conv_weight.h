@@ -4,6 +4,7 @@ typedef struct {
     conv_axis rows, cols;
     const conv_segment *row_segments, *col_segments;
     ptrdiff_t row_count, col_count;
+    const ptrdiff_t *offsets; /* of each term from a window's first input */
     const REAL *x, *gy;
     REAL *partials, *gw, *gbias;
 } TYPED(weight_call);
@@ -15,13 +16,29 @@ typedef struct {
     ptrdiff_t last_lanes;
 } TYPED(weight_part);
 
-/* The terms k, k+1, ... (at most a tile of them) over the outputs of two segments. */
+/* Terms [first, last), at most a tile of them, over the outputs of two segments. */
 static void TYPED(weight_terms)(const TYPED(weight_call) *call, const TYPED(weight_part) *part,
-                                conv_segment r, conv_segment c, const ptrdiff_t *terms,
-                                ptrdiff_t count) {
+                                const TYPED(area) *area, const REAL *x, const REAL *gy,
+                                ptrdiff_t first, ptrdiff_t last) {
+    ptrdiff_t width = part->vectors * LANES;
+    const REAL *sources[TILE_PIXELS];
+    REAL *partials[TILE_PIXELS];
+    for (ptrdiff_t k = first; k < last; k++) {
+        sources[k - first] = x + call->offsets[k];
+        partials[k - first] = part->partial + k * width;
+    }
+    TYPED(weight_tiles)[call->work->depthwise][part->vectors - 1][last - first - 1](area, sources, gy, partials);
+}
+
+/* Taps [tap_first, tap_last) over a rectangle of outputs where all are inside. */
+static void TYPED(weight_taps)(const TYPED(weight_call) *call, const TYPED(weight_part) *part,
+                               conv_segment r, conv_segment c, ptrdiff_t tap_first,
+                               ptrdiff_t tap_last) {
     const conv_weight_plan *work = call->work;
     const conv_plan *plan = &work->plan;
-    ptrdiff_t row = plan->w * plan->c, width = part->vectors * LANES;
+    ptrdiff_t row = plan->w * plan->c;
+    ptrdiff_t first = tap_first * work->in_group, count = tap_last * work->in_group - first;
+    ptrdiff_t tiles = ceil_div(count, TILE_PIXELS), size = count / tiles, longer = count % tiles;
     TYPED(area) area = {
         .images = part->image_last - part->image_first, .rows = r.last - r.first,
         .cols = c.last - c.first, .x_image = plan->h * row, .x_row = plan->stride_h * row,
@@ -30,64 +47,62 @@ static void TYPED(weight_terms)(const TYPED(weight_call) *call, const TYPED(weig
     const REAL *gy = call->gy + part->image_first * area.gy_image + r.first * area.gy_row
                    + c.first * area.gy_col + part->group * work->out_group
                    + part->first_vector * LANES;
-    const REAL *x = call->x + part->image_first * area.x_image + part->group * work->in_group
+    const REAL *x = call->x + part->image_first * area.x_image
+                  + (work->depthwise ? part->first_vector * LANES : part->group * work->in_group)
                   + (call->rows.start + r.first * plan->stride_h) * row
                   + (call->cols.start + c.first * plan->stride_w) * plan->c;
-    const REAL *sources[TILE_PIXELS];
-    REAL *partials[TILE_PIXELS];
-    for (ptrdiff_t t = 0; t < count; t++) {
-        ptrdiff_t tap = terms[t] / work->in_group, channel = terms[t] % work->in_group;
-        sources[t] = x + tap / plan->kw * plan->dilation_h * row
-                   + tap % plan->kw * plan->dilation_w * plan->c + channel;
-        partials[t] = part->partial + terms[t] * width;
+    for (ptrdiff_t tile = 0, k = first; tile < tiles; tile++) {
+        ptrdiff_t next = k + size + (tile < longer);
+        TYPED(weight_terms)(call, part, &area, x, gy, k, next);
+        k = next;
     }
-    TYPED(weight_tiles)[part->vectors - 1][count - 1](&area, sources, gy, partials);
+}
+
+static conv_segment TYPED(rows_of_unit)(const TYPED(weight_part) *part, conv_segment rows) {
+    rows.first = ptrdiff_max(rows.first, part->row_first);
+    rows.last = ptrdiff_min(rows.last, part->row_last);
+    return rows;
 }
 
 static void TYPED(weight_by_tap)(const TYPED(weight_call) *call, const TYPED(weight_part) *part) {
-    const conv_weight_plan *work = call->work;
-    ptrdiff_t channels = work->in_group, tiles = ceil_div(channels, TILE_PIXELS);
     for (ptrdiff_t tap = part->tap_first; tap < part->tap_last; tap++) {
         conv_segment r = {0}, c = {0};
-        conv_reach_of_tap(&call->rows, tap / work->plan.kw, &r.first, &r.last);
-        conv_reach_of_tap(&call->cols, tap % work->plan.kw, &c.first, &c.last);
-        r.first = ptrdiff_max(r.first, part->row_first);
-        r.last = ptrdiff_min(r.last, part->row_last);
-        if (r.first >= r.last || c.first >= c.last) continue;
-        for (ptrdiff_t tile = 0; tile < tiles; tile++) {
-            ptrdiff_t terms[TILE_PIXELS], count = 0;
-            for (ptrdiff_t at = tile * channels / tiles; at < (tile + 1) * channels / tiles; at++)
-                terms[count++] = tap * channels + at;
-            TYPED(weight_terms)(call, part, r, c, terms, count);
-        }
-    }
-}
-
-static void TYPED(weight_rectangle)(const TYPED(weight_call) *call,
-                                    const TYPED(weight_part) *part, conv_segment r,
-                                    conv_segment c) {
-    const conv_weight_plan *work = call->work;
-    ptrdiff_t per_row = (c.tap_last - c.tap_first) * work->in_group;
-    ptrdiff_t all = (r.tap_last - r.tap_first) * per_row, tiles = ceil_div(all, TILE_PIXELS);
-    for (ptrdiff_t tile = 0; tile < tiles; tile++) {
-        ptrdiff_t terms[TILE_PIXELS], count = 0;
-        for (ptrdiff_t at = tile * all / tiles; at < (tile + 1) * all / tiles; at++)
-            terms[count++] = ((r.tap_first + at / per_row) * work->plan.kw + c.tap_first)
-                           * work->in_group + at % per_row;
-        TYPED(weight_terms)(call, part, r, c, terms, count);
+        conv_reach_of_tap(&call->rows, tap / call->work->plan.kw, &r.first, &r.last);
+        conv_reach_of_tap(&call->cols, tap % call->work->plan.kw, &c.first, &c.last);
+        r = TYPED(rows_of_unit)(part, r);
+        if (r.first < r.last && c.first < c.last)
+            TYPED(weight_taps)(call, part, r, c, tap, tap + 1);
     }
 }
 
 static void TYPED(weight_by_rectangle)(const TYPED(weight_call) *call,
                                        const TYPED(weight_part) *part) {
+    ptrdiff_t kw = call->work->plan.kw;
     for (ptrdiff_t i = 0; i < call->row_count; i++) {
-        conv_segment r = call->row_segments[i];
-        r.first = ptrdiff_max(r.first, part->row_first);
-        r.last = ptrdiff_min(r.last, part->row_last);
-        if (r.first >= r.last) continue;
-        for (ptrdiff_t j = 0; j < call->col_count; j++)
-            TYPED(weight_rectangle)(call, part, r, call->col_segments[j]);
+        conv_segment r = TYPED(rows_of_unit)(part, call->row_segments[i]);
+        if (r.first >= r.last || r.tap_first == r.tap_last) continue;
+        for (ptrdiff_t j = 0; j < call->col_count; j++) {
+            conv_segment c = call->col_segments[j];
+            if (c.tap_first == c.tap_last) continue;
+            if (c.tap_last - c.tap_first == kw)
+                TYPED(weight_taps)(call, part, r, c, r.tap_first * kw, r.tap_last * kw);
+            else
+                for (ptrdiff_t t = r.tap_first; t < r.tap_last; t++)
+                    TYPED(weight_taps)(call, part, r, c, t * kw + c.tap_first,
+                                       t * kw + c.tap_last);
+        }
     }
+}
+
+/* Sum of one vector of channels over pixels, in four interleaved sums. */
+static inline __attribute__((always_inline)) VECTOR TYPED(sum_of_pixels)(
+    const REAL *gy, ptrdiff_t pixels, ptrdiff_t step, ptrdiff_t lanes) {
+    VECTOR sum[4] = {{0}};
+    ptrdiff_t p = 0;
+    for (; p + 4 <= pixels; p += 4)
+        UNROLL for (int i = 0; i < 4; i++) sum[i] += TYPED(load_some)(gy + (p + i) * step, lanes);
+    for (; p < pixels; p++) sum[0] += TYPED(load_some)(gy + p * step, lanes);
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
 static void TYPED(bias_of_unit)(const TYPED(weight_call) *call, const TYPED(weight_part) *part) {
@@ -98,12 +113,11 @@ static void TYPED(bias_of_unit)(const TYPED(weight_call) *call, const TYPED(weig
             const REAL *gy = call->gy + (n * plan->oh + part->row_first) * plan->ow * plan->o
                            + part->group * call->work->out_group
                            + (part->first_vector + v) * LANES;
-            ptrdiff_t lanes = v + 1 < part->vectors ? LANES : part->last_lanes;
-            VECTOR sum[4] = {{0}};
-            for (ptrdiff_t p = 0; p < pixels; p++, gy += plan->o)
-                sum[p % 4] += lanes == LANES ? TYPED(load)(gy) : TYPED(load_lanes)(gy, lanes);
             REAL *place = part->bias + v * LANES;
-            TYPED(store)(place, TYPED(load)(place) + ((sum[0] + sum[1]) + (sum[2] + sum[3])));
+            VECTOR sum = v + 1 < part->vectors || part->last_lanes == LANES
+                ? TYPED(sum_of_pixels)(gy, pixels, plan->o, LANES)
+                : TYPED(sum_of_pixels)(gy, pixels, plan->o, part->last_lanes);
+            TYPED(store)(place, TYPED(load)(place) + sum);
         }
 }
 
@@ -194,15 +208,19 @@ static void TYPED(weight_gradient)(const conv_plan *plan, const void *x, const v
     conv_segment *cols = conv_take(&scratch, plan->ow * sizeof(conv_segment));
     call.row_segments = rows, call.row_count = conv_segments(&call.rows, rows);
     call.col_segments = cols, call.col_count = conv_segments(&call.cols, cols);
+    ptrdiff_t *offsets = conv_take(&scratch, work.terms * sizeof(ptrdiff_t));
+    conv_fill_offsets(&call.rows, &call.cols, plan->w, plan->c, work.in_group, offsets);
+    call.offsets = offsets;
     call.partials = conv_take(&scratch, 0);
-    ptrdiff_t tasks = work.pieces * plan->groups * work.blocks * work.tap_parts;
+    ptrdiff_t groups = work.plan.groups;
+    ptrdiff_t tasks = work.pieces * groups * work.blocks * work.tap_parts;
 #pragma omp parallel num_threads(threads)
     {
         uint64_t saved = denormals_flush();
 #pragma omp for schedule(dynamic)
         for (ptrdiff_t task = 0; task < tasks; task++) TYPED(weight_task)(&call, task);
 #pragma omp for schedule(dynamic)
-        for (ptrdiff_t vector = 0; vector < plan->groups * work.vectors; vector++)
+        for (ptrdiff_t vector = 0; vector < groups * work.vectors; vector++)
             TYPED(weight_reduce)(&call, vector / work.vectors, vector % work.vectors);
         denormals_restore(saved);
     }

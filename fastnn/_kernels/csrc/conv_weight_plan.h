@@ -15,7 +15,7 @@ typedef struct {
     ptrdiff_t unit_images, unit_rows, row_units, units; /* a unit's gradients fit the L1 cache */
     ptrdiff_t pieces, tap_parts;
     ptrdiff_t partial;                                  /* elements of one piece */
-    int by_tap;
+    int by_tap, depthwise;                              /* as in conv_gather */
 } conv_weight_plan;
 
 /* With few input channels a tile spans several taps, over the rectangles where all are inside;
@@ -51,12 +51,14 @@ static inline void conv_weight_pieces(conv_weight_plan *work, ptrdiff_t itemsize
 static inline conv_weight_plan conv_weight_plan_of(const conv_plan *plan, ptrdiff_t lanes,
                                                    ptrdiff_t block_vectors, ptrdiff_t itemsize) {
     conv_weight_plan work = {.plan = *plan};
-    work.in_group = plan->c / plan->groups;
-    work.out_group = plan->o / plan->groups;
+    work.depthwise = conv_is_depthwise(plan);
+    if (work.depthwise) work.plan.groups = 1;
+    work.in_group = work.depthwise ? 1 : plan->c / plan->groups;
+    work.out_group = plan->o / work.plan.groups;
     work.vectors = ceil_div(work.out_group, lanes);
     work.blocks = ceil_div(work.vectors, block_vectors);
     work.terms = plan->kh * plan->kw * work.in_group;
-    work.partial = (work.terms + 1) * plan->groups * work.vectors * lanes;
+    work.partial = (work.terms + 1) * work.plan.groups * work.vectors * lanes;
     work.by_tap = work.in_group >= CONV_CHANNELS_BY_TAP;
     conv_weight_units(&work, block_vectors * lanes, itemsize);
     conv_weight_pieces(&work, itemsize);
@@ -65,7 +67,8 @@ static inline conv_weight_plan conv_weight_plan_of(const conv_plan *plan, ptrdif
 
 static inline size_t conv_weight_bytes(const conv_weight_plan *work, size_t itemsize) {
     return work->pieces * work->partial * itemsize
-         + (work->plan.oh + work->plan.ow) * sizeof(conv_segment) + 1024;
+         + (work->plan.oh + work->plan.ow) * sizeof(conv_segment)
+         + work->terms * sizeof(ptrdiff_t) + 1024;
 }
 
 static inline ptrdiff_t conv_weight_block(const conv_weight_plan *work, ptrdiff_t block) {

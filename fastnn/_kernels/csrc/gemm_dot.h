@@ -1,13 +1,13 @@
 /* Products whose A and B are both contiguous along k, for few rows: nothing is packed.
  *
- * REAL_BITS must be defined and gemm_micro.h included. A tile of up to 4 rows by 6 columns keeps one
- * vector of partial sums for each element, and adds their lanes at the end.
+ * REAL_BITS must be defined and gemm_micro.h included. A tile of up to 4 rows by 4 columns (one
+ * row by 8) keeps one vector of partial sums for each element, and adds their lanes at the end.
  */
 
 #ifndef FASTNN_GEMM_DOT_H
 #define FASTNN_GEMM_DOT_H
 #define DOT_ROWS (TILE_ROWS / 2)
-#define DOT_COLUMNS (TILE_ROWS == 8 ? 6 : 4)
+#define DOT_COLUMNS 4
 #endif
 
 struct NAME(dot) {
@@ -22,6 +22,24 @@ struct NAME(dot) {
     int options;
 };
 
+/* The sums of the lanes of SQUARE vectors. */
+INLINE NAME(short) NAME(sums_of_lanes)(const VECTOR *sum) {
+    NAME(short) row[SQUARE], total;
+#pragma GCC unroll 4
+    for (int i = 0; i < SQUARE; i++) {
+        NAME(short) part[VECTOR_BYTES / 16];
+        memcpy(part, &sum[i], sizeof part);
+        row[i] = part[0];
+#pragma GCC unroll 4
+        for (int j = 1; j < VECTOR_BYTES / 16; j++) row[i] += part[j];
+    }
+    NAME(transpose)(row);
+    total = row[0];
+#pragma GCC unroll 4
+    for (int i = 1; i < SQUARE; i++) total += row[i];
+    return total;
+}
+
 INLINE void NAME(finish_dot)(const struct NAME(dot) *dot, int i, int j, REAL sum) {
     REAL *c = dot->c + i * dot->c_row + j * dot->c_col;
     if (dot->options & TILE_ACCUMULATE) sum += *c;
@@ -31,16 +49,16 @@ INLINE void NAME(finish_dot)(const struct NAME(dot) *dot, int i, int j, REAL sum
 }
 
 INLINE void NAME(compute_dot)(const struct NAME(dot) *dot, const int rows, const int columns) {
-    VECTOR sum[DOT_ROWS][DOT_COLUMNS];
+    VECTOR sum[DOT_ROWS][2 * DOT_COLUMNS];
     const REAL *a = dot->a, *b = dot->b;
     const ptrdiff_t a_row = dot->a_row, b_col = dot->b_col;
     const ptrdiff_t whole = dot->depth / LANES * LANES;
 #pragma GCC unroll 8
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 8
-        for (int j = 0; j < columns; j++) sum[i][j] = (VECTOR){0};
+        for (int j = 0; j < 2 * DOT_COLUMNS; j++) sum[i][j] = (VECTOR){0};
 #define DOT_STEP(LOAD)                                                                  \
-    VECTOR right[DOT_COLUMNS];                                                          \
+    VECTOR right[2 * DOT_COLUMNS];                                                          \
     _Pragma("GCC unroll 8") for (int j = 0; j < columns; j++) right[j] = LOAD(b + j * b_col); \
     _Pragma("GCC unroll 8") for (int i = 0; i < rows; i++) {                            \
         VECTOR left = LOAD(a + i * a_row);                                              \
@@ -58,9 +76,16 @@ INLINE void NAME(compute_dot)(const struct NAME(dot) *dot, const int rows, const
 #undef DOT_STEP
 #pragma GCC unroll 8
     for (int i = 0; i < rows; i++)
-#pragma GCC unroll 8
-        for (int j = 0; j < columns; j++)
-            NAME(finish_dot)(dot, i, j, NAME(sum_of_lanes)(sum[i][j]));
+#pragma GCC unroll 4
+        for (int j = 0; j < columns; j += SQUARE) {
+            const NAME(short) total = NAME(sums_of_lanes)(sum[i] + j);
+            const int count = columns - j < SQUARE ? columns - j : SQUARE;
+            if (dot->c_col == 1 && count == SQUARE && !dot->options)
+                *(NAME(loose_short) *)(dot->c + i * dot->c_row + j) = total;
+            else
+                for (int lane = 0; lane < count; lane++)
+                    NAME(finish_dot)(dot, i, j + lane, total[lane]);
+        }
 }
 
 typedef void NAME(dot_kernel)(const struct NAME(dot) *);
@@ -68,29 +93,28 @@ typedef void NAME(dot_kernel)(const struct NAME(dot) *);
     static void NAME(dot_##rows##x##columns)(const struct NAME(dot) *dot) {     \
         NAME(compute_dot)(dot, rows, columns);                                  \
     }
-#if TILE_ROWS == 8
-#define DOT_KERNELS(rows)                                                       \
-    DOT_KERNEL(rows, 1) DOT_KERNEL(rows, 2) DOT_KERNEL(rows, 3)                 \
-    DOT_KERNEL(rows, 4) DOT_KERNEL(rows, 5) DOT_KERNEL(rows, 6)                 \
-    static NAME(dot_kernel) *const NAME(dot_row##rows)[] = {                    \
-        NAME(dot_##rows##x1), NAME(dot_##rows##x2), NAME(dot_##rows##x3),       \
-        NAME(dot_##rows##x4), NAME(dot_##rows##x5), NAME(dot_##rows##x6)};
-DOT_KERNELS(1) DOT_KERNELS(2) DOT_KERNELS(3) DOT_KERNELS(4)
-static NAME(dot_kernel) *const *const NAME(dot_kernels)[DOT_ROWS] = {
-    NAME(dot_row1), NAME(dot_row2), NAME(dot_row3), NAME(dot_row4)};
-#else
-#define DOT_KERNELS(rows)                                                       \
-    DOT_KERNEL(rows, 1) DOT_KERNEL(rows, 2) DOT_KERNEL(rows, 3) DOT_KERNEL(rows, 4) \
-    static NAME(dot_kernel) *const NAME(dot_row##rows)[] = {                    \
-        NAME(dot_##rows##x1), NAME(dot_##rows##x2), NAME(dot_##rows##x3),       \
-        NAME(dot_##rows##x4)};
+#define DOT_KERNELS(rows) \
+    DOT_KERNEL(rows, 1) DOT_KERNEL(rows, 2) DOT_KERNEL(rows, 3) DOT_KERNEL(rows, 4)
+#define DOT_ROW(rows)                                                           \
+    {NAME(dot_##rows##x1), NAME(dot_##rows##x2), NAME(dot_##rows##x3), NAME(dot_##rows##x4)}
 DOT_KERNELS(1) DOT_KERNELS(2)
-static NAME(dot_kernel) *const *const NAME(dot_kernels)[DOT_ROWS] = {
-    NAME(dot_row1), NAME(dot_row2)};
+DOT_KERNEL(1, 8)
+#if DOT_ROWS == 4
+DOT_KERNELS(3) DOT_KERNELS(4)
 #endif
+static NAME(dot_kernel) *const NAME(dot_kernels)[DOT_ROWS][DOT_COLUMNS] = {
+    DOT_ROW(1), DOT_ROW(2),
+#if DOT_ROWS == 4
+    DOT_ROW(3), DOT_ROW(4),
+#endif
+};
+#undef DOT_ROW
 #undef DOT_KERNELS
 #undef DOT_KERNEL
 
 INLINE void NAME(run_dot)(const struct NAME(dot) *dot, int rows, int columns) {
-    NAME(dot_kernels)[rows - 1][columns - 1](dot);
+    if (columns == 8)
+        NAME(dot_1x8)(dot);
+    else
+        NAME(dot_kernels)[rows - 1][columns - 1](dot);
 }

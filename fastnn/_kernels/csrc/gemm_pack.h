@@ -1,6 +1,7 @@
-/* Copies of blocks of B as panels of whole vectors: panel[k][column], zeros beyond the columns.
+/* Copies of blocks of A and B into the order in which the micro-kernel reads them.
  *
- * REAL_BITS must be defined and gemm_real.h or gemm_micro.h included.
+ * REAL_BITS must be defined and gemm_real.h or gemm_micro.h included. A panel of B is
+ * panel[k][column] in whole vectors, with zeros beyond the last column.
  */
 
 #ifndef FASTNN_GEMM_PACK_H
@@ -10,7 +11,8 @@
 #else
 #define SHUFFLE(x, y, index, ...) __builtin_shuffle(x, y, (index){__VA_ARGS__})
 #endif
-#define SQUARE (16 / (REAL_BITS / 8)) /* side of the squares that are transposed in registers */
+#define SQUARE NAME(square)
+enum { square_f32 = 4, square_f64 = 2 }; /* side of the squares that are transposed in registers */
 typedef float short_f32 __attribute__((vector_size(16)));
 typedef double short_f64 __attribute__((vector_size(16)));
 typedef float loose_short_f32 __attribute__((vector_size(16), aligned(4), may_alias));
@@ -18,21 +20,21 @@ typedef double loose_short_f64 __attribute__((vector_size(16), aligned(8), may_a
 typedef int32_t index_f32 __attribute__((vector_size(16)));
 typedef int64_t index_f64 __attribute__((vector_size(16)));
 
-/* Row k of the square starts at rows + k * stride. */
-INLINE void store_transposed_f32(const short_f32 *column, float *rows, ptrdiff_t stride) {
-    short_f32 low01 = SHUFFLE(column[0], column[1], index_f32, 0, 4, 1, 5);
-    short_f32 low23 = SHUFFLE(column[2], column[3], index_f32, 0, 4, 1, 5);
-    short_f32 high01 = SHUFFLE(column[0], column[1], index_f32, 2, 6, 3, 7);
-    short_f32 high23 = SHUFFLE(column[2], column[3], index_f32, 2, 6, 3, 7);
-    *(loose_short_f32 *)rows = SHUFFLE(low01, low23, index_f32, 0, 1, 4, 5);
-    *(loose_short_f32 *)(rows + stride) = SHUFFLE(low01, low23, index_f32, 2, 3, 6, 7);
-    *(loose_short_f32 *)(rows + 2 * stride) = SHUFFLE(high01, high23, index_f32, 0, 1, 4, 5);
-    *(loose_short_f32 *)(rows + 3 * stride) = SHUFFLE(high01, high23, index_f32, 2, 3, 6, 7);
+INLINE void transpose_f32(short_f32 *row) {
+    short_f32 low01 = SHUFFLE(row[0], row[1], index_f32, 0, 4, 1, 5);
+    short_f32 low23 = SHUFFLE(row[2], row[3], index_f32, 0, 4, 1, 5);
+    short_f32 high01 = SHUFFLE(row[0], row[1], index_f32, 2, 6, 3, 7);
+    short_f32 high23 = SHUFFLE(row[2], row[3], index_f32, 2, 6, 3, 7);
+    row[0] = SHUFFLE(low01, low23, index_f32, 0, 1, 4, 5);
+    row[1] = SHUFFLE(low01, low23, index_f32, 2, 3, 6, 7);
+    row[2] = SHUFFLE(high01, high23, index_f32, 0, 1, 4, 5);
+    row[3] = SHUFFLE(high01, high23, index_f32, 2, 3, 6, 7);
 }
 
-INLINE void store_transposed_f64(const short_f64 *column, double *rows, ptrdiff_t stride) {
-    *(loose_short_f64 *)rows = SHUFFLE(column[0], column[1], index_f64, 0, 2);
-    *(loose_short_f64 *)(rows + stride) = SHUFFLE(column[0], column[1], index_f64, 1, 3);
+INLINE void transpose_f64(short_f64 *row) {
+    short_f64 first = SHUFFLE(row[0], row[1], index_f64, 0, 2);
+    row[1] = SHUFFLE(row[0], row[1], index_f64, 1, 3);
+    row[0] = first;
 }
 #endif
 
@@ -55,23 +57,78 @@ static void NAME(pack_rows)(REAL *panel, const REAL *b, ptrdiff_t b_row, ptrdiff
 static void NAME(pack_elements)(REAL *panel, ptrdiff_t width, const REAL *b, ptrdiff_t b_row,
                                 ptrdiff_t b_col, ptrdiff_t depth, ptrdiff_t columns,
                                 ptrdiff_t padded) {
-    for (ptrdiff_t column = 0; column < padded; column++)
-        for (ptrdiff_t k = 0; k < depth; k++)
+    for (ptrdiff_t k = 0; k < depth; k++)
+        for (ptrdiff_t column = 0; column < padded; column++)
             panel[k * width + column] = column < columns ? b[k * b_row + column * b_col] : 0;
+}
+
+#if ISA == 4
+/* Exchanges the off-diagonal halves of every square of 2 * half rows and lanes. */
+INLINE void NAME(exchange)(VECTOR *row, const int half) {
+    BITS low, high;
+#pragma GCC unroll 16
+    for (int lane = 0; lane < LANES; lane++) {
+        low[lane] = lane & half ? LANES + lane - half : lane;
+        high[lane] = lane & half ? LANES + lane : lane + half;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++)
+        if (!(i & half)) {
+            VECTOR upper = row[i], lower = row[i + half];
+            row[i] = __builtin_shuffle(upper, lower, low);
+            row[i + half] = __builtin_shuffle(upper, lower, high);
+        }
+}
+
+/* to[k][column] = from[column][k] for LANES k's; columns beyond those of B become zeros. */
+INLINE void NAME(pack_square)(REAL *to, ptrdiff_t width, const REAL *from, ptrdiff_t b_col,
+                              const int columns) {
+    VECTOR row[LANES];
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++)
+        row[i] = i < columns ? NAME(load)(from + i * b_col) : (VECTOR){0};
+    if (LANES == 16) NAME(exchange)(row, 8);
+    NAME(exchange)(row, 4);
+    NAME(exchange)(row, 2);
+    NAME(exchange)(row, 1);
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++) NAME(store)(to + i * width, row[i]);
 }
 
 /* Columns of B are contiguous: transpose squares in registers. */
 static void NAME(pack_columns)(REAL *panel, ptrdiff_t width, const REAL *b, ptrdiff_t b_col,
                                ptrdiff_t depth, ptrdiff_t columns) {
+    const ptrdiff_t deep = depth / LANES * LANES;
+    for (ptrdiff_t column = 0; column < columns; column += LANES) {
+        const int wide = (int)(columns - column < LANES ? columns - column : LANES);
+        REAL *to = panel + column;
+        const REAL *from = b + column * b_col;
+        if (wide == LANES)
+            for (ptrdiff_t k = 0; k < deep; k += LANES)
+                NAME(pack_square)(to + k * width, width, from + k, b_col, LANES);
+        else
+            for (ptrdiff_t k = 0; k < deep; k += LANES)
+                NAME(pack_square)(to + k * width, width, from + k, b_col, wide);
+        NAME(pack_elements)(to + deep * width, width, from + deep, 1, b_col, depth - deep, wide,
+                            LANES);
+    }
+}
+#else
+/* Columns of B are contiguous: transpose squares in registers. */
+static void NAME(pack_columns)(REAL *panel, ptrdiff_t width, const REAL *b, ptrdiff_t b_col,
+                               ptrdiff_t depth, ptrdiff_t columns) {
     const ptrdiff_t deep = depth / SQUARE * SQUARE, wide = columns / SQUARE * SQUARE;
-    for (ptrdiff_t column = 0; column < wide; column += SQUARE)
-        for (ptrdiff_t k = 0; k < deep; k += SQUARE) {
+    for (ptrdiff_t k = 0; k < deep; k += SQUARE)
+        for (ptrdiff_t column = 0; column < wide; column += SQUARE) {
             NAME(short) square[SQUARE];
             for (int i = 0; i < SQUARE; i++)
                 square[i] = *(const NAME(loose_short) *)(b + (column + i) * b_col + k);
-            NAME(store_transposed)(square, panel + k * width + column, width);
+            NAME(transpose)(square);
+            for (int i = 0; i < SQUARE; i++)
+                *(NAME(loose_short) *)(panel + (k + i) * width + column) = square[i];
         }
     NAME(pack_elements)(panel + deep * width, width, b + deep, 1, b_col, depth - deep, wide, wide);
     NAME(pack_elements)(panel + wide, width, b + wide * b_col, 1, b_col, depth, columns - wide,
                         width - wide);
 }
+#endif

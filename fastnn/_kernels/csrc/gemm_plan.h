@@ -1,21 +1,58 @@
-/* How a product is cut into pieces of work: from its sizes alone. */
+/* How a product is cut into pieces of work.
+ *
+ * The range of k is cut by the sizes alone, because its pieces are summed in order. Rows and columns
+ * are cut as the number of threads asks: that changes no sum.
+ */
 #ifndef FASTNN_GEMM_PLAN_H
 #define FASTNN_GEMM_PLAN_H
 
 #include "gemm.h"
 
-#define ENOUGH_PIECES 16
-#define WORTH_A_PIECE 5e5  /* multiply-adds: some 5 us */
-#define SHORTEST_SPLIT 512 /* k's; a partial result costs as much as a few of them */
+#define ENOUGH_SPLITS 16
+#define WORTH_A_PIECE 2.5e5 /* multiply-adds: some 3 us */
+#define SHORTEST_SPLIT 512  /* k's; a partial result costs as much as a few of them */
 #define MOST_PARTIALS ((ptrdiff_t)1 << 20)
-
-typedef struct {
-    ptrdiff_t items, rows, columns; /* of one piece */
-    ptrdiff_t groups, m_pieces, n_pieces, k_pieces;
-} gemm_plan;
+#define MOST_ROWS 256       /* of a block that packs for itself */
 
 static inline ptrdiff_t ceil_div(ptrdiff_t x, ptrdiff_t y) { return (x + y - 1) / y; }
 static inline ptrdiff_t smaller(ptrdiff_t x, ptrdiff_t y) { return x < y ? x : y; }
+static inline ptrdiff_t larger(ptrdiff_t x, ptrdiff_t y) { return x > y ? x : y; }
+
+/* A length in pieces that are nearly equal multiples of a unit. */
+struct cut {
+    ptrdiff_t length, unit, pieces, small, larger;
+};
+
+static inline struct cut cut_into(ptrdiff_t length, ptrdiff_t unit, ptrdiff_t pieces) {
+    const ptrdiff_t units = ceil_div(length, unit);
+    return (struct cut){length, unit, pieces, units / pieces, units % pieces};
+}
+
+/* As few pieces as possible of at most so many units. */
+static inline struct cut cut_evenly(ptrdiff_t length, ptrdiff_t unit, ptrdiff_t most) {
+    return cut_into(length, unit, ceil_div(ceil_div(length, unit), most));
+}
+
+/* Where a piece starts; that of the piece after the last is rounded up to a unit. */
+static inline ptrdiff_t cut_start(const struct cut *cut, ptrdiff_t piece) {
+    return (piece * cut->small + smaller(piece, cut->larger)) * cut->unit;
+}
+
+static inline ptrdiff_t cut_units(const struct cut *cut, ptrdiff_t piece) {
+    return cut->small + (piece < cut->larger);
+}
+
+static inline ptrdiff_t cut_length(const struct cut *cut, ptrdiff_t piece) {
+    return smaller(cut_units(cut, piece) * cut->unit, cut->length - cut_start(cut, piece));
+}
+
+typedef struct {
+    struct cut batch, rows, columns, depth;
+} gemm_plan;
+
+static inline ptrdiff_t gemm_pieces(const gemm_plan *plan) {
+    return plan->batch.pieces * plan->rows.pieces * plan->columns.pieces * plan->depth.pieces;
+}
 
 /* The same product with C transposed. */
 static inline gemm_arguments transposed(const gemm_arguments *g) {
@@ -37,33 +74,44 @@ static inline gemm_arguments normalised(const gemm_arguments *g) {
     return t;
 }
 
-/* Split columns first: it costs nothing. Then k, then rows, for which panels are packed again. */
-static inline gemm_plan gemm_planned(const gemm_arguments *g, ptrdiff_t panel) {
-    gemm_plan plan = {.items = 1, .rows = g->m, .columns = g->n, .groups = g->batch,
-                      .m_pieces = 1, .n_pieces = 1, .k_pieces = 1};
-    const double work = (double)g->m * (double)g->n * (double)(g->k ? g->k : 1);
-    const ptrdiff_t wanted = (ptrdiff_t)(work / WORTH_A_PIECE) + 1;
-    if (wanted == 1) {
-        plan.items = smaller(g->batch, (ptrdiff_t)(WORTH_A_PIECE / (work + 1e3)) + 1);
-        plan.groups = ceil_div(g->batch, plan.items);
-        return plan;
+static inline ptrdiff_t limited(double value, ptrdiff_t most) {
+    return value < (double)most ? (ptrdiff_t)value : most;
+}
+
+/* Ranges of k, for a C too small to give enough pieces. */
+static inline ptrdiff_t depth_pieces(const gemm_arguments *g, ptrdiff_t lanes, double work) {
+    const ptrdiff_t wanted = limited(work / WORTH_A_PIECE, ENOUGH_SPLITS);
+    if (wanted < 2 || g->k < 2 * SHORTEST_SPLIT) return 1;
+    const double size = (double)g->m * (double)g->n * (double)g->batch;
+    const double others = ((double)g->m / 64 + 1) * ((double)g->n / (2 * (double)lanes) + 1) *
+                          (double)g->batch;
+    const ptrdiff_t most = smaller(g->k / SHORTEST_SPLIT, limited(MOST_PARTIALS / size, wanted));
+    return larger(1, smaller(limited(ENOUGH_SPLITS / others + 0.5, wanted), most));
+}
+
+/* Columns are cut first, into panels as wide as they come; then rows, for which B is packed again. */
+static inline gemm_plan gemm_planned(const gemm_arguments *g, ptrdiff_t lanes, ptrdiff_t tile_rows,
+                                     int threads) {
+    const double item = (double)g->m * (double)g->n * (double)larger(g->k, 1);
+    const double work = item * (double)g->batch;
+    const ptrdiff_t splits = depth_pieces(g, lanes, work);
+    const ptrdiff_t wanted = threads > 1 ? limited(work / WORTH_A_PIECE, 4 * threads) : 1;
+    const ptrdiff_t others = splits * g->batch, vectors = ceil_div(g->n, lanes);
+    const ptrdiff_t blocks = ceil_div(g->m, MOST_ROWS);
+    ptrdiff_t columns = 1, rows = 1, groups = 1;
+    if (wanted > 1) {
+        groups = smaller(g->batch, larger(wanted, limited(work / WORTH_A_PIECE, 64)));
+        const ptrdiff_t turns = larger(2, smaller(4, vectors / (6 * threads)));
+        const ptrdiff_t each = ceil_div(smaller(wanted, turns * threads), others);
+        columns = smaller(each, ceil_div(vectors, 2));
+        rows = smaller(ceil_div(each, columns), ceil_div(g->m, g->b_col == 1 ? 16 : 64));
     }
-    const ptrdiff_t pieces = smaller(wanted, ceil_div(ENOUGH_PIECES, g->batch));
-    plan.n_pieces = smaller(ceil_div(g->n, panel), pieces);
-    if (ceil_div(g->n, plan.n_pieces) > 4 * panel) plan.n_pieces = ceil_div(g->n, 4 * panel);
-    plan.columns = ceil_div(ceil_div(g->n, plan.n_pieces), 16) * 16;
-    plan.n_pieces = ceil_div(g->n, plan.columns);
-    plan.m_pieces = ceil_div(g->m, 256);
-    ptrdiff_t missing = ceil_div(pieces, plan.n_pieces * plan.m_pieces);
-    if (missing > 1 && g->k >= 2 * SHORTEST_SPLIT) {
-        plan.k_pieces = smaller(missing, g->k / SHORTEST_SPLIT);
-        plan.k_pieces = smaller(plan.k_pieces, MOST_PARTIALS / (g->m * g->n * g->batch) + 1);
-        missing = ceil_div(missing, plan.k_pieces);
-    }
-    if (missing > 2) plan.m_pieces *= smaller(missing, ceil_div(g->m, 32 * plan.m_pieces));
-    plan.rows = ceil_div(ceil_div(g->m, plan.m_pieces), 8) * 8;
-    plan.m_pieces = ceil_div(g->m, plan.rows);
-    return plan;
+    return (gemm_plan){
+        .batch = cut_into(g->batch, 1, groups),
+        .rows = cut_into(g->m, tile_rows, smaller(larger(rows, blocks), ceil_div(g->m, tile_rows))),
+        .columns = cut_into(g->n, lanes, columns),
+        .depth = cut_into(g->k, 1, splits),
+    };
 }
 
 #endif

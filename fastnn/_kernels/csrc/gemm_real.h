@@ -94,11 +94,3 @@ INLINE void NAME(store_part)(REAL *to, VECTOR value, MASK mask) {
 INLINE VECTOR NAME(relu)(VECTOR value) {
     return (VECTOR)((BITS)value & ~(BITS)(value <= (VECTOR){0}));
 }
-
-INLINE REAL NAME(sum_of_lanes)(VECTOR value) {
-    REAL sum[LANES];
-    memcpy(sum, &value, sizeof sum);
-    for (int half = LANES / 2; half; half /= 2)
-        for (int lane = 0; lane < half; lane++) sum[lane] += sum[lane + half];
-    return sum[0];
-}

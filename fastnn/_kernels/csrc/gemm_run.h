@@ -5,9 +5,11 @@
 #include "gemm_micro.h"
 #include "gemm_pack.h"
 #include "gemm_dot.h"
-#include "gemm_block.h"
 #include "gemm_plan.h"
+#include "gemm_slab.h"
+#include "gemm_block.h"
 #include "gemm_scratch.h"
+#include "gemm_shared.h"
 
 INLINE int NAME(options_of)(const gemm_arguments *g) {
     return (g->accumulate ? TILE_ACCUMULATE : 0) | (g->activation == GEMM_RELU ? TILE_RELU : 0) |
@@ -25,19 +27,18 @@ INLINE gemm_arguments NAME(item_of)(const gemm_arguments *g, ptrdiff_t item) {
 /* Pieces are numbered with the rows fastest, so that neighbours share columns of B. */
 static void NAME(run_piece)(const gemm_arguments *g, const gemm_plan *plan, ptrdiff_t piece,
                             REAL *partials, REAL *scratch) {
-    const ptrdiff_t m = piece % plan->m_pieces * plan->rows;
-    piece /= plan->m_pieces;
-    const ptrdiff_t n = piece % plan->n_pieces * plan->columns;
-    piece /= plan->n_pieces;
-    const ptrdiff_t part = piece % plan->k_pieces, first = piece / plan->k_pieces * plan->items;
-    const ptrdiff_t k = g->k * part / plan->k_pieces;
-    const struct block block = {m, smaller(plan->rows, g->m - m), n,
-                                smaller(plan->columns, g->n - n), k,
-                                g->k * (part + 1) / plan->k_pieces - k};
-    for (ptrdiff_t item = first; item < smaller(first + plan->items, g->batch); item++) {
+    const ptrdiff_t i = piece % plan->rows.pieces, rest = piece / plan->rows.pieces;
+    const ptrdiff_t j = rest % plan->columns.pieces, group = rest / plan->columns.pieces;
+    const ptrdiff_t part = group % plan->depth.pieces, items = group / plan->depth.pieces;
+    const struct block block = {
+        .m = cut_start(&plan->rows, i), .rows = cut_length(&plan->rows, i),
+        .n = cut_start(&plan->columns, j), .columns = cut_length(&plan->columns, j),
+        .k = cut_start(&plan->depth, part), .depth = cut_length(&plan->depth, part)};
+    const ptrdiff_t end = cut_start(&plan->batch, items + 1);
+    for (ptrdiff_t item = cut_start(&plan->batch, items); item < end; item++) {
         gemm_arguments one = NAME(item_of)(g, item);
         if (partials) {
-            one.c = partials + (item * plan->k_pieces + part) * g->m * g->n;
+            one.c = partials + (item * plan->depth.pieces + part) * g->m * g->n;
             one.c_row = g->n;
             one.c_col = 1;
         }
@@ -62,13 +63,13 @@ static void NAME(add_partials)(const gemm_arguments *g, ptrdiff_t parts, ptrdiff
 
 static int NAME(run_threads)(const gemm_arguments *g, const gemm_plan *plan, REAL *partials,
                              int threads) {
-    const ptrdiff_t pieces = plan->groups * plan->m_pieces * plan->n_pieces * plan->k_pieces;
+    const ptrdiff_t pieces = gemm_pieces(plan);
     int failed = 0;
     if (threads > pieces) threads = (int)pieces;
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         const uint64_t saved = denormals_flush();
-        REAL *scratch = scratch_memory(SCRATCH_BYTES);
+        REAL *scratch = scratch_memory(BLOCK_BYTES);
 #pragma omp for schedule(dynamic)
         for (ptrdiff_t piece = 0; piece < pieces; piece++) {
             if (scratch)
@@ -79,7 +80,7 @@ static int NAME(run_threads)(const gemm_arguments *g, const gemm_plan *plan, REA
         if (partials) {
 #pragma omp for schedule(static)
             for (ptrdiff_t row = 0; row < g->batch * g->m; row++)
-                NAME(add_partials)(g, plan->k_pieces, row, partials);
+                NAME(add_partials)(g, plan->depth.pieces, row, partials);
         }
         denormals_restore(saved);
     }
@@ -87,11 +88,10 @@ static int NAME(run_threads)(const gemm_arguments *g, const gemm_plan *plan, REA
 }
 
 static int NAME(run_alone)(const gemm_arguments *g, const gemm_plan *plan) {
-    REAL *scratch = scratch_memory(SCRATCH_BYTES);
+    REAL *scratch = scratch_memory(BLOCK_BYTES);
     if (!scratch) return -1;
     const uint64_t saved = denormals_flush();
-    for (ptrdiff_t group = 0; group < plan->groups; group++)
-        NAME(run_piece)(g, plan, group, NULL, scratch);
+    NAME(run_piece)(g, plan, 0, NULL, scratch);
     denormals_restore(saved);
     return 0;
 }
@@ -99,15 +99,16 @@ static int NAME(run_alone)(const gemm_arguments *g, const gemm_plan *plan) {
 int EXPORTED(gemm)(const gemm_arguments *arguments, int threads) {
     if (arguments->batch < 1 || arguments->m < 1 || arguments->n < 1) return 0;
     const gemm_arguments g = normalised(arguments);
-    const gemm_plan plan = gemm_planned(&g, TILE_VECTORS * LANES);
+    const gemm_plan plan = gemm_planned(&g, LANES, TILE_ROWS, threads);
     REAL *partials = NULL;
-    if (plan.m_pieces * plan.n_pieces * plan.k_pieces * plan.groups == 1)
-        return NAME(run_alone)(&g, &plan);
-    if (plan.k_pieces > 1) {
-        partials = malloc((size_t)(g.batch * plan.k_pieces * g.m * g.n) * sizeof(REAL));
+    if (plan.depth.pieces > 1) {
+        partials = malloc((size_t)(g.batch * plan.depth.pieces * g.m * g.n) * sizeof(REAL));
         if (!partials) return -1;
+    } else if (plan.rows.pieces > 1 && NAME(shares)(&g)) {
+        return NAME(run_shared)(&g, NAME(options_of)(&g), threads);
     }
-    const int status = NAME(run_threads)(&g, &plan, partials, threads);
+    const int status = gemm_pieces(&plan) == 1 ? NAME(run_alone)(&g, &plan)
+                                               : NAME(run_threads)(&g, &plan, partials, threads);
     free(partials);
     return status;
 }

@@ -3,6 +3,8 @@
 #include "conv_axis.h"
 #include "pool.h"
 
+typedef int64_t vector_i64 __attribute__((vector_size(VECTOR_BYTES)));
+
 static inline conv_axis pool_rows(const pool_plan *plan) {
     return conv_forward_axis(plan->h, plan->oh, plan->kh, plan->stride_h, plan->pad_h,
                              plan->dilation_h);

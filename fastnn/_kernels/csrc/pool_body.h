@@ -1,16 +1,5 @@
 /* All pooling kernels for one real type; pool.c includes this once per type. */
 
-static inline VECTOR TYPED(load_some)(const REAL *from, ptrdiff_t lanes) {
-    return lanes == LANES ? TYPED(load)(from) : TYPED(load_lanes)(from, lanes);
-}
-
-static inline void TYPED(store_some)(REAL *to, VECTOR value, ptrdiff_t lanes) {
-    if (lanes == LANES)
-        TYPED(store)(to, value);
-    else
-        TYPED(store_lanes)(to, value, lanes);
-}
-
 static inline VECTOR TYPED(choose)(MASK mask, VECTOR yes, VECTOR no) {
     return (VECTOR)((mask & (MASK)yes) | (~mask & (MASK)no));
 }

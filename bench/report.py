@@ -1,0 +1,148 @@
+"""Tables, the JSON file and the picture of a comparison."""
+
+import json
+import os
+import tempfile
+
+from .variants import LIBRARIES, OURS
+
+NOISY = 1.15  # the control's median over its minimum, from which a machine counts as busy
+
+
+def best(group, library):
+    """The record of the library's fastest variant, or None."""
+    measured = [r for r in group["results"] if r["library"] == library and "error" not in r]
+    return min(measured, key=lambda result: result["min_ms"], default=None)
+
+
+def best_peer(group):
+    """The fastest variant of all libraries but fastnn, or None."""
+    found = [best(group, library) for library in LIBRARIES if library != OURS]
+    return min(filter(None, found), key=lambda result: result["min_ms"], default=None)
+
+
+def details(group):
+    """Every variant of one workload, the fastest of each library marked by a star."""
+    stars = [best(group, library) for library in LIBRARIES]
+    rows = [_row(result, result in stars) for result in group["results"]]
+    control = group["control_ms"]
+    busy = "" if control["median"] < NOISY * control["min"] else ", THE MACHINE WAS BUSY"
+    title = f"{group['workload']}, batch {group['batch']}, {_threads(group)}"
+    return "\n".join(
+        [
+            f"\n{title} ({group['seconds']:.0f} s; control {control['min']:.2f} ms, "
+            f"median {control['median']:.2f}{busy})",
+            f"  {'variant':40} {'min ms':>9} {'median':>9} {'peak MB':>8} {'step MB':>8} {'cores':>6}",
+            *rows,
+        ]
+    )
+
+
+def _threads(group):
+    return f"{group['threads']} thread" + "s" * (group["threads"] > 1)
+
+
+def _row(result, star):
+    name = ("* " if star else "  ") + result["variant"]
+    if "error" in result:
+        return f"{name:42} FAILED: {' '.join(result['error'].split())[:160]}"
+    return (
+        f"{name:42} {result['min_ms']:9.4g} {result['median_ms']:9.4g} "
+        f"{result['step_peak_over_import_mb']:8.0f} {result['step_peak_over_first_step_mb']:8.0f} "
+        f"{result['cores_used']:6.2f}"
+    )
+
+
+def summary(record):
+    """One row for each workload and number of threads: each library's best, and the ratio."""
+    lines = [
+        "\nBest of each library: minimum (median) in ms for one step; ratio: best peer / fastnn.",
+        "peak MB: memory over that after the import; step MB: over that after a first small step.",
+        f"{'workload':8} {'threads':>7}"
+        + "".join(f" {name:>19}" for name in LIBRARIES)
+        + "  ratio",
+    ]
+    for group in record["groups"]:
+        cells = "".join(f" {_cell(best(group, library)):>19}" for library in LIBRARIES)
+        lines.append(f"{group['workload']:8} {group['threads']:7}{cells} {_ratio(group):>6}")
+    for library in record["not_installed"]:
+        lines.append(f"{library} is not installed")
+    return "\n".join(lines)
+
+
+def _cell(result):
+    return "-" if result is None else f"{result['min_ms']:.4g} ({result['median_ms']:.4g})"
+
+
+def ratio(group):
+    """The best peer's time over fastnn's, by minima; None if either is missing."""
+    ours, peer = best(group, OURS), best_peer(group)
+    return peer["min_ms"] / ours["min_ms"] if ours and peer else None
+
+
+def _ratio(group):
+    value = ratio(group)
+    return "-" if value is None else f"{value:.2f}"
+
+
+def write(record, folder):
+    """Write `peers.json` and, where matplotlib is installed, `peers.png`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for group in record["groups"]:
+        group["best"] = {name: (best(group, name) or {}).get("variant") for name in LIBRARIES}
+        group["best_peer_over_fastnn"] = ratio(group)
+    text = json.dumps(record, indent=1)
+    _replace(folder / "peers.json", lambda file: file.write(text.encode()))
+    print(f"wrote {folder / 'peers.json'}")
+    try:
+        import matplotlib.figure
+    except ImportError:
+        print("matplotlib is not installed: no picture")
+        return
+    figure = _picture(matplotlib.figure.Figure, record)
+    _replace(folder / "peers.png", lambda file: figure.savefig(file, format="png", dpi=120))
+    print(f"wrote {folder / 'peers.png'}")
+
+
+def _replace(path, write_to):
+    """Write a file so that no half-written one is ever seen."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        write_to(file)
+    os.replace(file.name, path)
+
+
+def _picture(make_figure, record):
+    """Small multiples: a row for each number of threads, a column for each workload."""
+    groups = record["groups"]
+    threads = sorted({group["threads"] for group in groups})
+    workloads = list(dict.fromkeys(group["workload"] for group in groups))
+    size = (2.6 * len(workloads) + 0.8, 2.5 * len(threads) + 0.9)
+    figure = make_figure(figsize=size, layout="constrained")
+    axes = figure.subplots(len(threads), len(workloads), squeeze=False)
+    for group in groups:
+        axis = axes[threads.index(group["threads"])][workloads.index(group["workload"])]
+        _bars(axis, group)
+    about = record["machine"]
+    figure.suptitle(
+        f"One training step, ms (minimum); lower is better. {about['cpu']}", fontsize=10
+    )
+    return figure
+
+
+def _bars(axis, group):
+    colours = dict(zip(LIBRARIES, ("#d62728", "#ee8c3a", "#4c72b0", "#55a868"), strict=True))
+    found = [(name, best(group, name)) for name in LIBRARIES]
+    times = [(name, result["min_ms"]) for name, result in found if result]
+    bars = axis.bar(
+        [name for name, _ in times],
+        [time for _, time in times],
+        color=[colours[name] for name, _ in times],
+    )
+    axis.bar_label(bars, [f"{time:.3g}" for _, time in times], fontsize=8, padding=2)
+    title = f"{group['workload']}, {_threads(group)}"
+    value = ratio(group)
+    axis.set_title(title if value is None else f"{title}: {value:.2f}x", fontsize=9)
+    axis.tick_params(axis="x", labelsize=7)
+    axis.tick_params(axis="y", labelsize=7)
+    axis.margins(y=0.15)
+    axis.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,79 @@
+"""The process that runs one variant of one workload; started by `bench.process`.
+
+It reads one JSON request a line from standard input and answers each with one JSON line on the
+descriptor that was its standard output; whatever libraries print goes to standard error.
+
+    {"do": "build", "library": ..., "options": [...], "workload": ..., "threads": 2,
+     "cores": [0, 1], "steps": 10}
+    {"do": "run", "warm": 1, "blocks": 5, "steps": 20}
+"""
+
+import importlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+# At the end of the path, so that an installed fastnn goes before the source tree.
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+
+from bench import machine  # noqa: E402
+
+
+class Session:
+    """Answers requests; `build` comes first."""
+
+    def build(self, library, options, workload, threads, cores, steps):
+        """Import, build, check: the losses of the first steps, and the memory that each took."""
+        os.sched_setaffinity(0, cores)  # before the library starts threads
+        backend = importlib.import_module(f"bench.workloads.{library}_steps")
+        backend.prepare(threads, options)
+        memory = {"import": machine.resident_bytes()}
+        backend.build("tiny", []).run(1)  # whatever is loaded late is loaded now
+        memory["first_step"] = machine.resident_bytes()
+        self.program = backend.build(workload, options)
+        losses = [self.program.run(1) for _ in range(steps)]
+        memory["peak_of_build"] = machine.peak_bytes()
+        machine.reset_peak()
+        self.program.run(1)
+        memory["peak"] = machine.peak_bytes()
+        return {
+            "version": backend.VERSION,
+            "parameters": self.program.parameters,
+            "losses": losses,
+            "memory": memory,
+        }
+
+    def run(self, warm, blocks, steps):
+        """Seconds per step of each block, and the processor time that they took together."""
+        self.program.run(warm)
+        cpu, wall = time.process_time(), time.perf_counter()
+        seconds = [self._block(steps) for _ in range(blocks)]
+        cores = (time.process_time() - cpu) / (time.perf_counter() - wall)
+        return {"seconds": seconds, "cores": cores, "peak": machine.peak_bytes()}
+
+    def _block(self, steps):
+        start = time.perf_counter()
+        self.program.run(steps)
+        return (time.perf_counter() - start) / steps
+
+
+def answer(session, line):
+    request = json.loads(line)
+    try:
+        return getattr(session, request.pop("do"))(**request)
+    except Exception as error:  # whatever a library raises is the variant's result
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+def main():
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    session = Session()
+    for line in sys.stdin:
+        print(json.dumps(answer(session, line)), file=replies, flush=True)
+
+
+if __name__ == "__main__":
+    main()

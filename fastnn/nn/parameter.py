@@ -1,0 +1,22 @@
+"""`Parameter`: a tensor that a module trains."""
+
+from ..tensor import Tensor
+
+
+class Parameter(Tensor):
+    """A leaf tensor that registers itself when it is assigned to a module's attribute.
+
+    >>> import fastnn
+    >>> fastnn.nn.Parameter(fastnn.zeros(2))
+    Parameter containing:
+    tensor([0., 0.], requires_grad=True)
+    """
+
+    def __init__(self, data=(), requires_grad=True):
+        super().__init__(data) if not isinstance(data, Tensor) else self._set_array(data.array)
+        if isinstance(data, Tensor):
+            self._share_version(data)
+        self.requires_grad = requires_grad
+
+    def __repr__(self):
+        return f"Parameter containing:\n{super().__repr__()}"

@@ -1,0 +1,246 @@
+"""Vector mathematics: accuracy over the whole range, special values, and packed machine code."""
+
+import inspect
+import math
+import platform
+import re
+from functools import cache
+
+import numba
+import numpy as np
+import pytest
+
+from fastnn._kernels import jit, runtime, vmath, vmath_f32, vmath_f64, vmath_power
+from fastnn._kernels import vmath_trigonometry as trigonometry
+
+LIMIT = 2.0  # units in the last place
+DTYPES = {"f32": np.float32, "f64": np.float64}
+UNARY = ["exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "sin", "cos"]
+PACKED = re.compile(r"\b(?:v?(?:mul|add|sub)|vfn?m(?:add|sub)\d*)p[sd]\b|\bf(?:mul|add|mla)\s+v")
+LIBM = re.compile(r"\b_?(?:exp|log|pow|sin|cos|tan|erf|floor|rint|ldexp)(?:2|m1|1p|h)?f?\b")
+
+
+@cache
+def functions(dtype):
+    compiler = numba.njit(error_model="numpy", fastmath=jit.FAST, forceinline=True)
+    return vmath.bind(dtype, compiler)
+
+
+@cache
+def loop(name, dtype):
+    """The function over arrays, compiled as kernels are."""
+    function = functions(dtype)[name]
+    element = numba.float32 if dtype == "f32" else numba.float64
+
+    def unary(x, out):
+        for i in range(x.size):
+            out[i] = function(x[i])
+
+    def binary(x, y, out):
+        for i in range(x.size):
+            out[i] = function(x[i], y[i])
+
+    kernel, arrays = (binary, 3) if name == "pow" else (unary, 2)
+    signature = numba.void(*[element[::1]] * arrays)
+    return numba.njit(signature, error_model="numpy", fastmath=jit.FAST)(kernel)
+
+
+def apply(name, dtype, *inputs):
+    inputs = [np.ascontiguousarray(x, DTYPES[dtype]) for x in inputs]
+    out = np.full_like(inputs[0], 777.0)
+    loop(name, dtype)(*inputs, out)
+    return out
+
+
+def plain(name, dtype):
+    """The Python function behind a compiled one."""
+    modules = (vmath_f32 if dtype == "f32" else vmath_f64, trigonometry, vmath_power)
+    found = [getattr(module, f"{name}_{dtype}", None) for module in modules]
+    return next(each for each in found if each is not None)
+
+
+def sigmoid(x):
+    return np.where(x < 0, np.exp(x), 1.0) / (1.0 + np.exp(-np.abs(x)))
+
+
+def numpy_float64(name):
+    own = {"sigmoid": sigmoid, "erf": np.vectorize(math.erf, otypes=[np.float64])}
+    return own.get(name) or getattr(np, name)
+
+
+def units(result, expected, spacing):
+    return np.abs(result.astype(np.float64) - expected) / spacing
+
+
+def every_magnitude(dtype, count):
+    """Numbers of both signs, evenly over the bit patterns, NaN and infinities left out."""
+    integers, top = (np.uint32, 0x7F800000) if dtype == "f32" else (np.uint64, 0x7FF << 52)
+    step = top // count | 1
+    positive = np.arange(0, top, step, dtype=integers).view(DTYPES[dtype])
+    return np.concatenate([positive, -positive])
+
+
+def inside(name, x):
+    """The numbers at which a function has a value, those that may count as zero left out."""
+    return x[x >= np.finfo(x.dtype).tiny] if name == "log" else x[x > -1] if name == "log1p" else x
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_float32_is_accurate_over_the_whole_range(name):
+    near = np.random.default_rng(0).uniform(-20, 20, 100_000).astype(np.float32)
+    x = inside(name, np.concatenate([every_magnitude("f32", 100_000), near]))
+    with np.errstate(all="ignore"):
+        expected = numpy_float64(name)(x.astype(np.float64))
+        rounded = expected.astype(np.float32)
+    result = apply(name, "f32", x)
+    normal = np.isfinite(rounded) & (np.abs(rounded) >= np.finfo(np.float32).tiny)
+    error = units(result[normal], expected[normal], np.spacing(np.abs(rounded[normal])))
+    assert error.max() <= LIMIT, x[normal][error.argmax()]
+    np.testing.assert_array_equal(result[np.isinf(rounded)], rounded[np.isinf(rounded)])
+    assert np.all(np.abs(result[~normal & np.isfinite(rounded)]) <= np.finfo(np.float32).tiny)
+
+
+def float64_points(name):
+    generator = np.random.default_rng(1)
+    parts = [every_magnitude("f64", 150), generator.uniform(-1, 1, 300),
+             generator.uniform(-8, 8, 300), generator.uniform(-40, 40, 200),
+             generator.uniform(-745, 709, 200), generator.uniform(0.4, 2.5, 300),
+             np.pi / 2 * np.arange(-50.0, 51.0), [5.319372648326541e255, -1e22]]
+    return inside(name, np.concatenate(parts))
+
+
+def exact_units(mpmath, result, expected):
+    """Distance of a float64 from a long number, None where that is not a normal float64."""
+    size = abs(expected)
+    if not 2 * np.finfo(np.float64).tiny < size < np.finfo(np.float64).max:
+        return None
+    spacing = mpmath.mpf(2) ** (mpmath.frexp(size)[1] - 53)
+    return float(abs(mpmath.mpf(float(result)) - expected) / spacing)
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_float64_is_accurate_over_the_whole_range(name):
+    mpmath = pytest.importorskip("mpmath")
+    x = float64_points(name)
+    own = {"sigmoid": lambda v: mpmath.exp(min(v, 0)) / (1 + mpmath.exp(-abs(v)))}
+    long = own.get(name) or getattr(mpmath, name)
+    with mpmath.workprec(150):
+        for value, result in zip(x, apply(name, "f64", x), strict=True):
+            error = exact_units(mpmath, result, long(mpmath.mpf(float(value))))
+            assert error is None or error <= LIMIT, value
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_pow_is_accurate_to_its_largest_results(dtype):
+    mpmath = pytest.importorskip("mpmath")
+    generator = np.random.default_rng(2)
+    largest = 120 if dtype == "f32" else 1000
+    x = np.concatenate([np.exp2(generator.uniform(-largest, largest, 300)),
+                        1 + generator.uniform(-0.3, 0.3, 300), generator.uniform(0, 3, 300)])
+    y = np.concatenate([generator.uniform(-largest, largest, 600) / np.log2(x[:600]),
+                        generator.uniform(-5, 5, 300)])
+    x, y = x.astype(DTYPES[dtype]), y.astype(DTYPES[dtype])
+    digits = 24 if dtype == "f32" else 53
+    with mpmath.workprec(200):
+        for a, b, result in zip(x, y, apply("pow", dtype, x, y), strict=True):
+            expected = mpmath.power(mpmath.mpf(float(a)), mpmath.mpf(float(b)))
+            spacing = mpmath.mpf(2) ** (mpmath.frexp(expected)[1] - digits)
+            assert abs(mpmath.mpf(float(result)) - expected) / spacing <= LIMIT, (a, b)
+
+
+def same(result, expected):
+    """Equal, with equal signs of zero; NaN is NaN."""
+    return (np.isnan(result) and math.isnan(expected)) or (
+        result == expected and np.signbit(result) == np.signbit(expected))
+
+
+INF, NAN = math.inf, math.nan
+ODD_AT_THE_ENDS = [(0.0, 0.0), (-0.0, -0.0), (NAN, NAN)]
+SPECIAL = {
+    "exp": [(0.0, 1.0), (-0.0, 1.0), (INF, INF), (-INF, 0.0), (1e4, INF), (-1e4, 0.0), (NAN, NAN)],
+    "expm1": [*ODD_AT_THE_ENDS, (INF, INF), (-INF, -1.0), (1e4, INF), (-1e4, -1.0)],
+    "log": [(0.0, -INF), (-0.0, -INF), (1.0, 0.0), (INF, INF), (-INF, NAN), (-1.0, NAN)],
+    "log1p": [*ODD_AT_THE_ENDS, (INF, INF), (-1.0, -INF), (-2.0, NAN), (-INF, NAN)],
+    "tanh": [*ODD_AT_THE_ENDS, (INF, 1.0), (-INF, -1.0), (30.0, 1.0), (-30.0, -1.0)],
+    "sigmoid": [(0.0, 0.5), (-0.0, 0.5), (INF, 1.0), (-INF, 0.0), (50.0, 1.0), (NAN, NAN)],
+    "erf": [*ODD_AT_THE_ENDS, (INF, 1.0), (-INF, -1.0), (7.0, 1.0), (-7.0, -1.0)],
+    "sin": [*ODD_AT_THE_ENDS, (INF, NAN), (-INF, NAN)],
+    "cos": [(0.0, 1.0), (-0.0, 1.0), (INF, NAN), (-INF, NAN), (NAN, NAN)],
+    "sqrt": [(0.0, 0.0), (-0.0, -0.0), (4.0, 2.0), (INF, INF), (-1.0, NAN), (NAN, NAN)],
+    "floor": [(0.5, 0.0), (-0.5, -1.0), (3.0, 3.0), (-0.0, -0.0), (INF, INF), (NAN, NAN)],
+    "ceil": [(0.5, 1.0), (-1.5, -1.0), (3.0, 3.0), (-0.0, -0.0), (-INF, -INF), (NAN, NAN)],
+    "rint": [(0.5, 0.0), (1.5, 2.0), (-2.5, -2.0), (-0.0, -0.0), (INF, INF), (NAN, NAN)],
+    "abs": [(-1.5, 1.5), (-0.0, 0.0), (-INF, INF), (NAN, NAN)],
+    "isnan": [(NAN, 1.0), (INF, 0.0), (0.0, 0.0), (-1.0, 0.0)],
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", SPECIAL)
+def test_special_values(name, dtype):
+    inputs, expected = zip(*SPECIAL[name] * 10, strict=True)  # enough to reach the packed loop
+    for x, result, wanted in zip(inputs, apply(name, dtype, inputs), expected, strict=True):
+        assert same(result, wanted), (x, result, wanted)
+
+
+POWERS = [
+    (NAN, 0.0, 1.0), (1.0, NAN, 1.0), (NAN, 1.0, NAN), (2.0, NAN, NAN), (INF, 0.0, 1.0),
+    (-1.0, INF, 1.0), (-1.0, -INF, 1.0), (0.5, INF, 0.0), (0.5, -INF, INF), (-2.0, INF, INF),
+    (2.0, -INF, 0.0), (0.0, -INF, INF), (0.0, 3.0, 0.0), (-0.0, 3.0, -0.0), (-0.0, 2.0, 0.0),
+    (-0.0, 0.5, 0.0), (-0.0, -3.0, -INF), (-0.0, -2.0, INF), (0.0, -1.0, INF), (INF, 0.5, INF),
+    (INF, -1.0, 0.0), (-INF, 3.0, -INF), (-INF, 2.0, INF), (-INF, -3.0, -0.0),
+    (-INF, -2.0, 0.0), (-INF, 0.5, INF), (-2.0, 3.0, -8.0), (-2.0, -2.0, 0.25), (-2.0, 0.5, NAN),
+    (-1.0, 2.0**53, 1.0), (-1.0, 7.0, -1.0), (2.0, 10.0, 1024.0), (3.0, 1.0, 3.0),
+    (10.0, 1e4, INF), (10.0, -1e4, 0.0), (-10.0, 1001.0, -INF),
+]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_special_values_of_pow(dtype):
+    x, y, _ = zip(*POWERS, strict=True)
+    for case, result in zip(POWERS, apply("pow", dtype, x, y), strict=True):
+        assert same(result, case[2]), (*case, result)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_pow_by_one_keeps_every_number(dtype):
+    x = every_magnitude(dtype, 1000)
+    x = x[np.abs(x) >= np.finfo(DTYPES[dtype]).tiny]
+    largest = np.finfo(DTYPES[dtype]).max
+    x = np.append(x, [largest, -largest])
+    np.testing.assert_array_equal(apply("pow", dtype, x, np.ones_like(x)), x)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", [*UNARY, "pow"])
+def test_plain_python_agrees(name, dtype):
+    function = plain(name, dtype)
+    inputs = [np.array([-7.3, -1.0, -0.4, -0.0, 0.3, 0.9, 1.0, 2.5, 19.0], DTYPES[dtype])]
+    inputs *= len(inspect.signature(function).parameters)
+    with np.errstate(all="ignore"):
+        expected = np.array([function(*row) for row in zip(*inputs, strict=True)])
+    assert expected.dtype == DTYPES[dtype]
+    np.testing.assert_array_max_ulp(apply(name, dtype, *inputs), expected, 3)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64", "arm64", "aarch64"),
+                    reason="the packed instructions are those of x86-64 and ARM")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", [*UNARY, "pow"])
+def test_loops_are_packed_and_free_of_libm(name, dtype):
+    if name in ("sin", "cos") and not _gathers():
+        pytest.skip("their table is read lane by lane, which LLVM leaves scalar here")
+    (assembly,) = loop(name, dtype).inspect_asm().values()
+    called = [line for line in assembly.splitlines() if re.search(r"\b(?:call|movabs|bl)", line)]
+    assert len(PACKED.findall(assembly)) >= 8
+    assert not [line for line in called if LIBM.search(line)]
+
+
+def _gathers():
+    return runtime.isa_name() in ("x86-64-v3", "x86-64-v4") and "x86-64-v2" not in str(
+        numba.core.config.CPU_NAME)
+
+
+def test_a_float_of_the_other_width_is_refused():
+    with pytest.raises(Exception, match="expected float32|same type"):
+        numba.njit(functions("f32")["log"].py_func)(1.0)
