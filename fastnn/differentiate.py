@@ -30,7 +30,7 @@ PARTIALS = {
     "rint": ["0"],
     "isnan": ["0"],
 }
-WHOLE_FUNCTIONS = {"abs"}  # those that integers have too
+WHOLE_FUNCTIONS = {"abs", "pow"}  # those that integers have too
 RENAMED = {"fabs": "abs"}  # names of the math module
 
 

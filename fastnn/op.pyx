@@ -184,7 +184,11 @@ cdef class Elementwise:
             if name in bound:
                 if isinstance(bound[name], TensorBase):
                     raise TypeError(f"{self.name}: {name} must be a number, got a tensor")
-                numbers[position] = bound[name]
+                try:
+                    numbers[position] = bound[name]
+                except TypeError:
+                    raise TypeError(f"{self.name}: {name} must be a number, got "
+                                    f"{type(bound[name]).__name__}") from None
             position += 1
         return tuple([bound[name] for name in self.formula.inputs])
 

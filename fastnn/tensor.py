@@ -50,6 +50,7 @@ class Tensor(tape.TensorBase):
     @data.setter
     def data(self, value):
         self._set_array(as_tensor("data", value).array)
+        self._bump_version()
 
     @property
     def T(self):

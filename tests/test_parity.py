@@ -23,8 +23,19 @@ def torch_function(entry):
     """PyTorch's function of the same name."""
     for place, owner in (("functional", functional), ("fastnn", torch), ("method", torch.Tensor)):
         if place in entry.places and hasattr(owner, entry.name):
-            return getattr(owner, entry.name)
+            return with_torch_types(getattr(owner, entry.name))
     raise LookupError(f"PyTorch has no {entry.name} in {entry.places}")
+
+
+def with_torch_types(function):
+    """The function, called with PyTorch's dtypes in the place of NumPy's."""
+
+    def call(*arguments, **keywords):
+        return function(*arguments, **{
+            key: getattr(torch, value.name) if isinstance(value, np.dtype) else value
+            for key, value in keywords.items()})
+
+    return call
 
 
 def of_torch(array):

@@ -180,22 +180,30 @@ cdef cnp.ndarray _new_output(gemm_arguments* arguments, int typenum, int ndim):
 
 cdef int _check_output(gemm_arguments* arguments, cnp.ndarray out, cnp.ndarray a, cnp.ndarray b,
                        cnp.ndarray bias) except -1:
-    cdef tuple wanted = (arguments.m, arguments.n)
-    if a.ndim == 3 or b.ndim == 3:
-        wanted = (arguments.batch, *wanted)
+    cdef int ndim = max(a.ndim, b.ndim), axis
     if cnp.PyArray_TYPE(out) != cnp.PyArray_TYPE(a):
         raise TypeError(f"matmul: out has dtype {out.dtype}, a has {a.dtype}")
-    if _shape(out) != wanted:
+    if (out.ndim != ndim or out.shape[ndim - 2] != arguments.m
+            or out.shape[ndim - 1] != arguments.n
+            or (ndim == 3 and out.shape[0] != arguments.batch)):
+        wanted = (arguments.batch, arguments.m, arguments.n)[3 - ndim:]
         raise ValueError(f"matmul: out has shape {_shape(out)}, expected {wanted}")
     if not cnp.PyArray_ISWRITEABLE(out):
         raise ValueError("matmul: out is read-only")
     _check_memory("out", out)
-    for axis in range(out.ndim):
+    for axis in range(ndim):
         if out.shape[axis] > 1 and out.strides[axis] == 0:
             raise ValueError("matmul: out has elements that share memory")
-    for name, x in (("a", a), ("b", b), ("bias", bias)):
-        if x is not None and _may_overlap(out, x):
-            raise ValueError(f"matmul: out shares memory with {name}")
+    _check_apart("a", out, a)
+    _check_apart("b", out, b)
+    if bias is not None:
+        _check_apart("bias", out, bias)
+    return 0
+
+
+cdef int _check_apart(str name, cnp.ndarray out, cnp.ndarray x) except -1:
+    if _may_overlap(out, x):
+        raise ValueError(f"matmul: out shares memory with {name}")
     return 0
 
 

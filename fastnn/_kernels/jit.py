@@ -166,6 +166,20 @@ def _numba():
     return numba
 
 
+def _integer_power(base, exponent):
+    """Of integers, by repeated squaring; a negative power is 0, but for 1 and -1."""
+    if exponent < 0:
+        return base if base == 1 or (base == -1 and exponent % 2) else base * base if base == -1 \
+            else base - base
+    result = base ** 0
+    while exponent > 0:
+        if exponent % 2:
+            result = result * base
+        base = base * base
+        exponent = exponent // 2
+    return result
+
+
 def _least(a, b):
     """Python's min, whose compiled form may raise and so needs the interpreter, for two numbers."""
     return a if a < b else b
@@ -177,7 +191,7 @@ def _namespace(dtype):
     from . import intrinsics, vmath
 
     jitted = _numba().njit(error_model="numpy", fastmath=FAST, forceinline=True)
-    functions = {}
+    functions = {"pow": jitted(_integer_power)}
     if dtype in ("f32", "f64"):
         functions = vmath.bind(dtype, jitted)
     stored = "u8" if dtype == "b1" else dtype  # booleans are bytes of 0 or 1

@@ -1,5 +1,6 @@
 """Activation functions."""
 
+from .. import dtypes
 from .. import tensor as tensors
 from .._kernels import memory, reductions
 from ..elementwise import elementwise
@@ -196,7 +197,7 @@ def _along(name, operation, input, dim, dtype):
 
 
 SOFTMAX_CASES = [case(floats(3, 4), dim=1), case(floats(3, 4, 2), dim=1), case(floats(3, 2), dim=0),
-                 case(floats(), dim=0)]
+                 case(floats(), dim=0), case(floats(2, 3), dim=1, dtype=dtypes.float64)]
 
 
 @public("fastnn", "functional", "method", cases=SOFTMAX_CASES)

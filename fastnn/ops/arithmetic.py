@@ -52,7 +52,7 @@ def div(input, other):
 @elementwise
 def power(input, exponent):
     """``input`` to the power of ``exponent``, as C's ``pow``; the gradient by the exponent is 0
-    where ``input`` is 0."""
+    where ``input`` is 0. Of integers a negative power is 0, but for 1 and -1."""
     return pow(input, exponent)
 
 
@@ -277,8 +277,8 @@ def logical_or(input, other):
 
 
 @elementwise
-def copied_from(input, source):
-    """``source``, for ``copy_``: no gradient reaches ``input``."""
+def copy_(input, source):
+    """``source``, written over ``input``: no gradient reaches what was there."""
     return source
 
 
@@ -289,6 +289,9 @@ convert = Operation(
 
 def _convert(tensor, dtype):
     return convert((tensor.dtype, dtype), tensor)
+
+
+WITHOUT_BOOLEANS = ("neg", "sub", "absolute", "relu", "power")
 
 
 def promote(operation, inputs, target):
@@ -310,6 +313,8 @@ def promote(operation, inputs, target):
         [value for value in plain if not isinstance(value, tensors.Tensor)])
     if operation.float_only and dtype not in dtypes.FLOATING:
         dtype = dtypes.get_default_dtype()
+    if dtype == dtypes.bool_ and operation.name in WITHOUT_BOOLEANS:
+        raise TypeError(f"{operation.name}: not defined for boolean tensors")
     converted = tuple(
         _condition(operation, value) if name in formula.boolean_inputs
         else _as_type(value, dtype) for name, value in zip(names, inputs, strict=True))

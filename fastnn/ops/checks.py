@@ -5,6 +5,9 @@ import operator
 from ..op import are_floating_alike
 
 
+LARGEST = 2 ** 31 - 1  # of a kernel, a stride and the like
+
+
 def axis(operation, dim, ndim):
     """A dimension as a number from 0, or an IndexError."""
     try:
@@ -48,8 +51,8 @@ def pair(operation, name, value, low):
             from None
     if len(values) != 2:
         raise ValueError(f"{operation}: {name} must be a number or a pair, got {value!r}")
-    if min(values) < low:
-        raise ValueError(f"{operation}: {name} must be at least {low}, got {value!r}")
+    if not low <= min(values) <= max(values) <= LARGEST:
+        raise ValueError(f"{operation}: {name} must lie between {low} and {LARGEST}, got {value!r}")
     return values
 
 

@@ -11,11 +11,33 @@ from .checks import axis
 BASIC = (int, slice, type(None), type(Ellipsis), numpy.integer)
 
 
-def _plain(index):
-    """The index with tensors as arrays, and whether it is basic (a view)."""
-    parts = index if isinstance(index, tuple) else (index,)
-    plain = tuple(_part(part) for part in parts)
-    return plain, all(isinstance(part, BASIC) and not isinstance(part, bool) for part in plain)
+def _split(index, ndim):
+    """The index as a view by integers, slices and None, and the arrays to pick from that view.
+
+    PyTorch's order: integers are applied first, so they do not move the picked dimensions.
+    """
+    parts = [_part(part) for part in (index if isinstance(index, tuple) else (index,))]
+    used = sum(_width(part) for part in parts)
+    if any(part is Ellipsis for part in parts):
+        place = next(i for i, part in enumerate(parts) if part is Ellipsis)
+        parts[place:place + 1] = [slice(None)] * max(0, ndim - used)
+    view, arrays = [], []
+    for part in parts:
+        if isinstance(part, BASIC) and not isinstance(part, bool):
+            view.append(part)
+            arrays += [] if isinstance(part, (int, numpy.integer)) else [slice(None)]
+        else:
+            view += [slice(None)] * _width(part)
+            arrays.append(part)
+    return tuple(view), tuple(arrays) if any(
+        not isinstance(part, slice) for part in arrays) else None
+
+
+def _width(part):
+    """How many dimensions a part of an index stands for."""
+    if part is None or part is Ellipsis or isinstance(part, (bool, numpy.bool_)):
+        return 0
+    return part.ndim if isinstance(part, numpy.ndarray) and part.dtype == bool else 1
 
 
 def _part(part):
@@ -73,8 +95,10 @@ _spread = Operation("spread", _spread_forward, _spread_rule)
 
 def lookup(tensor, index):
     """``tensor[index]``: a view for integers and slices, a copy for tensors of indices or masks."""
-    plain, basic = _plain(index)
-    return (_view if basic else _pick)((plain, tensor.array.shape, basic), tensor)
+    view, arrays = _split(index, tensor.ndim)
+    if view or arrays is None:
+        tensor = _view((view, tensor.array.shape, True), tensor)
+    return tensor if arrays is None else _pick((arrays, tensor.array.shape, False), tensor)
 
 
 def assign(tensor, index, value):
@@ -83,11 +107,14 @@ def assign(tensor, index, value):
                                    or getattr(value, "requires_grad", False)):
         raise RuntimeError("indexed assignment: not recorded on the tape; use no_grad() around it, "
                            "or where()")
-    plain, _ = _plain(index)
+    view, arrays = _split(index, tensor.ndim)
     target = tensor.array
     source = value.array if isinstance(value, tensors.Tensor) else value
     try:
-        target[plain] = source
+        if arrays is None:
+            target[view] = source
+        else:
+            target[view][arrays] = source
     except (ValueError, IndexError) as error:
         raise type(error)(f"indexed assignment: {error}") from None
     tensor._bump_version()

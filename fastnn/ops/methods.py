@@ -60,8 +60,8 @@ def _in_place(operation):
 IN_PLACE = {
     "add_": arithmetic.add, "sub_": arithmetic.sub, "mul_": arithmetic.mul, "div_": arithmetic.div,
     "__iadd__": arithmetic.add, "__isub__": arithmetic.sub, "__imul__": arithmetic.mul,
-    "__itruediv__": arithmetic.div, "copy_": arithmetic.copied_from, "neg_": arithmetic.neg,
-    "fill_": arithmetic.copied_from,
+    "__itruediv__": arithmetic.div, "copy_": arithmetic.copy_, "neg_": arithmetic.neg,
+    "fill_": arithmetic.copy_,
 }
 
 

@@ -215,7 +215,7 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
 
 
 @public("functional", cases=[case(floats(2, 12, 6), (3, 4), 2),
-                             case(floats(1, 8, 9), (5, 5), 2, padding=1, stride=2, dilation=1)])
+                             case(floats(1, 8, 9), (6, 6), 2, padding=1, stride=2, dilation=3)])
 def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     """Sum columns (N, C * KH * KW, windows) into images (N, C, H, W): the adjoint of ``unfold``."""
     checks.floating("fold", input=tensors.as_tensor("fold", input))

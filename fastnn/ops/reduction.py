@@ -17,6 +17,7 @@ from .shape import expand_, reshape
 OVER_DIMS = [
     case(floats(2, 3, 4)), case(floats(2, 3, 4), 1), case(floats(2, 3, 4), (0, 2), keepdim=True),
     case(floats(2, 3, 4), -1), case(floats()), case(floats(3, 4), (0, 1)),
+    case(floats(2, 3), 0, dtype=dtypes.float64),
 ]
 
 
@@ -114,7 +115,8 @@ def var(input, dim=None, *, correction=1, keepdim=False):
     return sum(apart * apart, dims or None, keepdim) * (1.0 / freedom if freedom > 0 else math.inf)
 
 
-@public("fastnn", "method", cases=[case(floats(2, 5)), case(floats(2, 5), 1)])
+@public("fastnn", "method", cases=[
+    case(floats(2, 5)), case(floats(2, 5), 1), case(floats(3, 4), 0, correction=0, keepdim=True)])
 def std(input, dim=None, *, correction=1, keepdim=False):
     """The square root of ``var``."""
     return sqrt(var(input, dim, correction=correction, keepdim=keepdim))
@@ -192,7 +194,7 @@ def argmax(input, dim=None, keepdim=False):
     return _position("argmax", input.detach(), dim, keepdim, True)
 
 
-@public("fastnn", "method", cases=[case(floats(2, 5)), case(floats(2, 5), 0)],
+@public("fastnn", "method", cases=[case(floats(2, 5)), case(floats(2, 5), 0, keepdim=True)],
         differentiable=False)
 def argmin(input, dim=None, keepdim=False):
     """The position of the smallest value, the first of equals, as int64."""

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy
 
-import fastnn
 from fastnn._kernels.jit import cache_directory
+from fastnn.ops.creation import from_numpy
+from fastnn.tensor import Tensor
 from fastnn.utils.data import Dataset
 from fastnn.utils.data.collate import as_array, default_collate
 
@@ -27,8 +28,8 @@ class ImageDataset(Dataset):
     classes = ()
 
     def __init__(self, images, labels, transform, target_transform):
-        self.data = fastnn.from_numpy(images)
-        self.targets = fastnn.from_numpy(labels.astype(numpy.int64))
+        self.data = from_numpy(images)
+        self.targets = from_numpy(labels.astype(numpy.int64))
         self.transform = transform
         self.target_transform = target_transform
 
@@ -49,8 +50,8 @@ class ImageDataset(Dataset):
         if transform is None or self.target_transform is not None:
             return default_collate([self[index] for index in indices])
         images = transform(as_array(self.data)[indices])
-        images = images if isinstance(images, fastnn.Tensor) else fastnn.from_numpy(images)
-        return [images, fastnn.from_numpy(as_array(self.targets)[indices])]
+        images = images if isinstance(images, Tensor) else from_numpy(images)
+        return [images, from_numpy(as_array(self.targets)[indices])]
 
 
 class MNIST(ImageDataset):

@@ -11,7 +11,7 @@ from numbers import Integral, Real
 
 import numpy
 
-import fastnn
+from fastnn.ops.creation import from_numpy
 from fastnn.utils.data.collate import as_array, like
 from fastnn.utils.data.dataset import whole_form
 from fastnn.utils.data.randomness import batch_generator
@@ -94,7 +94,7 @@ class ToTensor:
             image = image.astype(numpy.float32) / numpy.float32(255)
         if image.ndim == dimensions[0]:
             image = image[..., None]
-        return fastnn.from_numpy(numpy.moveaxis(image, -1, -3))  # (..., H, W, C) -> (..., C, H, W)
+        return from_numpy(numpy.moveaxis(image, -1, -3))  # (..., H, W, C) -> (..., C, H, W)
 
     def __repr__(self):
         return "ToTensor()"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy
 
-import fastnn
+from fastnn.ops.creation import from_numpy
 from fastnn.serialization import write_atomically
 from fastnn.utils.data.collate import as_array
 
@@ -30,8 +30,8 @@ def make_grid(tensor, nrow=8, padding=2, normalize=False, value_range=None, scal
     if normalize:
         images = _normalized(images, value_range, scale_each)
     if len(images) == 1:
-        return fastnn.from_numpy(images[0])
-    return fastnn.from_numpy(_arranged(images, nrow, padding, pad_value))
+        return from_numpy(images[0])
+    return from_numpy(_arranged(images, nrow, padding, pad_value))
 
 
 def _arranged(images, nrow, padding, pad_value):

@@ -5,15 +5,10 @@
 
 #ifndef FASTNN_GEMM_BLOCK_H
 #define FASTNN_GEMM_BLOCK_H
-#define BLOCK_VECTORS 16 /* widest packed slab: with its depth, an eighth of a 2 MB cache */
-#define BLOCK_BYTES ((size_t)SLAB_DEPTH * BLOCK_VECTORS * VECTOR_BYTES)
-#ifndef FEW_ROWS
-#define FEW_ROWS 64
-#endif
-#ifndef DOT_MOST_ROWS
-#define DOT_MOST_ROWS 16
-#endif
-#define DOT_DEPTH 1024
+#define BLOCK_PANELS 6 /* of a packed slab: with its depth, an eighth of a 2 MB cache */
+#define BLOCK_BYTES ((size_t)SLAB_DEPTH * BLOCK_PANELS * TILE_VECTORS * VECTOR_BYTES)
+#define FEW_ROWS 128
+#define DOT_MOST_ROWS 24
 
 /* A rectangle of C and a range of k. */
 struct block {
@@ -84,15 +79,17 @@ static void NAME(run_dots)(const gemm_arguments *g, const struct block *block, i
 static void NAME(run_block)(const gemm_arguments *g, const struct block *block, int options,
                             REAL *scratch) {
     const int in_place = NAME(reads_b_in_place)(g, block->rows, block->columns, block->depth);
-    const ptrdiff_t end = block->n + block->columns;
-    const ptrdiff_t widest = in_place ? block->columns : BLOCK_VECTORS * LANES;
     struct block part = *block;
     if (NAME(takes_dots)(g)) {
         NAME(run_dots)(g, block, options);
         return;
     }
-    for (; part.n < end; part.n += widest) {
-        part.columns = end - part.n < widest ? end - part.n : widest;
+    const ptrdiff_t near = NEAR_BYTES / VECTOR_BYTES / TILE_VECTORS / larger(block->depth, 1);
+    const ptrdiff_t most = !in_place ? BLOCK_PANELS : near ? near : block->columns;
+    const struct cut parts = cut_evenly(block->columns, TILE_VECTORS * LANES, most);
+    for (ptrdiff_t i = 0; i < parts.pieces; i++) {
+        part.n = block->n + cut_start(&parts, i);
+        part.columns = cut_length(&parts, i);
         NAME(run_columns)(g, &part, options, in_place ? NULL : scratch);
     }
 }

@@ -5,24 +5,26 @@ from numbers import Integral, Real
 
 import numpy
 
-import fastnn
+from fastnn.ops.creation import from_numpy, tensor
+from fastnn.ops.shape import stack
+from fastnn.tensor import Tensor
 
 
 def as_array(value):
     """The NumPy array of a tensor, without a copy; anything else through ``numpy.asarray``."""
-    return value.detach().numpy() if isinstance(value, fastnn.Tensor) else numpy.asarray(value)
+    return value.detach().numpy() if isinstance(value, Tensor) else numpy.asarray(value)
 
 
 def like(array, original):
     """`array` as a tensor where `original` is one, else as it is."""
-    return fastnn.from_numpy(array) if isinstance(original, fastnn.Tensor) else array
+    return from_numpy(array) if isinstance(original, Tensor) else array
 
 
 def gather(rows, indices):
     """Those rows of a tensor or array, as one tensor: a single copy for the whole batch."""
-    if isinstance(rows, fastnn.Tensor) and rows.requires_grad:
-        return rows[fastnn.tensor(indices)]
-    return fastnn.from_numpy(as_array(rows)[numpy.asarray(indices, dtype=numpy.int64)])
+    if isinstance(rows, Tensor) and rows.requires_grad:
+        return rows[tensor(indices)]
+    return from_numpy(as_array(rows)[numpy.asarray(indices, dtype=numpy.int64)])
 
 
 def default_convert(sample):
@@ -33,7 +35,7 @@ def default_convert(sample):
     {'x': tensor([0., 0.]), 'name': 'a'}
     """
     if isinstance(sample, (numpy.ndarray, numpy.generic)):
-        return fastnn.from_numpy(numpy.asarray(sample))
+        return from_numpy(numpy.asarray(sample))
     if isinstance(sample, Mapping):
         return {key: default_convert(value) for key, value in sample.items()}
     if isinstance(sample, (tuple, list)):
@@ -54,16 +56,16 @@ def default_collate(batch):
     if not batch:
         raise ValueError("default_collate: the batch holds no samples")
     first = batch[0]
-    if isinstance(first, (fastnn.Tensor, numpy.ndarray)):
+    if isinstance(first, (Tensor, numpy.ndarray)):
         return _stack(batch)
     if isinstance(first, (bool, numpy.bool_)):
-        return fastnn.from_numpy(numpy.array(batch, dtype=bool))
+        return from_numpy(numpy.array(batch, dtype=bool))
     if isinstance(first, numpy.generic):
-        return fastnn.from_numpy(numpy.array(batch))
+        return from_numpy(numpy.array(batch))
     if isinstance(first, Integral):
-        return fastnn.from_numpy(numpy.array(batch, dtype=numpy.int64))
+        return from_numpy(numpy.array(batch, dtype=numpy.int64))
     if isinstance(first, Real):
-        return fastnn.from_numpy(numpy.array(batch, dtype=numpy.float64))
+        return from_numpy(numpy.array(batch, dtype=numpy.float64))
     if isinstance(first, (str, bytes)):
         return list(batch)
     if isinstance(first, Mapping):
@@ -93,6 +95,6 @@ def _stack(batch):
         if shape != shapes[0]:
             raise ValueError(f"default_collate: sample 0 has shape {shapes[0]}, "
                              f"sample {number} has shape {shape}")
-    if any(isinstance(sample, fastnn.Tensor) and sample.requires_grad for sample in batch):
-        return fastnn.stack(batch)
-    return fastnn.from_numpy(numpy.stack([as_array(sample) for sample in batch]))
+    if any(isinstance(sample, Tensor) and sample.requires_grad for sample in batch):
+        return stack(batch)
+    return from_numpy(numpy.stack([as_array(sample) for sample in batch]))

@@ -4,7 +4,8 @@ from numbers import Integral
 
 import numpy
 
-import fastnn
+from fastnn.ops.creation import from_numpy
+from fastnn.tensor import Tensor
 
 from .collate import default_collate, gather
 from .randomness import as_generator, draw_seed
@@ -61,12 +62,12 @@ class TensorDataset(Dataset):
 
 
 def _as_tensor(number, value):
-    if not isinstance(value, (fastnn.Tensor, numpy.ndarray)):
+    if not isinstance(value, (Tensor, numpy.ndarray)):
         raise TypeError(f"TensorDataset: argument {number} is a {type(value).__name__}, "
                         "expected a tensor or array")
     if not value.ndim:
         raise ValueError(f"TensorDataset: argument {number} has no dimensions")
-    return value if isinstance(value, fastnn.Tensor) else fastnn.from_numpy(value)
+    return value if isinstance(value, Tensor) else from_numpy(value)
 
 
 class Subset(Dataset):
@@ -127,7 +128,7 @@ def _counts(lengths, size):
 
 def fetch(dataset, indices):
     """The batch of those samples, made whole where the data set can."""
-    if isinstance(dataset, (fastnn.Tensor, numpy.ndarray)):
+    if isinstance(dataset, (Tensor, numpy.ndarray)):
         return gather(dataset, indices)
     whole = whole_form(dataset, "get_batch", "__getitem__")
     return whole(indices) if whole else default_collate([dataset[index] for index in indices])

@@ -11,17 +11,18 @@ from numbers import Integral
 
 import numpy
 
-import fastnn
+from fastnn.generator import Generator
+from fastnn.ops.random import randint
 
 SEEDS = 2**31 - 1
 
 
 def as_generator(operation, generator):
     """A generator from one of fastnn's or NumPy's or a seed; None, for the default, stays None."""
-    if generator is None or isinstance(generator, (numpy.random.Generator, fastnn.Generator)):
+    if generator is None or isinstance(generator, (numpy.random.Generator, Generator)):
         return generator
     if isinstance(generator, Integral) and not isinstance(generator, bool):
-        return fastnn.Generator().manual_seed(int(generator))
+        return Generator().manual_seed(int(generator))
     raise TypeError(f"{operation}: generator is a {type(generator).__name__}, expected a "
                     "fastnn.Generator, a numpy.random.Generator, a seed or None")
 
@@ -30,7 +31,7 @@ def draw_seed(generator):
     """The next seed that a generator gives; for None fastnn's default one."""
     if isinstance(generator, numpy.random.Generator):
         return int(generator.integers(SEEDS))
-    return int(fastnn.randint(0, SEEDS, (1,), generator=generator).item())
+    return int(randint(0, SEEDS, (1,), generator=generator).item())
 
 
 class _Current(threading.local):
