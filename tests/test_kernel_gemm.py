@@ -20,6 +20,7 @@ SHAPES = [
     (1, 10, 32), (1, 32, 10), (10, 1, 32), (32, 10, 1), (1, 1, 1), (128, 84, 10), (10, 128, 84),
     (17, 600, 129), (128, 784, 64), (9, 5000, 8), (32, 4100, 9), (300, 40, 200), (40, 257, 193),
     (64, 1153, 130), (5, 2048, 1), (1, 2048, 5), (1, 300, 700), (700, 300, 1), (16, 65, 300),
+    (530, 270, 150),
 ]
 
 
@@ -135,7 +136,7 @@ def test_batches(shape, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    "shape", [*SHAPES, (256, 300, 520), (8, 30000, 9), (1, 4000, 4000)], ids=str)
+    "shape", [*SHAPES, (256, 300, 520), (1100, 300, 200), (8, 30000, 9), (1, 4000, 4000)], ids=str)
 def test_same_bits_for_any_number_of_threads(shape, dtype, threads):
     m, k, n = shape
     a, b, bias, start = operands(m, k, n, dtype)
@@ -190,6 +191,18 @@ def test_denormals_count_as_zero_and_the_mode_is_restored():
     tiny = np.full((40, 40), 1e-40, np.float32)
     np.testing.assert_array_equal(gemm.matmul(tiny, np.ones((40, 40), np.float32)), 0)
     assert tiny[0, 0] * np.float32(1) != 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_child_computes_the_same(threads):
+    threads(2)
+    a, b, _, _ = operands(600, 300, 200, np.float32)
+    before = gemm.matmul(a, b)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if np.array_equal(gemm.matmul(a, b), before) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_inputs_are_unchanged_and_may_be_read_only():

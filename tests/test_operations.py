@@ -29,6 +29,7 @@ VIEWS = {"reshape", "view", "flatten", "permute", "transpose", "t", "expand", "s
          "unsqueeze", "narrow"}
 SAME_TENSOR = {"contiguous", "dropout"}  # may give their input back as it is
 SIZES_NAMED = {"reshape", "view", "expand"}  # their arguments name the very sizes of a case
+LARGE = 150_000  # elements that keep several threads busy with the cheapest operation
 
 each_case = pytest.mark.parametrize("entry, number", **every_case())
 each_differentiable = pytest.mark.parametrize(
@@ -53,7 +54,8 @@ def test_value(entry, number, dtype):
     results = call.run(entry.function, call.tensors(dtype))
     for result, wanted in zip(results, call.reference(), strict=True):
         close(array_of(result), wanted, TOLERANCE[dtype])
-        assert result.dtype == np.dtype(dtype) or result.dtype.kind in "bi"
+        expected = call.keywords.get("dtype", np.dtype(dtype))
+        assert result.dtype == expected or result.dtype.kind in "bi"
 
 
 @each_differentiable
@@ -160,7 +162,7 @@ def test_writes_every_element(entry, number):
 def test_same_bits_for_any_number_of_threads(entry, threads):
     enlarged = [call for number in range(len(entry.cases)) if (call := _enlarged(entry, number))]
     assert enlarged, "no case of it can be made larger along its first dimension"
-    for call in enlarged:
+    for call in enlarged[:2]:
         runs = []
         for count in (1, 2, 3):
             threads(count)
@@ -173,11 +175,12 @@ def test_same_bits_for_any_number_of_threads(entry, threads):
 def _enlarged(entry, number):
     """The case with more in its first dimension, or None where its arguments forbid that."""
     first = Call(entry, number).leaves[0].array
-    if not first.ndim:
+    if not first.ndim or first.size > LARGE:
         return None
-    call = Call(entry, number, lead=(len(first), len(first) * (200_000 // first.size)))
+    call = Call(entry, number, lead=(len(first), len(first) * (LARGE // first.size)))
     try:
-        call.run(entry.function, call.tensors())
+        with fastnn.no_grad():
+            call.run(entry.function, call.tensors("float32"))
     except (ValueError, IndexError):
         return None
     return call

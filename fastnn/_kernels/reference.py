@@ -1,15 +1,28 @@
 """The oracle: every operation in plain NumPy, by its own name and with its own arguments.
 
 Written to be read and believed, not to be fast. Tests compare the operations with these; nothing
-in the library calls them. ``reference_images`` holds convolution and pooling.
+in the library calls them. Activations, images and losses have files of their own.
 """
 
-import builtins
 import itertools
-import math
 
 import numpy as np
 
+from .reference_activations import (  # noqa: F401
+    dropout,
+    elu,
+    erf,
+    gelu,
+    leaky_relu,
+    log_softmax,
+    relu,
+    selu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    softsign,
+)
 from .reference_images import (  # noqa: F401
     avg_pool2d,
     batch_norm,
@@ -18,6 +31,14 @@ from .reference_images import (  # noqa: F401
     fold,
     max_pool2d,
     unfold,
+)
+from .reference_losses import (  # noqa: F401
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    l1_loss,
+    mse_loss,
+    nll_loss,
 )
 
 add, sub, mul, div, pow = np.add, np.subtract, np.multiply, np.true_divide, np.power
@@ -28,69 +49,10 @@ eq, ne, lt, le, gt, ge = (
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
 isnan, logical_not, logical_and, logical_or = (
     np.isnan, np.logical_not, np.logical_and, np.logical_or)
-erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
 def clamp(input, min=-np.inf, max=np.inf):
     return np.minimum(np.maximum(input, min), max)
-
-
-# Activations
-
-
-def relu(x):
-    return np.where(x > 0, x, 0)
-
-
-def leaky_relu(x, negative_slope=0.01):
-    return np.where(x > 0, x, negative_slope * x)
-
-
-def elu(x, alpha=1.0):
-    return np.where(x > 0, x, alpha * (np.exp(x) - 1))
-
-
-def selu(x):
-    scale, alpha = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
-    return scale * elu(x, alpha)
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def silu(x):
-    return x / (1 + np.exp(-x))
-
-
-def softplus(x, beta=1.0, threshold=20.0):
-    return np.where(beta * x > threshold, x, np.log(1 + np.exp(beta * x)) / beta)
-
-
-def softsign(x):
-    return x / (1 + np.abs(x))
-
-
-def gelu(x, approximate="none"):
-    if approximate == "tanh":
-        return x * 0.5 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-    return x * 0.5 * (1 + erf(x / math.sqrt(2)))
-
-
-def softmax(x, dim):
-    weights = np.exp(x - x.max(dim, keepdims=True))
-    return weights / weights.sum(dim, keepdims=True)
-
-
-def log_softmax(x, dim):
-    return np.log(softmax(x, dim))
-
-
-def dropout(x, p=0.5, training=True):
-    """Only where nothing is random."""
-    if not training or p == 0:
-        return x
-    raise NotImplementedError
 
 
 # Shapes
@@ -185,12 +147,12 @@ def gather(x, dim, index):
 # Reductions
 
 
-def sum(x, dim=None, keepdim=False):
-    return np.sum(x, dim, keepdims=keepdim)
+def sum(x, dim=None, keepdim=False, dtype=None):
+    return np.sum(x, dim, dtype, keepdims=keepdim)
 
 
-def mean(x, dim=None, keepdim=False):
-    return np.mean(x, dim, keepdims=keepdim)
+def mean(x, dim=None, keepdim=False, dtype=None):
+    return np.mean(x, dim, dtype, keepdims=keepdim)
 
 
 def var(x, dim=None, correction=1, keepdim=False):
@@ -237,83 +199,6 @@ mm = bmm = matmul = np.matmul
 
 def linear(x, weight, bias=0.0):
     return x @ weight.T + bias
-
-
-# Losses
-
-
-def _reduced(values, reduction):
-    return {"none": np.asarray, "sum": np.sum, "mean": np.mean}[reduction](values)
-
-
-def mse_loss(input, target, reduction="mean", weight=1.0):
-    return _reduced(weight * (input - target) ** 2, reduction)
-
-
-def l1_loss(input, target, reduction="mean", weight=1.0):
-    return _reduced(weight * np.abs(input - target), reduction)
-
-
-def binary_cross_entropy(input, target, weight=1.0, reduction="mean"):
-    values = -(target * np.log(input) + (1 - target) * np.log(1 - input))
-    return _reduced(weight * values, reduction)
-
-
-def binary_cross_entropy_with_logits(input, target, weight=1.0, reduction="mean", pos_weight=1.0):
-    p = sigmoid(input)
-    values = -(pos_weight * target * np.log(p) + (1 - target) * np.log(1 - p))
-    return _reduced(weight * values, reduction)
-
-
-def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
-    """One loss for each target, weighted by its class; the mean is over the weights."""
-    classes = input.shape[1 if input.ndim > 1 else 0]
-    weight = np.ones(classes) if weight is None else weight
-    losses, weights = np.zeros(target.shape), np.zeros(target.shape)
-    for place in np.ndindex(target.shape):
-        label = target[place]
-        if label != ignore_index:
-            weights[place] = weight[label]
-            losses[place] = -weight[label] * input[_class_place(place, label)]
-    return losses.sum() / weights.sum() if reduction == "mean" else _reduced(losses, reduction)
-
-
-def _class_place(place, label):
-    """The index of a class's value for the target at ``place``: classes are the second axis."""
-    return (*place[:1], label, *place[1:])
-
-
-def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean",
-                  label_smoothing=0.0):
-    axis = 1 if input.ndim > 1 else 0
-    logs, classes = log_softmax(input, axis), input.shape[axis]
-    if target.dtype.kind == "f":
-        return _soft_cross_entropy(logs, target, weight, reduction, label_smoothing)
-    exact = nll_loss(logs, target, weight, ignore_index, reduction)
-    if not label_smoothing:
-        return exact
-    each = [nll_loss(logs, np.where(target == ignore_index, target, label), weight, ignore_index,
-                     "none") for label in range(classes)]
-    uniform = builtins.sum(each) / classes
-    if reduction == "mean":
-        counted = np.ones(classes) if weight is None else weight
-        uniform = uniform.sum() / counted[target[target != ignore_index]].sum()
-    elif reduction == "sum":
-        uniform = uniform.sum()
-    return (1 - label_smoothing) * exact + label_smoothing * uniform
-
-
-def _soft_cross_entropy(logs, target, weight, reduction, label_smoothing):
-    axis = 1 if logs.ndim > 1 else 0
-    classes = logs.shape[axis]
-    target = target * (1 - label_smoothing) + label_smoothing / classes
-    weight = np.ones(classes) if weight is None else weight
-    shape = [1] * logs.ndim
-    shape[axis] = classes
-    values = -(weight.reshape(shape) * target * logs).sum(axis)
-    if reduction == "mean":
-        return values.sum() / values.size
-    return _reduced(values, reduction)
 
 
 # Random numbers

@@ -177,7 +177,7 @@ def _unfold_forward(plan, x):
     columns = memory.empty((n, c, *window[0], *window[3]), x.dtype)
     for row, column, rows, lines in _slices(window):
         columns[:, :, row, column] = padded[:, :, rows, lines]
-    return columns.reshape(n, -1, window[3][0] * window[3][1])
+    return columns.reshape(n, c * window[0][0] * window[0][1], window[3][0] * window[3][1])
 
 
 def _fold_forward(plan, columns):

@@ -7,6 +7,8 @@
 #undef MASK
 #undef MASK_LANE
 #undef LOAD_MASKED
+#undef LOAD_MASKED_HALF
+#undef LOAD_MASKED_QUARTER
 #undef STORE_MASKED
 #undef TYPED
 #undef KERNELS
@@ -20,6 +22,10 @@ typedef int32_t mask_f32 __attribute__((vector_size(VECTOR_BYTES)));
 #define MASK mask_f32
 #define MASK_LANE int32_t
 #define LOAD_MASKED(mask, from) (VECTOR) _mm512_maskz_loadu_ps((__mmask16)(mask), from)
+#define LOAD_MASKED_HALF(mask, from) \
+    (VECTOR) _mm512_castps256_ps512(_mm256_maskz_loadu_ps((__mmask8)(mask), from))
+#define LOAD_MASKED_QUARTER(mask, from) \
+    (VECTOR) _mm512_castps128_ps512(_mm_maskz_loadu_ps((__mmask8)(mask), from))
 #define STORE_MASKED(to, mask, value) \
     _mm512_mask_storeu_ps(to, (__mmask16)(mask), (__m512)value)
 #define TYPED(name) name##_f32

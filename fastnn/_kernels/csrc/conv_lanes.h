@@ -81,6 +81,19 @@ static inline __attribute__((always_inline)) VECTOR TYPED(fold_lanes)(VECTOR val
     return fold == 1 ? value : TYPED(permute)(value, lane * fold & (LANES - 1));
 }
 
+/* Lanes c*fold to c*fold + fold - 1 are from[c], of `count` channels. A narrow load crosses fewer
+ * cache lines than a wide masked one. */
+static inline __attribute__((always_inline)) VECTOR TYPED(load_unfolded)(
+    const REAL *from, ptrdiff_t count, int fold) {
+    MASK lane;
+    UNROLL for (int i = 0; i < LANES; i++) lane[i] = i / fold;
+#if ISA == 4
+    if (fold == 2) return TYPED(permute)(LOAD_MASKED_HALF((1u << count) - 1, from), lane);
+    if (fold == 4) return TYPED(permute)(LOAD_MASKED_QUARTER((1u << count) - 1, from), lane);
+#endif
+    return TYPED(permute)(TYPED(load_lanes)(from, count), lane);
+}
+
 /* NaN stays NaN. */
 static inline VECTOR TYPED(relu)(VECTOR value) {
     return (VECTOR)((MASK)value & ~(MASK)(value <= 0));

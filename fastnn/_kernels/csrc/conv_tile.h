@@ -140,4 +140,3 @@ static const TYPED(tile_function) TYPED(folded_tiles)[][TILE_PIXELS] = {
 #undef TILE
 #undef TILES
 #undef TILE_NAMES
-#undef WAYS

@@ -12,38 +12,54 @@ typedef struct {
 typedef struct {
     ptrdiff_t image_first, image_last, row_first, row_last; /* the unit */
     ptrdiff_t group, first_vector, vectors, tap_first, tap_last;
-    REAL *partial, *bias;
+    REAL *partial, *folded, *bias;
     ptrdiff_t last_lanes;
 } TYPED(weight_part);
 
-/* Terms [first, last), at most a tile of them, over the outputs of two segments. */
-static void TYPED(weight_terms)(const TYPED(weight_call) *call, const TYPED(weight_part) *part,
-                                const TYPED(area) *area, const REAL *x, const REAL *gy,
-                                ptrdiff_t first, ptrdiff_t last) {
-    ptrdiff_t width = part->vectors * LANES;
-    const REAL *sources[TILE_PIXELS];
-    REAL *partials[TILE_PIXELS];
-    for (ptrdiff_t k = first; k < last; k++) {
-        sources[k - first] = x + call->offsets[k];
-        partials[k - first] = part->partial + k * width;
-    }
-    TYPED(weight_tiles)[call->work->depthwise][part->vectors - 1][last - first - 1](area, sources, gy, partials);
-}
-
-/* Taps [tap_first, tap_last) over a rectangle of outputs where all are inside. */
-static void TYPED(weight_taps)(const TYPED(weight_call) *call, const TYPED(weight_part) *part,
-                               conv_segment r, conv_segment c, ptrdiff_t tap_first,
-                               ptrdiff_t tap_last) {
-    const conv_weight_plan *work = call->work;
-    const conv_plan *plan = &work->plan;
+static TYPED(area) TYPED(area_of)(const TYPED(weight_call) *call, const TYPED(weight_part) *part,
+                                  conv_segment r, conv_segment c) {
+    const conv_plan *plan = &call->work->plan;
     ptrdiff_t row = plan->w * plan->c;
-    ptrdiff_t first = tap_first * work->in_group, count = tap_last * work->in_group - first;
-    ptrdiff_t tiles = ceil_div(count, TILE_PIXELS), size = count / tiles, longer = count % tiles;
-    TYPED(area) area = {
+    return (TYPED(area)){
         .images = part->image_last - part->image_first, .rows = r.last - r.first,
         .cols = c.last - c.first, .x_image = plan->h * row, .x_row = plan->stride_h * row,
         .x_col = plan->stride_w * plan->c, .gy_image = plan->oh * plan->ow * plan->o,
         .gy_row = plan->ow * plan->o, .gy_col = plan->o, .last_lanes = part->last_lanes};
+}
+
+/* A tile of `fold` neighbouring terms each. A run whose length is no multiple of fold ends with a
+ * group that overlaps the one before: its first `skip` terms are counted there already. */
+typedef struct {
+    ptrdiff_t count, skip[TILE_PIXELS];
+    const REAL *x[TILE_PIXELS];
+    REAL *partial[TILE_PIXELS];
+} TYPED(term_tile);
+
+static void TYPED(folded_tile)(const TYPED(weight_call) *call, const TYPED(area) *area,
+                               const REAL *gy, const TYPED(term_tile) *tile) {
+    ptrdiff_t fold = call->work->fold;
+    REAL spare[TILE_PIXELS][LANES], *partial[TILE_PIXELS];
+    for (ptrdiff_t t = 0; t < tile->count; t++) {
+        partial[t] = tile->skip[t] ? spare[t] : tile->partial[t];
+        if (tile->skip[t]) memset(spare[t], 0, sizeof spare[t]);
+    }
+    TYPED(folded_weight_tiles)[fold / 4][tile->count - 1](area, tile->x, gy, partial);
+    for (ptrdiff_t t = 0; t < tile->count; t++)
+        for (ptrdiff_t lane = 0; tile->skip[t] && lane < LANES; lane++)
+            if (lane % fold >= tile->skip[t]) tile->partial[t][lane] += spare[t][lane];
+}
+
+/* The terms [first, last) of the kernel rows [top, bottom), over a rectangle of outputs where all
+ * of them are inside. */
+static void TYPED(weight_terms)(const TYPED(weight_call) *call, const TYPED(weight_part) *part,
+                                conv_segment r, conv_segment c, ptrdiff_t top, ptrdiff_t bottom,
+                                ptrdiff_t first, ptrdiff_t last) {
+    const conv_weight_plan *work = call->work;
+    const conv_plan *plan = &work->plan;
+    const TYPED(area) area = TYPED(area_of)(call, part, r, c);
+    ptrdiff_t fold = last - first < work->fold ? 1 : work->fold, row = plan->w * plan->c;
+    ptrdiff_t width = part->vectors * LANES, terms = plan->kw * work->in_group;
+    REAL *partial = fold > 1 ? part->folded : part->partial;
     const REAL *gy = call->gy + part->image_first * area.gy_image + r.first * area.gy_row
                    + c.first * area.gy_col + part->group * work->out_group
                    + part->first_vector * LANES;
@@ -51,10 +67,25 @@ static void TYPED(weight_taps)(const TYPED(weight_call) *call, const TYPED(weigh
                   + (work->depthwise ? part->first_vector * LANES : part->group * work->in_group)
                   + (call->rows.start + r.first * plan->stride_h) * row
                   + (call->cols.start + c.first * plan->stride_w) * plan->c;
-    for (ptrdiff_t tile = 0, k = first; tile < tiles; tile++) {
-        ptrdiff_t next = k + size + (tile < longer);
-        TYPED(weight_terms)(call, part, &area, x, gy, k, next);
-        k = next;
+    ptrdiff_t left = (bottom - top) * ceil_div(last - first, fold), k = first;
+    for (ptrdiff_t tiles = ceil_div(left, TILE_PIXELS); tiles > 0; tiles--) {
+        TYPED(term_tile) tile = {.count = ceil_div(left, tiles)};
+        left -= tile.count;
+        for (ptrdiff_t t = 0; t < tile.count; t++) {
+            ptrdiff_t begin = ptrdiff_min(k, last - fold), term = top * terms + begin;
+            tile.skip[t] = k - begin;
+            tile.x[t] = x + call->offsets[term];
+            tile.partial[t] = partial + term * width;
+            k += fold;
+            if (k < last) continue;
+            k = first;
+            top++;
+        }
+        if (fold > 1)
+            TYPED(folded_tile)(call, &area, gy, &tile);
+        else
+            TYPED(weight_tiles)[work->depthwise][part->vectors - 1][tile.count - 1](
+                &area, tile.x, gy, tile.partial);
     }
 }
 
@@ -65,31 +96,29 @@ static conv_segment TYPED(rows_of_unit)(const TYPED(weight_part) *part, conv_seg
 }
 
 static void TYPED(weight_by_tap)(const TYPED(weight_call) *call, const TYPED(weight_part) *part) {
+    ptrdiff_t kw = call->work->plan.kw, channels = call->work->in_group;
     for (ptrdiff_t tap = part->tap_first; tap < part->tap_last; tap++) {
         conv_segment r = {0}, c = {0};
-        conv_reach_of_tap(&call->rows, tap / call->work->plan.kw, &r.first, &r.last);
-        conv_reach_of_tap(&call->cols, tap % call->work->plan.kw, &c.first, &c.last);
+        conv_reach_of_tap(&call->rows, tap / kw, &r.first, &r.last);
+        conv_reach_of_tap(&call->cols, tap % kw, &c.first, &c.last);
         r = TYPED(rows_of_unit)(part, r);
         if (r.first < r.last && c.first < c.last)
-            TYPED(weight_taps)(call, part, r, c, tap, tap + 1);
+            TYPED(weight_terms)(call, part, r, c, tap / kw, tap / kw + 1, tap % kw * channels,
+                                (tap % kw + 1) * channels);
     }
 }
 
 static void TYPED(weight_by_rectangle)(const TYPED(weight_call) *call,
                                        const TYPED(weight_part) *part) {
-    ptrdiff_t kw = call->work->plan.kw;
+    ptrdiff_t channels = call->work->in_group;
     for (ptrdiff_t i = 0; i < call->row_count; i++) {
         conv_segment r = TYPED(rows_of_unit)(part, call->row_segments[i]);
         if (r.first >= r.last || r.tap_first == r.tap_last) continue;
         for (ptrdiff_t j = 0; j < call->col_count; j++) {
             conv_segment c = call->col_segments[j];
             if (c.tap_first == c.tap_last) continue;
-            if (c.tap_last - c.tap_first == kw)
-                TYPED(weight_taps)(call, part, r, c, r.tap_first * kw, r.tap_last * kw);
-            else
-                for (ptrdiff_t t = r.tap_first; t < r.tap_last; t++)
-                    TYPED(weight_taps)(call, part, r, c, t * kw + c.tap_first,
-                                       t * kw + c.tap_last);
+            TYPED(weight_terms)(call, part, r, c, r.tap_first, r.tap_last,
+                                c.tap_first * channels, c.tap_last * channels);
         }
     }
 }
@@ -149,11 +178,14 @@ static void TYPED(weight_task)(const TYPED(weight_call) *call, ptrdiff_t task) {
         .tap_last = (tap_part + 1) * taps / work->tap_parts,
         .last_lanes = ptrdiff_min(LANES, work->out_group - (last - 1) * LANES)};
     ptrdiff_t place = group * work->vectors + first, width = part.vectors * LANES;
-    part.partial = call->partials + piece * work->partial + place * LANES * work->terms;
-    part.bias = call->partials + piece * work->partial + place * LANES
-              + work->plan.groups * work->vectors * LANES * work->terms;
+    ptrdiff_t lanes = work->plan.groups * work->vectors * LANES;
+    REAL *partials = call->partials + piece * work->partial;
+    part.partial = partials + place * LANES * work->terms;
+    part.folded = partials + lanes * work->terms + place * LANES * work->folded_terms;
+    part.bias = partials + lanes * (work->terms + work->folded_terms) + place * LANES;
     memset(part.partial + part.tap_first * work->in_group * width, 0,
            (part.tap_last - part.tap_first) * work->in_group * width * sizeof(REAL));
+    memset(part.folded, 0, work->folded_terms * width * sizeof(REAL));
     if (tap_part == 0) memset(part.bias, 0, width * sizeof(REAL));
     for (ptrdiff_t unit = piece * work->units / work->pieces;
          unit < (piece + 1) * work->units / work->pieces; unit++)
@@ -168,6 +200,23 @@ static void TYPED(add_pieces)(const TYPED(weight_call) *call, const REAL *from, 
         sum += TYPED(load)(from + piece * call->work->partial);
     TYPED(store)(values, sum);
     for (ptrdiff_t lane = 0; lane < lanes; lane++) to[lane * stride] = values[lane];
+}
+
+/* Adds to gw the sums that share vectors: term k is the r-th of the group that begins at k - r. */
+static void TYPED(add_folded)(const TYPED(weight_call) *call, ptrdiff_t group) {
+    const conv_weight_plan *work = call->work;
+    ptrdiff_t row = work->plan.kw * work->in_group, taps = work->plan.kh * work->plan.kw;
+    const REAL *folded = call->partials + work->plan.groups * LANES * work->terms
+                       + group * LANES * work->folded_terms;
+    for (ptrdiff_t term = 0; term < work->terms; term++)
+        for (ptrdiff_t o = 0; o < work->out_group; o++) {
+            ptrdiff_t filter = (group * work->out_group + o) * work->in_group;
+            REAL sum = 0;
+            for (ptrdiff_t piece = 0; piece < work->pieces; piece++)
+                for (ptrdiff_t r = 0; r < work->fold && r <= term % row; r++)
+                    sum += folded[piece * work->partial + (term - r) * LANES + o * work->fold + r];
+            call->gw[(filter + term % work->in_group) * taps + term / work->in_group] += sum;
+        }
 }
 
 /* One vector of output channels: the pieces' sum, in order, to gw (O, C/groups, KH, KW). */
@@ -187,9 +236,10 @@ static void TYPED(weight_reduce)(const TYPED(weight_call) *call, ptrdiff_t group
             TYPED(add_pieces)(call, from + (tap * work->in_group + c) * width,
                               call->gw + (channel * work->in_group + c) * taps + tap, lanes,
                               work->terms);
+    if (work->fold > 1) TYPED(add_folded)(call, group);
     if (call->gbias)
-        TYPED(add_pieces)(call, call->partials
-                          + work->plan.groups * work->vectors * LANES * work->terms
+        TYPED(add_pieces)(call, call->partials + work->plan.groups * work->vectors * LANES
+                          * (work->terms + work->folded_terms)
                           + (group * work->vectors + vector) * LANES,
                           call->gbias + channel, lanes, 1);
 }

@@ -16,11 +16,24 @@ typedef struct {
     ptrdiff_t pieces, tap_parts;
     ptrdiff_t partial;                                  /* elements of one piece */
     int by_tap, depthwise;                              /* as in conv_gather */
+    ptrdiff_t fold, folded_terms; /* neighbouring terms that share a vector, or 1; sums of such */
 } conv_weight_plan;
 
 /* With few input channels a tile spans several taps, over the rectangles where all are inside;
  * with more, it is one tap's channels, over that tap's own rectangle. */
 enum { CONV_CHANNELS_BY_TAP = 6 };
+
+/* Few output channels share a vector with neighbouring terms of a kernel row. */
+static inline void conv_weight_fold(conv_weight_plan *work, ptrdiff_t lanes) {
+    int together = work->in_group == work->plan.c && work->plan.dilation_w == 1;
+    ptrdiff_t row = work->plan.kw * work->in_group;
+    work->fold = 1;
+    if (work->by_tap || work->depthwise) return;
+    while (work->fold < 4 && work->out_group * work->fold * 2 <= lanes && work->fold * 2 <= row
+           && (together || work->in_group % (work->fold * 2) == 0))
+        work->fold *= 2;
+    if (work->fold > 1) work->folded_terms = work->terms;
+}
 
 static inline void conv_weight_units(conv_weight_plan *work, ptrdiff_t block_lanes,
                                      ptrdiff_t itemsize) {
@@ -58,8 +71,9 @@ static inline conv_weight_plan conv_weight_plan_of(const conv_plan *plan, ptrdif
     work.vectors = ceil_div(work.out_group, lanes);
     work.blocks = ceil_div(work.vectors, block_vectors);
     work.terms = plan->kh * plan->kw * work.in_group;
-    work.partial = (work.terms + 1) * work.plan.groups * work.vectors * lanes;
     work.by_tap = work.in_group >= CONV_CHANNELS_BY_TAP;
+    conv_weight_fold(&work, lanes);
+    work.partial = (work.terms + work.folded_terms + 1) * work.plan.groups * work.vectors * lanes;
     conv_weight_units(&work, block_vectors * lanes, itemsize);
     conv_weight_pieces(&work, itemsize);
     return work;

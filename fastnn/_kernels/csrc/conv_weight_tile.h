@@ -2,7 +2,9 @@
  *
  *     partial[t][lanes] += sum over an area's pixels of x[t][pixel] * gy[pixel][lanes]
  *
- * In a depthwise convolution x is as wide as gy: x[t][pixel][lanes].
+ * With a fold above 1, for few output channels, lane c*fold + r belongs to channel c and to the
+ * r-th of `fold` neighbouring terms. A fold of 0 means a depthwise convolution, where x is as wide
+ * as gy: x[t][pixel][lanes].
  */
 typedef struct {
     ptrdiff_t images, rows, cols;
@@ -10,75 +12,118 @@ typedef struct {
     ptrdiff_t last_lanes;
 } TYPED(area);
 
+static inline __attribute__((always_inline)) void TYPED(weight_step)(
+    const int terms, const int vectors, const int fold, const REAL *const *x, ptrdiff_t at,
+    const REAL *gy, ptrdiff_t last_lanes, VECTOR (*sum)[TILE_VECTORS]) {
+    VECTOR factor[TILE_VECTORS];
+    if (fold > 1)
+        factor[0] = TYPED(load_unfolded)(gy, last_lanes, fold);
+    else
+        UNROLL for (int v = 0; v < vectors; v++)
+            factor[v] = TYPED(load_some)(gy + v * LANES, v + 1 < vectors ? LANES : last_lanes);
+    UNROLL for (int t = 0; t < terms; t++) {
+        VECTOR value = fold ? TYPED(spread)(x[t] + at, fold * (int)sizeof(REAL)) : (VECTOR){0};
+        UNROLL for (int v = 0; v < vectors; v++) {
+            if (!fold)
+                value = TYPED(load_some)(x[t] + at + v * LANES,
+                                         v + 1 < vectors ? LANES : last_lanes);
+            sum[t][v] += factor[v] * value;
+        }
+    }
+}
+
 static inline __attribute__((always_inline)) void TYPED(weight_tile)(
-    const int terms, const int vectors, const int depthwise, const TYPED(area) *area, const REAL *const *x,
-    const REAL *gy, REAL *const *partial) {
-    VECTOR sum[TILE_PIXELS][TILE_VECTORS];
-    const ptrdiff_t x_col = area->x_col, gy_col = area->gy_col, last_lanes = area->last_lanes;
-    UNROLL for (int t = 0; t < terms; t++)
-        UNROLL for (int v = 0; v < vectors; v++) sum[t][v] = (VECTOR){0};
+    const int terms, const int vectors, const int fold, const ptrdiff_t last_lanes,
+    const TYPED(area) *area, const REAL *const *x, const REAL *gy, REAL *const *partial) {
+    /* Six sums would wait for each other, so neighbouring pixels have their own. */
+    const int ways = vectors == 1 ? WAYS : 1;
+    VECTOR sum[WAYS][TILE_PIXELS][TILE_VECTORS];
+    const ptrdiff_t x_col = area->x_col, gy_col = area->gy_col;
+    UNROLL for (int way = 0; way < ways; way++)
+        UNROLL for (int t = 0; t < terms; t++)
+            UNROLL for (int v = 0; v < vectors; v++) sum[way][t][v] = (VECTOR){0};
     for (ptrdiff_t n = 0; n < area->images; n++)
         for (ptrdiff_t i = 0; i < area->rows; i++) {
             const REAL *source[TILE_PIXELS];
             const REAL *gradient = gy + n * area->gy_image + i * area->gy_row;
-            UNROLL for (int t = 0; t < terms; t++) source[t] = x[t] + n * area->x_image + i * area->x_row;
-            for (ptrdiff_t j = 0, at = 0; j < area->cols; j++, at += x_col, gradient += gy_col) {
-                VECTOR factor[TILE_VECTORS];
-                UNROLL for (int v = 0; v < vectors; v++)
-                    factor[v] = TYPED(load_some)(gradient + v * LANES,
-                                                 v + 1 < vectors ? LANES : last_lanes);
-                UNROLL for (int t = 0; t < terms; t++)
-                    UNROLL for (int v = 0; v < vectors; v++)
-                        sum[t][v] += factor[v]
-                            * (depthwise ? TYPED(load_some)(source[t] + at + v * LANES,
-                                                            v + 1 < vectors ? LANES : last_lanes)
-                                         : source[t][at] - (VECTOR){0});
+            const REAL *end = gradient + area->cols * gy_col;
+            ptrdiff_t at = 0;
+            UNROLL for (int t = 0; t < terms; t++)
+                source[t] = x[t] + n * area->x_image + i * area->x_row;
+            for (; gradient + (ways - 1) * gy_col < end; gradient += gy_col, at += x_col) {
+                TYPED(weight_step)(terms, vectors, fold, source, at, gradient, last_lanes, sum[0]);
+                if (ways == 1) continue;
+                gradient += gy_col, at += x_col;
+                TYPED(weight_step)(terms, vectors, fold, source, at, gradient, last_lanes,
+                                   sum[WAYS - 1]);
             }
+            if (ways > 1 && gradient < end)
+                TYPED(weight_step)(terms, vectors, fold, source, at, gradient, last_lanes, sum[0]);
         }
     UNROLL for (int t = 0; t < terms; t++)
         UNROLL for (int v = 0; v < vectors; v++) {
             REAL *place = partial[t] + v * LANES;
-            TYPED(store)(place, TYPED(load)(place) + sum[t][v]);
+            VECTOR value = ways > 1 ? sum[0][t][v] + sum[WAYS - 1][t][v] : sum[0][t][v];
+            TYPED(store)(place, TYPED(load)(place) + value);
         }
 }
 
-#define TILE(terms, vectors, depthwise)                                                           \
-    static void TYPED(weight_tile_##terms##_##vectors##_##depthwise)(                             \
+#define TILE(terms, vectors, fold)                                                                \
+    static void TYPED(weight_tile_##terms##_##vectors##_##fold)(                                  \
         const TYPED(area) * area, const REAL *const *x, const REAL *gy, REAL *const *partial) {   \
-        TYPED(weight_tile)(terms, vectors, depthwise, area, x, gy, partial);                      \
+        if (area->last_lanes == LANES)                                                            \
+            TYPED(weight_tile)(terms, vectors, fold, LANES, area, x, gy, partial);                \
+        else                                                                                      \
+            TYPED(weight_tile)(terms, vectors, fold, area->last_lanes, area, x, gy, partial);     \
     }
-#define TILES(vectors)                                                                            \
-    TILE(1, vectors, 0) TILE(2, vectors, 0) TILE(3, vectors, 0) TILE(4, vectors, 0)               \
-    TILE(5, vectors, 0) TILE(6, vectors, 0) TILE(1, vectors, 1) TILE(2, vectors, 1)               \
-    TILE(3, vectors, 1) TILE(4, vectors, 1) TILE(5, vectors, 1) TILE(6, vectors, 1)
-#define TILE_NAMES(vectors, depthwise)                                                            \
-    {TYPED(weight_tile_1_##vectors##_##depthwise), TYPED(weight_tile_2_##vectors##_##depthwise),  \
-     TYPED(weight_tile_3_##vectors##_##depthwise), TYPED(weight_tile_4_##vectors##_##depthwise),  \
-     TYPED(weight_tile_5_##vectors##_##depthwise), TYPED(weight_tile_6_##vectors##_##depthwise)}
+#define TILES(vectors, fold)                                                                      \
+    TILE(1, vectors, fold) TILE(2, vectors, fold) TILE(3, vectors, fold)                          \
+    TILE(4, vectors, fold) TILE(5, vectors, fold) TILE(6, vectors, fold)
+#define TILE_NAMES(vectors, fold)                                                                 \
+    {TYPED(weight_tile_1_##vectors##_##fold), TYPED(weight_tile_2_##vectors##_##fold),            \
+     TYPED(weight_tile_3_##vectors##_##fold), TYPED(weight_tile_4_##vectors##_##fold),            \
+     TYPED(weight_tile_5_##vectors##_##fold), TYPED(weight_tile_6_##vectors##_##fold)}
 
-TILES(1)
-TILES(2)
+TILES(1, 0)
+TILES(2, 0)
+TILES(1, 1)
+TILES(2, 1)
 #if TILE_VECTORS == 4
-TILES(3)
-TILES(4)
+TILES(3, 0)
+TILES(4, 0)
+TILES(3, 1)
+TILES(4, 1)
+#endif
+TILES(1, 2)
+#if LANES >= 4
+TILES(1, 4)
 #endif
 
 typedef void (*TYPED(weight_function))(const TYPED(area) *, const REAL *const *, const REAL *,
                                        REAL *const *);
 
 static const TYPED(weight_function) TYPED(weight_tiles)[2][TILE_VECTORS][TILE_PIXELS] = {
-    {TILE_NAMES(1, 0), TILE_NAMES(2, 0),
-#if TILE_VECTORS == 4
-     TILE_NAMES(3, 0), TILE_NAMES(4, 0),
-#endif
-    },
     {TILE_NAMES(1, 1), TILE_NAMES(2, 1),
 #if TILE_VECTORS == 4
      TILE_NAMES(3, 1), TILE_NAMES(4, 1),
 #endif
     },
+    {TILE_NAMES(1, 0), TILE_NAMES(2, 0),
+#if TILE_VECTORS == 4
+     TILE_NAMES(3, 0), TILE_NAMES(4, 0),
+#endif
+    },
+};
+
+/* A fold of 2, and of 4. */
+static const TYPED(weight_function) TYPED(folded_weight_tiles)[][TILE_PIXELS] = {
+    TILE_NAMES(1, 2),
+#if LANES >= 4
+    TILE_NAMES(1, 4),
+#endif
 };
 
 #undef TILE
 #undef TILES
 #undef TILE_NAMES
+#undef WAYS

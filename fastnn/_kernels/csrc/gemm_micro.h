@@ -3,8 +3,8 @@
  * REAL_BITS must be defined, see gemm_real.h. `NAME(multiply)` is the loop alone, for kernels that
  * gather a tile from several stretches of A and B; `NAME(run_tile)` computes and stores one tile.
  *
- * With 32 registers the tile is 8 rows by 3 vectors (24 sums, 3 of B, 1 of A), with 16 it is 4 by 3:
- * 11 loads for 24 multiply-adds, so that A may be read in place with any strides.
+ * With 32 registers the tile is 8 rows by 3 vectors (24 sums, 3 of B, 1 of A), with 16 it is 4 by
+ * 3. 11 loads for 24 multiply-adds leave room to read A in place with any strides.
  */
 #include "gemm_real.h"
 
@@ -16,7 +16,7 @@
 #define TILE_ROWS 4
 #endif
 #define TILE_VECTORS 3
-#define WIDEST_TILE 8 /* one row of C alone takes up to 8 vectors, to hide the latency of the adds */
+#define WIDEST_TILE 8 /* vectors of one row alone, which hide the latency of the adds */
 enum tile_options { TILE_ACCUMULATE = 1, TILE_BIAS_COLUMN = 2, TILE_BIAS_ROW = 4, TILE_RELU = 8 };
 #endif
 

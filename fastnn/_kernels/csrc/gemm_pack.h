@@ -62,7 +62,7 @@ static void NAME(pack_elements)(REAL *panel, ptrdiff_t width, const REAL *b, ptr
             panel[k * width + column] = column < columns ? b[k * b_row + column * b_col] : 0;
 }
 
-#if ISA == 4
+#if ISA == 4 && !defined(__clang__) /* which has no shuffle by variable indices */
 /* Exchanges the off-diagonal halves of every square of 2 * half rows and lanes. */
 INLINE void NAME(exchange)(VECTOR *row, const int half) {
     BITS low, high;

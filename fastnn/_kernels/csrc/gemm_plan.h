@@ -1,7 +1,7 @@
 /* How a product is cut into pieces of work.
  *
- * The range of k is cut by the sizes alone, because its pieces are summed in order. Rows and columns
- * are cut as the number of threads asks: that changes no sum.
+ * The range of k is cut by the sizes alone, because its pieces are summed in order. Rows and
+ * columns are cut as the number of threads asks: that changes no sum.
  */
 #ifndef FASTNN_GEMM_PLAN_H
 #define FASTNN_GEMM_PLAN_H
@@ -12,7 +12,7 @@
 #define WORTH_A_PIECE 2.5e5 /* multiply-adds: some 3 us */
 #define SHORTEST_SPLIT 512  /* k's; a partial result costs as much as a few of them */
 #define MOST_PARTIALS ((ptrdiff_t)1 << 20)
-#define MOST_ROWS 256       /* of a block that packs for itself */
+#define MOST_ROWS 512       /* of a block that packs for itself */
 
 static inline ptrdiff_t ceil_div(ptrdiff_t x, ptrdiff_t y) { return (x + y - 1) / y; }
 static inline ptrdiff_t smaller(ptrdiff_t x, ptrdiff_t y) { return x < y ? x : y; }
@@ -89,7 +89,7 @@ static inline ptrdiff_t depth_pieces(const gemm_arguments *g, ptrdiff_t lanes, d
     return larger(1, smaller(limited(ENOUGH_SPLITS / others + 0.5, wanted), most));
 }
 
-/* Columns are cut first, into panels as wide as they come; then rows, for which B is packed again. */
+/* Columns are cut first; then rows, for which B is packed again. */
 static inline gemm_plan gemm_planned(const gemm_arguments *g, ptrdiff_t lanes, ptrdiff_t tile_rows,
                                      int threads) {
     const double item = (double)g->m * (double)g->n * (double)larger(g->k, 1);

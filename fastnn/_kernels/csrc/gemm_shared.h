@@ -1,8 +1,7 @@
 /* A large product, whose panels are packed once by all threads together and then shared.
  *
- * REAL_BITS must be defined; gemm_slab.h, gemm_block.h, gemm_plan.h and gemm_scratch.h included. Each
- * slab takes two parallel loops: over what is to be packed, and over pieces of C. With nothing packed
- * twice, C may be cut as finely as the number of threads asks.
+ * REAL_BITS must be defined; gemm_slab.h, gemm_block.h and gemm_scratch.h included. Each slab takes
+ * two parallel loops: over what is to be packed, and over pieces of C.
  */
 
 #ifndef FASTNN_GEMM_SHARED_H
@@ -101,6 +100,7 @@ static int NAME(run_shared)(const gemm_arguments *g, int options, int threads) {
         NAME(packs_a)(g) ? (size_t)cut_start(&rows, 1) * (SLAB_DEPTH + ROW_PADDING) : 0;
     REAL *b = scratch_memory((size_a + size_b) * sizeof(REAL)), *a = size_a ? b + size_b : NULL;
     if (!b) return -1;
+    (void)threads;
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         const uint64_t saved = denormals_flush();

@@ -1,6 +1,6 @@
-/* A slab: some rows and columns of C and a range of k, cut into tiles of rows and panels of columns.
+/* A slab: some rows and columns of C and a range of k, in tiles of rows and panels of columns.
  *
- * REAL_BITS must be defined; gemm_micro.h and gemm_pack.h included.
+ * REAL_BITS must be defined; gemm_plan.h, gemm_micro.h and gemm_pack.h included.
  */
 #ifndef FASTNN_GEMM_SLAB_H
 #define FASTNN_GEMM_SLAB_H
@@ -32,7 +32,7 @@ INLINE const REAL *NAME(origin_b)(const struct NAME(slab) *slab) {
     return (const REAL *)g->b + slab->k * g->b_row + slab->n * g->b_col;
 }
 
-/* Some k's of a tile of A: its rows with padding if they are contiguous, else its columns, dense. */
+/* Some k's of a tile of A: contiguous rows with padding between them, or else dense columns. */
 static void NAME(pack_tile)(const struct NAME(slab) *slab, ptrdiff_t tile, ptrdiff_t first,
                             ptrdiff_t depth) {
     const gemm_arguments *g = slab->g;
@@ -133,7 +133,8 @@ INLINE void NAME(run_one)(const struct NAME(slab) *slab, ptrdiff_t tile_index, p
 
 /* Whether to sweep the tiles along C's rows, so that C is written in long runs: B is small. */
 INLINE int NAME(sweeps_rows)(const struct NAME(slab) *slab) {
-    return slab->depth <= 16 || slab->depth * slab->panels.length * (ptrdiff_t)sizeof(REAL) <= NEAR_BYTES;
+    const ptrdiff_t bytes = slab->depth * slab->panels.length * (ptrdiff_t)sizeof(REAL);
+    return slab->depth <= 16 || bytes <= NEAR_BYTES;
 }
 
 /* Some tiles by some panels. If B is not small, each panel is kept near while the tiles pass it. */
