@@ -14,7 +14,7 @@ EVERYWHERE = {
 }
 ON_IMAGES = {
     "torch": [("channels_last", "fused"), ("channels_last", "compile", "fused")],
-    "jax": [("channels_first",)],
+    "jax": [("products",)],
 }
 LIBRARIES = tuple(EVERYWHERE)
 

@@ -166,10 +166,19 @@ def test_promotion(name):
     assert not faults, "\n".join(faults)
 
 
+DELIBERATE = {
+    ("all", "uint8"): "boolean as for every other type, where PyTorch keeps uint8",
+    ("any", "uint8"): "boolean as for every other type, where PyTorch keeps uint8",
+    ("argmax", "bool"): "works, where PyTorch refuses",
+}
+
+
 @pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "argmax", "all", "any", "abs", "neg",
                                   "exp", "sqrt", "sigmoid", "relu", "isnan", "logical_not"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_dtypes_of_functions(name, dtype):
+    if (name, dtype) in DELIBERATE:
+        pytest.skip(DELIBERATE[name, dtype])
     array = np.array([[1, 0, 3], [1, 1, 2]]).astype(dtype)
     ours, theirs = (outcome(getattr(library, name), tensor) for library, tensor in
                     ((fastnn, fastnn.tensor(array)), (torch, of_torch(array))))

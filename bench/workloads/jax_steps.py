@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from . import WORKLOADS
+from .jax_layers import Layers, ProductLayers
 from .program import Program
 
 VERSION = jax.__version__
@@ -20,15 +21,12 @@ def prepare(threads, options):
 def build(name, options):
     """The step of workload `name`.
 
-    Options: `channels_first` (default: channels last), `reduce_window` (max-pooling by
-    `lax.reduce_window` instead of a maximum over reshaped blocks), `synchronous` (no asynchronous
-    dispatch).
+    Options: `products` (convolutions as matrix products), `synchronous` (no asynchronous dispatch).
     """
     workload = WORKLOADS[name]
-    layers = Layers("channels_first" in options, "reduce_window" in options)
-    channels_last = not layers.channels_first
-    nets = tuple(tuple(map(jnp.asarray, net)) for net in workload.start(channels_last))
-    batch = [jax.device_put(array) for array in workload.inputs(channels_last)]
+    layers = ProductLayers() if "products" in options else Layers()
+    nets = tuple(tuple(map(jnp.asarray, net)) for net in workload.start(channels_last=True))
+    batch = [jax.device_put(array) for array in workload.inputs(channels_last=True)]
     parameters = sum(array.size for net in nets for array in net)
     state = _start(workload, nets)
     body = _adversarial_step if name == "dcgan" else _step
@@ -61,62 +59,6 @@ def _start(workload, nets):
 
 def _zero_moments(net):
     return tuple((jnp.zeros_like(array), jnp.zeros_like(array)) for array in net)
-
-
-class Layers:
-    """The layers' functions for one memory layout."""
-
-    def __init__(self, channels_first, reduce_window):
-        self.channels_first, self.reduce_window = channels_first, reduce_window
-        self.dimensions = ("NCHW", "OIHW", "NCHW") if channels_first else ("NHWC", "HWIO", "NHWC")
-
-    def linear(self, x, weight, bias=0.0):
-        return x @ (weight.T if self.channels_first else weight) + bias
-
-    def per_channel(self, vector):
-        return vector[:, None, None] if self.channels_first else vector
-
-    def convolution(self, x, weight, bias, padding=0, stride=1):
-        y = lax.conv_general_dilated(
-            x,
-            weight,
-            (stride, stride),
-            [(padding, padding)] * 2,
-            dimension_numbers=self.dimensions,
-        )
-        return y + self.per_channel(bias)
-
-    def transposed_convolution(self, x, weight):
-        """Kernel 4, stride 2, padding 1."""
-        return lax.conv_transpose(
-            x,
-            weight,
-            (2, 2),
-            [(2, 2)] * 2,
-            dimension_numbers=self.dimensions,
-            transpose_kernel=True,
-        )
-
-    def max_pool(self, x):
-        if self.reduce_window:
-            window = (1, 1, 2, 2) if self.channels_first else (1, 2, 2, 1)
-            return lax.reduce_window(x, -jnp.inf, lax.max, window, window, "VALID")
-        a, b, c, d = x.shape
-        if self.channels_first:
-            return x.reshape(a, b, c // 2, 2, d // 2, 2).max((3, 5))
-        return x.reshape(a, b // 2, 2, c // 2, 2, d).max((2, 4))
-
-    def batch_norm(self, x, scale, shift, running):
-        """The normalised batch, and the running mean and variance after it."""
-        axes = (0, 2, 3) if self.channels_first else (0, 1, 2)
-        mean = x.mean(axes)
-        variance = jnp.maximum((x * x).mean(axes) - mean * mean, 0)
-        factor = scale * lax.rsqrt(variance + 1e-5)
-        y = x * self.per_channel(factor) + self.per_channel(shift - mean * factor)
-        size = x.size // x.shape[1 if self.channels_first else 3]
-        unbiased = variance * (size / (size - 1))
-        running = (0.9 * running[0] + 0.1 * mean, 0.9 * running[1] + 0.1 * unbiased)
-        return y, running
 
 
 def _flatten(x):
@@ -202,13 +144,12 @@ def _adam(workload, net, moments, gradients, count):
 
 def _generate(layers, running, net, noise):
     w, s1, t1, k2, s2, t2, k3, c3 = net
-    shape = (128, 7, 7) if layers.channels_first else (7, 7, 128)
-    x = layers.linear(noise, w).reshape(-1, *shape)
+    x = layers.linear(noise, w).reshape(-1, 7, 7, 128)
     x, first = layers.batch_norm(x, s1, t1, running[0])
     x = layers.transposed_convolution(jax.nn.leaky_relu(x, 0.2), k2)
     x, second = layers.batch_norm(x, s2, t2, running[1])
     x = layers.transposed_convolution(jax.nn.leaky_relu(x, 0.2), k3)
-    return jnp.tanh(x + layers.per_channel(c3)), (first, second)
+    return jnp.tanh(x + c3), (first, second)
 
 
 def _judge(layers, net, x):

@@ -53,7 +53,8 @@ def _bound(name, defaults, args, kwargs):
     given = dict(zip(defaults, args, strict=False))
     wrong = [key for key in kwargs if key not in defaults or key in given]
     bound = {**defaults, **given, **kwargs}
-    if wrong or len(args) > len(defaults) or EMPTY in bound.values():
+    missing = any(value is EMPTY for value in bound.values())
+    if wrong or missing or len(args) > len(defaults):
         wanted = ", ".join(key if value is EMPTY else f"{key}={value!r}"
                            for key, value in defaults.items())
         got = ", ".join([*map(repr, args), *(f"{key}={value!r}" for key, value in kwargs.items())])

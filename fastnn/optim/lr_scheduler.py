@@ -2,7 +2,6 @@
 
 import math
 from bisect import bisect_right
-from collections import Counter
 
 
 class LRScheduler:
@@ -82,11 +81,11 @@ class MultiStepLR(LRScheduler):
     """The initial rate times ``gamma`` after each of the epochs ``milestones``."""
 
     def __init__(self, optimizer, milestones, gamma=0.1, last_epoch=-1):
-        self.milestones, self.gamma = Counter(milestones), gamma
+        self.milestones, self.gamma = sorted(milestones), gamma
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self):
-        passed = bisect_right(sorted(self.milestones.elements()), self.last_epoch)
+        passed = bisect_right(self.milestones, self.last_epoch)
         return [rate * self.gamma ** passed for rate in self.base_lrs]
 
 

@@ -56,6 +56,8 @@ static inline conv_axis conv_gradient_axis(ptrdiff_t size, ptrdiff_t out_size, p
 
 static inline conv_segment conv_valid_taps(const conv_axis *axis, ptrdiff_t i) {
     ptrdiff_t base = axis->start + i * axis->step, past = axis->size - 1 - base;
+    if (base >= 0 && past >= (axis->taps - 1) * axis->dilation)
+        return (conv_segment){i, i + 1, 0, axis->taps};
     ptrdiff_t first = base < 0 ? ceil_div(-base, axis->dilation) : 0;
     ptrdiff_t last = past < 0 ? 0 : ptrdiff_min(past / axis->dilation + 1, axis->taps);
     if (first >= last) first = last = 0;

@@ -10,6 +10,7 @@
 #undef LOAD_MASKED_HALF
 #undef LOAD_MASKED_QUARTER
 #undef STORE_MASKED
+#undef STORE_MASKED_HALF
 #undef TYPED
 #undef KERNELS
 
@@ -23,9 +24,11 @@ typedef int32_t mask_f32 __attribute__((vector_size(VECTOR_BYTES)));
 #define MASK_LANE int32_t
 #define LOAD_MASKED(mask, from) (VECTOR) _mm512_maskz_loadu_ps((__mmask16)(mask), from)
 #define LOAD_MASKED_HALF(mask, from) \
-    (VECTOR) _mm512_castps256_ps512(_mm256_maskz_loadu_ps((__mmask8)(mask), from))
+    (VECTOR) _mm512_zextps256_ps512(_mm256_maskz_loadu_ps((__mmask8)(mask), from))
 #define LOAD_MASKED_QUARTER(mask, from) \
-    (VECTOR) _mm512_castps128_ps512(_mm_maskz_loadu_ps((__mmask8)(mask), from))
+    (VECTOR) _mm512_zextps128_ps512(_mm_maskz_loadu_ps((__mmask8)(mask), from))
 #define STORE_MASKED(to, mask, value) \
     _mm512_mask_storeu_ps(to, (__mmask16)(mask), (__m512)value)
+#define STORE_MASKED_HALF(to, mask, value) \
+    _mm256_mask_storeu_ps(to, (__mmask8)(mask), _mm512_castps512_ps256((__m512)value))
 #define TYPED(name) name##_f32

@@ -10,6 +10,7 @@
 #undef LOAD_MASKED_HALF
 #undef LOAD_MASKED_QUARTER
 #undef STORE_MASKED
+#undef STORE_MASKED_HALF
 #undef TYPED
 #undef KERNELS
 
@@ -23,9 +24,11 @@ typedef int64_t mask_f64 __attribute__((vector_size(VECTOR_BYTES)));
 #define MASK_LANE int64_t
 #define LOAD_MASKED(mask, from) (VECTOR) _mm512_maskz_loadu_pd((__mmask8)(mask), from)
 #define LOAD_MASKED_HALF(mask, from) \
-    (VECTOR) _mm512_castpd256_pd512(_mm256_maskz_loadu_pd((__mmask8)(mask), from))
+    (VECTOR) _mm512_zextpd256_pd512(_mm256_maskz_loadu_pd((__mmask8)(mask), from))
 #define LOAD_MASKED_QUARTER(mask, from) \
-    (VECTOR) _mm512_castpd128_pd512(_mm_maskz_loadu_pd((__mmask8)(mask), from))
+    (VECTOR) _mm512_zextpd128_pd512(_mm_maskz_loadu_pd((__mmask8)(mask), from))
 #define STORE_MASKED(to, mask, value) \
     _mm512_mask_storeu_pd(to, (__mmask8)(mask), (__m512d)value)
+#define STORE_MASKED_HALF(to, mask, value) \
+    _mm256_mask_storeu_pd(to, (__mmask8)(mask), _mm512_castpd512_pd256((__m512d)value))
 #define TYPED(name) name##_f64

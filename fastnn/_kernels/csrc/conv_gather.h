@@ -122,18 +122,20 @@ static void TYPED(rectangle)(const TYPED(gather_call) *call, const conv_phase *p
         all->depthwise ? TYPED(depthwise_tiles)[vectors - 1]
         : all->fold > 1 ? TYPED(folded_tiles)[all->fold_log] : TYPED(tiles)[vectors - 1];
     ptrdiff_t n = part->image_first, i = r.first, j = c.first;
+    const REAL *from = in + n * in_image + i * in_row + j * in_col;
+    REAL *to = out + n * out_image + i * out_row + j * out_col;
     for (ptrdiff_t tile = 0; tile < tiles; tile++) {
         const REAL *source[TILE_PIXELS];
         REAL *target[TILE_PIXELS];
         ptrdiff_t pixels = size + (tile < longer);
         for (ptrdiff_t p = 0; p < pixels; p++) {
-            source[p] = in + n * in_image + i * in_row + j * in_col;
-            target[p] = out + n * out_image + i * out_row + j * out_col;
+            source[p] = from, target[p] = to;
+            from += in_col, to += out_col;
             if (++j < c.last) continue;
             j = c.first;
-            if (++i < r.last) continue;
-            i = r.first;
-            n++;
+            if (++i == r.last) i = r.first, n++;
+            from = in + n * in_image + i * in_row + j * in_col;
+            to = out + n * out_image + i * out_row + j * out_col;
         }
         tile_of[pixels - 1](job, source, target);
     }

@@ -13,9 +13,11 @@
 static inline VECTOR TYPED(load)(const REAL *from) { return *(const LOOSE *)from; }
 static inline void TYPED(store)(REAL *to, VECTOR value) { *(LOOSE *)to = value; }
 
-/* The first `count` lanes; the others are zero, and their memory is not touched. */
+/* The first `count` lanes; the others are zero, and their memory is not touched. Narrow masked
+ * accesses cross fewer cache lines than wide ones. */
 static inline VECTOR TYPED(load_lanes)(const REAL *from, ptrdiff_t count) {
 #if ISA == 4
+    if (count <= LANES / 2) return LOAD_MASKED_HALF((1u << count) - 1, from);
     return LOAD_MASKED((1u << count) - 1, from);
 #else
     union { VECTOR vector; REAL lanes[LANES]; } value = {.vector = {0}};
@@ -26,7 +28,10 @@ static inline VECTOR TYPED(load_lanes)(const REAL *from, ptrdiff_t count) {
 
 static inline void TYPED(store_lanes)(REAL *to, VECTOR value, ptrdiff_t count) {
 #if ISA == 4
-    STORE_MASKED(to, (1u << count) - 1, value);
+    if (count <= LANES / 2)
+        STORE_MASKED_HALF(to, (1u << count) - 1, value);
+    else
+        STORE_MASKED(to, (1u << count) - 1, value);
 #else
     union { VECTOR vector; REAL lanes[LANES]; } whole = {.vector = value};
     for (ptrdiff_t lane = 0; lane < count; lane++) to[lane] = whole.lanes[lane];
@@ -81,8 +86,7 @@ static inline __attribute__((always_inline)) VECTOR TYPED(fold_lanes)(VECTOR val
     return fold == 1 ? value : TYPED(permute)(value, lane * fold & (LANES - 1));
 }
 
-/* Lanes c*fold to c*fold + fold - 1 are from[c], of `count` channels. A narrow load crosses fewer
- * cache lines than a wide masked one. */
+/* Lanes c*fold to c*fold + fold - 1 are from[c], of `count` channels. */
 static inline __attribute__((always_inline)) VECTOR TYPED(load_unfolded)(
     const REAL *from, ptrdiff_t count, int fold) {
     MASK lane;

@@ -7,31 +7,53 @@ static inline VECTOR TYPED(choose)(MASK mask, VECTOR yes, VECTOR no) {
 typedef uint8_t TYPED(bytes) __attribute__((vector_size(LANES)));
 typedef int32_t TYPED(words) __attribute__((vector_size(4 * LANES)));
 
+/* Some bytes of an index array; a loop over them took most of the time at 6 channels. */
+static inline TYPED(bytes) TYPED(load_bytes)(const uint8_t *from, ptrdiff_t lanes) {
+    TYPED(bytes) value = {0};
+    if (lanes == LANES) {
+        memcpy(&value, from, LANES);
+        return value;
+    }
+#if ISA == 4
+    __m128i some = _mm_maskz_loadu_epi8((__mmask16)((1u << lanes) - 1), from);
+    memcpy(&value, &some, LANES);
+#else
+    for (ptrdiff_t lane = 0; lane < lanes; lane++) value[lane] = from[lane];
+#endif
+    return value;
+}
+
+static inline void TYPED(store_bytes)(uint8_t *to, TYPED(bytes) value, ptrdiff_t lanes) {
+    if (lanes == LANES) {
+        memcpy(to, &value, LANES);
+        return;
+    }
+#if ISA == 4
+    __m128i some = {0};
+    memcpy(&some, &value, LANES);
+    _mm_mask_storeu_epi8(to, (__mmask16)((1u << lanes) - 1), some);
+#else
+    for (ptrdiff_t lane = 0; lane < lanes; lane++) to[lane] = value[lane];
+#endif
+}
+
 static inline void TYPED(store_index)(void *index, ptrdiff_t at, int wide, MASK place,
                                       ptrdiff_t lanes) {
-    TYPED(bytes) narrow = __builtin_convertvector(place, TYPED(bytes));
     TYPED(words) words = __builtin_convertvector(place, TYPED(words));
     if (wide)
         memcpy((int32_t *)index + at, &words, 4 * lanes);
-    else if (lanes == LANES)
-        memcpy((uint8_t *)index + at, &narrow, LANES);
     else
-        for (ptrdiff_t lane = 0; lane < lanes; lane++) ((uint8_t *)index)[at + lane] = narrow[lane];
+        TYPED(store_bytes)((uint8_t *)index + at, __builtin_convertvector(place, TYPED(bytes)),
+                           lanes);
 }
 
 static inline MASK TYPED(load_index)(const void *index, ptrdiff_t at, int wide, ptrdiff_t lanes) {
-    TYPED(bytes) narrow = {0};
     TYPED(words) words = {0};
-    if (wide) {
-        memcpy(&words, (const int32_t *)index + at, 4 * lanes);
-        return __builtin_convertvector(words, MASK);
-    }
-    if (lanes == LANES)
-        memcpy(&narrow, (const uint8_t *)index + at, LANES);
-    else
-        for (ptrdiff_t lane = 0; lane < lanes; lane++)
-            narrow[lane] = ((const uint8_t *)index)[at + lane];
-    return __builtin_convertvector(narrow, MASK);
+    if (!wide)
+        return __builtin_convertvector(
+            TYPED(load_bytes)((const uint8_t *)index + at, lanes), MASK);
+    memcpy(&words, (const int32_t *)index + at, 4 * lanes);
+    return __builtin_convertvector(words, MASK);
 }
 
 /* One window at one vector of channels. NaN wins, the last one if there are several. */

@@ -1,0 +1,447 @@
+"""Modules: one table of layers, and what every `Module` does; PyTorch's as the oracle."""
+
+import copy
+import math
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+from helpers import array_of, close
+
+import fastnn
+from fastnn import nn
+
+IMAGES = (4, 6, 8, 8)
+
+# name: (arguments, settings, shape of the input, number of parameters)
+LAYERS = {
+    "Linear": ((6, 5), {}, (4, 6), 35),
+    "Linear without bias": ((6, 5), dict(bias=False), (4, 2, 6), 30),
+    "Conv2d": ((6, 4, 3), {}, IMAGES, 220),
+    "Conv2d strided": ((6, 4, (3, 2)), dict(stride=2, padding=1, dilation=2, groups=2, bias=False),
+                       IMAGES, 72),
+    "Conv2d same": ((6, 4, 3), dict(padding="same"), IMAGES, 220),
+    "ConvTranspose2d": ((6, 4, 3), {}, IMAGES, 220),
+    "ConvTranspose2d strided": ((6, 4, 4), dict(stride=2, padding=1, output_padding=1, groups=2),
+                                IMAGES, 196),
+    "BatchNorm1d": ((6,), {}, (4, 6), 12),
+    "BatchNorm1d of rows": ((6,), dict(momentum=None), (4, 6, 3), 12),
+    "BatchNorm2d": ((6,), {}, IMAGES, 12),
+    "BatchNorm2d plain": ((6,), dict(affine=False, eps=1e-3, momentum=0.3), IMAGES, 0),
+    "BatchNorm2d untracked": ((6,), dict(track_running_stats=False), IMAGES, 12),
+    "ReLU": ((), {}, (4, 6), 0),
+    "ReLU in place": ((), dict(inplace=True), (4, 6), 0),
+    "LeakyReLU": ((0.2,), {}, (4, 6), 0),
+    "ELU": ((0.7,), {}, (4, 6), 0),
+    "SELU": ((), {}, (4, 6), 0),
+    "SiLU": ((), {}, (4, 6), 0),
+    "Tanh": ((), {}, (4, 6), 0),
+    "Sigmoid": ((), {}, (4, 6), 0),
+    "Softplus": ((2.0, 1.0), {}, (4, 6), 0),
+    "Softsign": ((), {}, (4, 6), 0),
+    "GELU": ((), dict(approximate="tanh"), (4, 6), 0),
+    "Softmax": ((1,), {}, (4, 6), 0),
+    "LogSoftmax": ((), dict(dim=-1), (4, 6), 0),
+    "MaxPool2d": ((2,), {}, IMAGES, 0),
+    "MaxPool2d strided": ((3, 2, 1), dict(ceil_mode=True), IMAGES, 0),
+    "AvgPool2d": ((2,), dict(stride=1, padding=1, count_include_pad=False), IMAGES, 0),
+    "Unfold": ((3,), dict(stride=2), IMAGES, 0),
+    "Fold": (((5, 5), 2), {}, (2, 8, 16), 0),
+    "Flatten": ((), {}, IMAGES, 0),
+    "Unflatten": ((1, (2, 3)), {}, (4, 6), 0),
+    "Identity": ((), {}, (4, 6), 0),
+    "Dropout": ((0.0,), {}, (4, 6), 0),
+}
+LOSSES = {
+    "MSELoss": ({}, "values"), "MSELoss summed": (dict(reduction="sum"), "values"),
+    "L1Loss": (dict(reduction="none"), "values"), "BCELoss": ({}, "probabilities"),
+    "BCEWithLogitsLoss": ({}, "values"), "CrossEntropyLoss": (dict(label_smoothing=0.1), "labels"),
+    "CrossEntropyLoss weighted": (dict(weight=[1.0, 2.0, 0.5]), "labels"),
+    "NLLLoss": (dict(ignore_index=1), "labels"),
+    "BCEWithLogitsLoss weighted": (dict(pos_weight=[1.0, 2.0, 0.5]), "values"),
+}
+
+
+def build(name, library=nn):
+    arguments, settings, *_ = LAYERS[name]
+    return getattr(library, name.split()[0])(*arguments, **settings)
+
+
+def drawn(name, seed=0):
+    return np.random.default_rng(seed).standard_normal(LAYERS[name][2]).astype(np.float32)
+
+
+def run(module, array):
+    """Output, gradient of the input and of the parameters for a fixed upstream gradient."""
+    x = fastnn.tensor(array, requires_grad=True)
+    y = module(x * 1.0)
+    weights = np.random.default_rng(1).standard_normal(tuple(y.shape)).astype(np.float32)
+    (y * fastnn.from_numpy(weights)).sum().backward()
+    return [array_of(y), x.grad.array, *(p.grad.array for p in module.parameters())]
+
+
+each_layer = pytest.mark.parametrize("name", LAYERS)
+
+
+@each_layer
+def test_layer(name):
+    module = build(name)
+    assert sum(parameter.numel() for parameter in module.parameters()) == LAYERS[name][3]
+    assert repr(module).startswith(f"{name.split()[0]}(")
+    assert all(np.isfinite(each).all() for each in run(module, drawn(name)))
+    assert not module.eval().training and module.train().training
+
+
+@each_layer
+def test_state_dict_round_trip(name):
+    module, other = build(name), build(name)
+    run(module, drawn(name))
+    assert list(other.load_state_dict(module.state_dict())) == [[], []]
+    for key, value in module.state_dict().items():
+        np.testing.assert_array_equal(other.state_dict()[key].array, value.array)
+        assert not np.shares_memory(other.state_dict()[key].array, value.array)
+    module.zero_grad()
+    for one, two in zip(run(module.eval(), drawn(name)), run(other.eval(), drawn(name)),
+                        strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("name", [name for name in LAYERS if LAYERS[name][3]])
+def test_a_step_lowers_the_loss(name):
+    module, x = build(name), fastnn.from_numpy(drawn(name))
+    target = fastnn.from_numpy(np.random.default_rng(2).standard_normal(
+        tuple(module(x).shape)).astype(np.float32))
+    optimizer = fastnn.optim.SGD(module.parameters(), lr=0.1)
+    losses = []
+    for _ in range(5):
+        optimizer.zero_grad()
+        losses.append((module(x) - target).square().mean())
+        losses[-1].backward()
+        optimizer.step()
+    assert losses[-1].item() < losses[0].item()
+
+
+@each_layer
+def test_deepcopy(name):
+    module = build(name)
+    copied = copy.deepcopy(module)
+    for one, other in zip(run(module, drawn(name)), run(copied, drawn(name)), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for one, other in zip(module.parameters(), copied.parameters(), strict=True):
+        assert not np.shares_memory(one.array, other.array) and type(other) is nn.Parameter
+    assert repr(copied) == repr(module)
+    assert len(list(copied.parameters())) == len(list(module.parameters()))
+
+
+# Against PyTorch
+
+
+@pytest.fixture
+def torch():
+    return pytest.importorskip("torch")
+
+
+def run_torch(torch, module, array):
+    x = torch.tensor(array, requires_grad=True)
+    y = module(x * 1.0)
+    weights = np.random.default_rng(1).standard_normal(tuple(y.shape)).astype(np.float32)
+    (y * torch.from_numpy(weights)).sum().backward()
+    return [each.detach().numpy() for each in (y, x.grad, *(p.grad for p in module.parameters()))]
+
+
+@each_layer
+def test_parity(name, torch):
+    """The same weights, twice in training (the moments run) and once in evaluation."""
+    ours, theirs = build(name), build(name, torch.nn)
+    assert {key: tuple(value.shape) for key, value in ours.state_dict().items()} == {
+        key: tuple(value.shape) for key, value in theirs.state_dict().items()}
+    theirs.load_state_dict({key: torch.tensor(value.array)
+                            for key, value in ours.state_dict().items()})
+    for mode in (True, True, False):
+        for module in (ours.train(mode), theirs.train(mode)):
+            module.zero_grad()
+        got, wanted = run(ours, drawn(name, 3)), run_torch(torch, theirs, drawn(name, 3))
+        for one, other in zip(got, wanted, strict=True):
+            close(one, other, 2e-5)
+        for key, value in theirs.state_dict().items():
+            close(ours.state_dict()[key].array, value.numpy(), 1e-5)
+
+
+@each_layer
+def test_repr_is_pytorchs(name, torch):
+    if name.split()[0] in REPR_DIFFERS:
+        pytest.skip("shows other settings than PyTorch's")
+    assert repr(build(name)) == repr(build(name, torch.nn))
+
+
+REPR_DIFFERS = {"BatchNorm1d", "BatchNorm2d", "LeakyReLU", "ELU", "SELU", "Softplus", "GELU",
+                "MaxPool2d", "AvgPool2d", "Unfold", "Fold", "Softmax", "LogSoftmax", "ReLU"}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss_parity(name, torch):
+    settings, kind = LOSSES[name]
+    random = np.random.default_rng(0)
+    shape = (4, 3) if kind == "labels" else (4, 3)
+    inputs = random.uniform(0.1, 0.9, shape).astype(np.float32)
+    target = (random.integers(0, 3, 4) if kind == "labels"
+              else random.uniform(0.1, 0.9, shape).astype(np.float32))
+    results = []
+    for library, tensor in ((fastnn, fastnn.tensor), (torch, torch.tensor)):
+        converted = {key: tensor(value) if isinstance(value, list) else value
+                     for key, value in settings.items()}
+        x = tensor(inputs, requires_grad=True)
+        loss = getattr(library.nn, name.split()[0])(**converted)(x, tensor(target))
+        loss.sum().backward()
+        results.append((loss.detach().numpy(), x.grad.numpy()))
+    for one, other in zip(*results, strict=True):
+        close(one, other, 1e-5)
+
+
+def test_weights_pass_both_ways(torch):
+    def network(library):
+        return library.Sequential(library.Conv2d(1, 3, 3), library.BatchNorm2d(3), library.ReLU(),
+                                  library.Flatten(), library.Linear(108, 5))
+
+    theirs, ours = network(torch.nn), network(nn)
+    ours.load_state_dict({key: fastnn.tensor(value.numpy())
+                          for key, value in theirs.state_dict().items()})
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    array = np.random.default_rng(0).standard_normal((2, 1, 8, 8)).astype(np.float32)
+    close(array_of(ours(fastnn.tensor(array))), theirs(torch.tensor(array)).detach().numpy(), 1e-5)
+
+
+# Module
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(3, 4)
+        self.blocks = nn.ModuleList([nn.Linear(4, 4), nn.BatchNorm1d(4)])
+        self.scale = nn.Parameter(fastnn.ones(1))
+        self.register_buffer("seen", fastnn.zeros(1))
+        self.register_buffer("cache", fastnn.zeros(1), persistent=False)
+        self.unused = None
+
+    def forward(self, x):
+        for block in (self.first, *self.blocks):
+            x = block(x)
+        return x * self.scale
+
+
+def test_names_in_order():
+    net = Net()
+    assert [name for name, _ in net.named_parameters()] == [
+        "scale", "first.weight", "first.bias", "blocks.0.weight", "blocks.0.bias",
+        "blocks.1.weight", "blocks.1.bias"]
+    assert [name for name, _ in net.named_modules()] == [
+        "", "first", "blocks", "blocks.0", "blocks.1"]
+    assert [name for name, _ in net.named_children()] == ["first", "blocks"]
+    assert "cache" not in net.state_dict() and "seen" in net.state_dict()
+    assert {"seen", "cache"} < {name for name, _ in net.named_buffers()}
+    assert net.get_submodule("blocks.1") is net.blocks[1]
+
+
+def test_shared_parameters_count_once():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    net[1].weight = net[0].weight
+    assert len(list(net.parameters())) == 3
+    assert set(net.state_dict()) == {"0.weight", "0.bias", "1.weight", "1.bias"}
+    assert copy.deepcopy(net)[1].weight is not net[0].weight
+
+
+def test_deepcopy_keeps_sharing():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    net[1].weight = net[0].weight
+    copied = copy.deepcopy(net)
+    assert copied[1].weight is copied[0].weight
+
+
+def test_attributes_change_their_kind():
+    net = Net()
+    net.first = None
+    assert "first.weight" not in net.state_dict()
+    net.first = nn.Identity()
+    net.scale = None
+    assert "scale" not in dict(net.named_parameters())
+    net.scale = nn.Parameter(fastnn.zeros(1))
+    assert "scale" in dict(net.named_parameters())
+    with pytest.raises(TypeError, match="parameter scale: expected a Parameter or None, got Ten"):
+        net.scale = fastnn.zeros(1)
+    with pytest.raises(TypeError, match="buffer seen: expected a Tensor or None, got int"):
+        net.seen = 1
+    del net.blocks
+    assert not hasattr(net, "blocks") and "blocks.0.weight" not in net.state_dict()
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda state: state.pop("scale"), "missing key scale"),
+    (lambda state: state.update(more=fastnn.ones(1)), "unexpected key more"),
+    (lambda state: state.update({"first.bias": fastnn.ones(9)}),
+     r"first.bias: shape \(9,\), expected \(4,\)"),
+])
+def test_load_state_dict_that_fails_changes_nothing(change, message):
+    net, state = Net(), Net().state_dict()
+    before = {key: value.array.copy() for key, value in net.state_dict().items()}
+    change(state)
+    with pytest.raises(RuntimeError, match=f"load_state_dict of Net: .*{message}"):
+        net.load_state_dict(state)
+    for key, value in net.state_dict().items():
+        np.testing.assert_array_equal(value.array, before[key])
+
+
+def test_load_state_dict_that_is_not_strict():
+    net, state = Net(), Net().state_dict()
+    del state["scale"]
+    state["more"] = fastnn.ones(1)
+    missing, unexpected = net.load_state_dict(state, strict=False)
+    assert missing == ["scale"] and unexpected == ["more"]
+    close(net.first.weight.detach().array, state["first.weight"].array, 0)
+
+
+def test_load_state_dict_of_numpy_arrays_or_of_nothing():
+    net = Net()
+    for wrong in ({key: value.array for key, value in net.state_dict().items()}, None):
+        with pytest.raises((TypeError, RuntimeError, AttributeError)):
+            net.load_state_dict(wrong)
+
+
+def test_hooks():
+    net, calls = nn.Linear(2, 2), []
+    first = net.register_forward_pre_hook(lambda module, args: (args[0] * 0,))
+    second = net.register_forward_hook(
+        lambda module, args, output: calls.append(args) or output + 1)
+    got = net(fastnn.ones(1, 2))
+    close(got.detach().array, (net.bias + 1).detach().array[None], 0)
+    assert calls[0][0].tolist() == [[0, 0]]
+    first.remove()
+    second.remove()
+    second.remove()
+    net(fastnn.ones(1, 2))
+    assert len(calls) == 1
+
+
+def test_train_and_eval_reach_every_module():
+    net = Net()
+    assert net.eval() is net and not any(module.training for module in net.modules())
+    assert all(module.training for module in net.train().modules())
+
+
+def test_apply_goes_from_the_leaves_up():
+    seen = []
+    Net().apply(lambda module: seen.append(type(module).__name__))
+    assert seen == ["Linear", "Linear", "BatchNorm1d", "ModuleList", "Net"]
+
+
+def test_gradients_of_a_module():
+    net = Net()
+    net(fastnn.rand(5, 3)).sum().backward()
+    assert all(parameter.grad is not None for parameter in net.parameters())
+    net.zero_grad(set_to_none=False)
+    assert not any(parameter.grad.array.any() for parameter in net.parameters())
+    net.zero_grad()
+    assert all(parameter.grad is None for parameter in net.parameters())
+    net.requires_grad_(False)
+    assert not net(fastnn.rand(5, 3)).requires_grad
+
+
+def test_conversion_to_another_type():
+    net = Net().double()
+    assert {parameter.dtype for parameter in net.parameters()} == {fastnn.float64}
+    assert net.blocks[1].num_batches_tracked.dtype == fastnn.int64
+    assert net(fastnn.rand(5, 3, dtype=fastnn.float64)).dtype == fastnn.float64
+    assert net.to("cpu") is net and net.cpu() is net
+    with pytest.raises(ValueError, match="fastnn is for CPUs"):
+        net.to("cuda")
+
+
+def test_conversion_to_integers_is_refused():
+    with pytest.raises((TypeError, RuntimeError, ValueError)):
+        nn.Linear(2, 2).to(fastnn.int64)
+
+
+def test_sequential():
+    net = nn.Sequential(OrderedDict(a=nn.Linear(2, 3), b=nn.Tanh()))
+    assert net.a is net[0] and len(net) == 2 and [type(each) for each in net][1] is nn.Tanh
+    assert isinstance(net[:1], nn.Sequential) and net[-1] is net.b
+    net.append(nn.Linear(3, 1))
+    net[1] = nn.ReLU()
+    assert net(fastnn.ones(4, 2)).shape == (4, 1) and isinstance(net.b, nn.ReLU)
+
+
+def test_module_list():
+    modules = nn.ModuleList([nn.Linear(1, 1)])
+    modules.extend([nn.ReLU(), nn.Tanh()])
+    modules.insert(1, nn.Sigmoid())
+    assert [type(each).__name__ for each in modules] == ["Linear", "Sigmoid", "ReLU", "Tanh"]
+    assert list(modules.state_dict()) == ["0.weight", "0.bias"]
+    with pytest.raises(NotImplementedError, match="ModuleList has no forward"):
+        modules(1)
+
+
+def test_dropout_drops_in_training_alone():
+    dropout, x = nn.Dropout(0.25), fastnn.ones(10_000)
+    got = dropout(x).array
+    assert set(np.unique(got).round(4)) == {0, np.float32(1.3333)}
+    assert abs((got == 0).mean() - 0.25) < 0.02
+    assert (dropout.eval()(x) == x).all()
+    assert not nn.Dropout(1.0)(x).array.any()
+
+
+# Initial values
+
+INITS = {
+    "uniform_": ((-1.0, 3.0), 1.0, 4 / math.sqrt(12)), "normal_": ((2.0, 0.5), 2.0, 0.5),
+    "constant_": ((3.0,), 3.0, 0.0), "ones_": ((), 1.0, 0.0), "zeros_": ((), 0.0, 0.0),
+    "xavier_uniform_": ((2.0,), 0.0, 2 * math.sqrt(2 / 500)),
+    "xavier_normal_": ((), 0.0, math.sqrt(2 / 500)),
+    "kaiming_uniform_": ((), 0.0, math.sqrt(2 / 200)),
+    "kaiming_normal_": ((0, "fan_out", "relu"), 0.0, math.sqrt(2 / 300)),
+    "trunc_normal_": ((0.0, 1.0, -1.0, 1.0), 0.0, 0.5396),
+}
+
+
+@pytest.mark.parametrize("name", INITS)
+def test_initial_values(name):
+    arguments, mean, deviation = INITS[name]
+    tensor = fastnn.empty(300, 200)
+    assert getattr(nn.init, name)(tensor, *arguments) is tensor
+    assert tensor.array.mean() == pytest.approx(mean, abs=5 * max(deviation, 1e-9) / 244)
+    assert tensor.array.std() == pytest.approx(deviation, rel=0.03, abs=1e-9)
+
+
+def test_orthogonal_and_identity():
+    for shape in ((20, 50), (50, 20), (16, 2, 2, 2)):
+        flat = nn.init.orthogonal_(fastnn.empty(*shape), gain=2).array.reshape(shape[0], -1)
+        product = flat @ flat.T if len(flat) < flat.shape[1] else flat.T @ flat
+        close(product, 4 * np.eye(len(product)), 1e-5)
+    close(nn.init.eye_(fastnn.empty(2, 3)).array, np.eye(2, 3), 0)
+
+
+def test_layers_start_as_pytorchs():
+    """Weights and biases uniform within 1 / sqrt(fan in)."""
+    for module in (nn.Linear(100, 400), nn.Conv2d(4, 200, 5)):
+        bound = 0.1
+        for values in (module.weight.array, module.bias.array):
+            assert abs(values).max() <= bound
+            assert values.std() == pytest.approx(bound / math.sqrt(3), rel=0.1)
+
+
+def test_clipping():
+    parameters = [fastnn.zeros(3, requires_grad=True), fastnn.zeros(2, 2, requires_grad=True)]
+    for parameter in parameters:
+        parameter.grad = fastnn.full(parameter.shape, 2.0)
+    norm = nn.utils.clip_grad_norm_(parameters, 1.0)
+    assert norm.item() == pytest.approx(math.sqrt(28))
+    assert math.sqrt(sum((p.grad.array ** 2).sum() for p in parameters)) == pytest.approx(1, 1e-5)
+    nn.utils.clip_grad_value_(parameters, 0.01)
+    assert max(abs(p.grad.array).max() for p in parameters) == pytest.approx(0.01)
+
+
+def test_vector_of_parameters():
+    net, other = Net(), Net()
+    vector = nn.utils.parameters_to_vector(net.parameters())
+    nn.utils.vector_to_parameters(vector, other.parameters())
+    for one, two in zip(net.parameters(), other.parameters(), strict=True):
+        np.testing.assert_array_equal(one.array, two.array)
