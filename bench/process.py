@@ -25,7 +25,7 @@ class Worker:
     a core for a while after their last step, at the cost of whoever is measured next.
     """
 
-    def __init__(self, threads):
+    def __init__(self, threads, environment):
         self.log = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         self.process = subprocess.Popen(
             [sys.executable, "-P", str(_SCRIPT)],
@@ -33,7 +33,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,
-            env={**os.environ, **_environment(threads)},
+            env={**os.environ, **_environment(threads), **environment},
         )
 
     def ask(self, timeout, **request):

@@ -9,16 +9,24 @@ from .variants import LIBRARIES, OURS
 NOISY = 1.15  # the control's median over its minimum, from which a machine counts as busy
 
 
+def measured_variants(group, library):
+    """The records of the library's variants that did not fail."""
+    return [r for r in group["results"] if r["library"] == library and "error" not in r]
+
+
 def best(group, library):
     """The record of the library's fastest variant, or None."""
-    measured = [r for r in group["results"] if r["library"] == library and "error" not in r]
-    return min(measured, key=lambda result: result["min_ms"], default=None)
+    return min(measured_variants(group, library), key=_minimum, default=None)
 
 
 def best_peer(group):
     """The fastest variant of all libraries but fastnn, or None."""
     found = [best(group, library) for library in LIBRARIES if library != OURS]
-    return min(filter(None, found), key=lambda result: result["min_ms"], default=None)
+    return min(filter(None, found), key=_minimum, default=None)
+
+
+def _minimum(result):
+    return result["min_ms"]
 
 
 def details(group):
@@ -32,7 +40,8 @@ def details(group):
         [
             f"\n{title} ({group['seconds']:.0f} s; control {control['min']:.2f} ms, "
             f"median {control['median']:.2f}{busy})",
-            f"  {'variant':40} {'min ms':>9} {'median':>9} {'peak MB':>8} {'step MB':>8} {'cores':>6}",
+            f"  {'variant':40} {'min ms':>9} {'median':>9} {'peak MB':>8} {'step MB':>8} "
+            f"{'cores':>6}",
             *rows,
         ]
     )
@@ -70,8 +79,25 @@ def summary(record):
     return "\n".join(lines)
 
 
-def _cell(result):
+def _line(group, cell):
+    cells = "".join(f" {cell(group, library):>19}" for library in LIBRARIES)
+    return f"{group['workload']:8} {group['threads']:7}{cells}"
+
+
+def _time(group, library):
+    result = best(group, library)
     return "-" if result is None else f"{result['min_ms']:.4g} ({result['median_ms']:.4g})"
+
+
+def _memory(group, library):
+    measured = measured_variants(group, library)
+    if not measured:
+        return "-"
+    over_import, over_step = (
+        min(result[f"step_peak_over_{start}_mb"] for result in measured)
+        for start in ("import", "first_step")
+    )
+    return f"{over_import:.0f} ({over_step:.0f})"
 
 
 def ratio(group):

@@ -10,12 +10,20 @@ except ImportError as error:
         "run `pip install .` there and start Python in another folder, or compile in place with "
         "`python setup.py build_ext --inplace`.") from error
 
-from . import ops  # noqa: F401  fills the registry
-from . import autograd, nn, optim, threads, utils
+from . import (
+    autograd,
+    nn,
+    ops,  # noqa: F401  fills the registry
+    optim,
+    threads,
+    utils,
+)
 from .autograd import enable_grad, no_grad, set_grad_enabled
 from .config import show_config
 from .dtypes import (
     bool_ as bool,
+)
+from .dtypes import (
     float32,
     float64,
     get_default_dtype,

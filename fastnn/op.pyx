@@ -218,7 +218,8 @@ cdef class Elementwise:
             inputs, typenum = _promote(self, inputs, target)
             return self._run(inputs, numbers, typenum, target, recorded and is_recording(),
                              False, None)
-        return self._run(inputs, numbers, typenum, target, recorded and is_recording(), flat, first)
+        return self._run(inputs, numbers, typenum, target, recorded and is_recording(), flat,
+                         first)
 
     cdef TensorBase _run(self, tuple inputs, double* numbers, int typenum, TensorBase target,
                          bint recorded, bint flat, cnp.ndarray first):

@@ -39,7 +39,7 @@ def save(obj, f):
 def load(f, map_location=None):
     """Read what ``save`` wrote, or any safetensors file as a dict of tensors.
 
-    A ValueError if the file is not a whole safetensors file.
+    A ValueError if the file is not a whole safetensors file, or not one that ``save`` wrote.
     """
     try:
         with safe_open(f, framework="numpy") as file:
@@ -50,7 +50,10 @@ def load(f, map_location=None):
     tensors = {name: tape.from_array(array) for name, array in arrays.items()}
     if STRUCTURE not in metadata:
         return tensors
-    return _restore(json.loads(metadata[STRUCTURE]), tensors)
+    try:
+        return _restore(json.loads(metadata[STRUCTURE]), tensors)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ValueError(f"load: {f} has a damaged structure: {error}") from None
 
 
 def write_atomically(path, content):
@@ -75,7 +78,7 @@ def _umask():
 def _describe(value, path, arrays):
     """The JSON form of a value; tensors go to ``arrays`` under their path."""
     if isinstance(value, Tensor):
-        name = path or TENSOR
+        name = _free_name(path or TENSOR, arrays)
         arrays[name] = numpy.ascontiguousarray(value.array).reshape(value.array.shape)
         return {TENSOR: name}
     if isinstance(value, dict):
@@ -94,6 +97,13 @@ def _describe(value, path, arrays):
                     "dicts, lists, tuples, numbers, strings, None and tensors")
 
 
+def _free_name(path, arrays):
+    """The path, or what is like it where {"a.b": x, "a": {"b": y}} has two alike."""
+    while path in arrays or path == "__metadata__":
+        path += "~"
+    return path
+
+
 def _key(key):
     if not isinstance(key, (str, int)) or isinstance(key, bool):
         raise TypeError(f"save: keys of dicts must be strings or integers, got {key!r}")
@@ -101,6 +111,8 @@ def _key(key):
 
 
 def _restore(value, tensors):
+    if isinstance(value, list):
+        raise ValueError("a list without its kind")
     if not isinstance(value, dict):
         return value
     (kind, content), = value.items()
@@ -108,5 +120,7 @@ def _restore(value, tensors):
         return tensors[content]
     if kind == "dict":
         return {key: _restore(each, tensors) for key, each in content}
+    if kind not in ("list", "tuple"):
+        raise ValueError(f"unknown kind {kind!r}")
     restored = [_restore(each, tensors) for each in content]
     return tuple(restored) if kind == "tuple" else restored

@@ -64,7 +64,7 @@ def leftovers(folder):
 
 
 def test_without_mnist_it_learns_the_embedded_digits(mnist, capsys):
-    assert mnist.main([]) == 0
+    assert mnist.main(["--threads", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("MNIST is not at hand")
     accuracy = re.fullmatch(r"test accuracy: (\d\.\d{4})", lines[-1])

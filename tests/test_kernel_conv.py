@@ -1,5 +1,7 @@
 """The three convolution kernels against a plain NumPy reference in float64."""
 
+import ctypes
+import mmap
 import os
 import subprocess
 import sys
@@ -252,6 +254,34 @@ def test_denormals_are_flushed():
     assert np.float32(1e-20) * np.float32(1e-20) > 0
 
 
+def guarded(array):
+    """A copy that ends where memory that may not be touched begins."""
+    page = mmap.PAGESIZE
+    size = -(-max(array.nbytes, 1) // page) * page
+    memory = mmap.mmap(-1, size + page)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    forbid = ctypes.CDLL(None).mprotect
+    assert forbid(ctypes.c_void_p(address + size), ctypes.c_size_t(page), 0) == 0
+    copy = np.frombuffer(memory, array.dtype, array.size, size - array.nbytes)
+    copy = copy.reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES, ids=repr)
+def test_nothing_beyond_the_arrays_is_touched(case, dtype):
+    """A masked access of the wrong kind would end the process here."""
+    x, weight, y = (guarded(array) for array in case.arrays(dtype))
+    out, gx, gw = (guarded(np.empty_like(array)) for array in (y, x, weight))
+    gbias = guarded(np.empty(weight.shape[0], dtype))
+    conv.forward(x, weight, None, out, *case.parameters)
+    conv.data_gradient(y, weight, None, gx, *case.parameters)
+    conv.weight_gradient(x, y, gw, gbias, *case.parameters)
+    assert_close((out, gx, gw, gbias), reference(case, x, weight, y), dtype)
+
+
 def _valid():
     x, weight, y = Case(2, 4, 5, 5, 6, (3, 3)).arrays(np.float32)
     return {"x": x, "weight": weight, "bias": None, "out": y, "stride": (1, 1),
@@ -303,7 +333,7 @@ def test_huge_parameters_are_harmless(parameters):
 def test_each_instruction_set(level):
     if level == runtime.isa_name():
         pytest.skip("the level of this very run")
-    command = [sys.executable, "-m", "pytest", "-q", "-k", "reference or bias or threads",
+    command = [sys.executable, "-m", "pytest", "-q", "-k", "reference or bias or threads or beyond",
                __file__]
     done = subprocess.run(command, env=os.environ | {"FASTNN_ISA": level}, check=False,
                           capture_output=True, text=True)

@@ -21,6 +21,6 @@ def build(name, options):
     batch = [fastnn.tensor(array) for array in workload.inputs()]
     updates = torch_models.optimizers(fastnn, name, nets)
     losses = torch_models.losses(fastnn, name, nets)
-    step = torch_models.training_step(fastnn, name, nets, losses, updates, batch)
+    step = torch_models.training_step(name, nets, losses, updates, batch)
     parameters = sum(parameter.numel() for net in nets for parameter in net.parameters())
     return Program(step, lambda loss: loss.item(), parameters)

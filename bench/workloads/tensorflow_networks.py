@@ -27,7 +27,7 @@ def _linear(x, weight, bias):
 
 
 def _convolution(x, weight, bias, padding="VALID", stride=1):
-    """`SAME` pads as PyTorch does for these sizes; explicit numbers would double the dcgan's time."""
+    """`SAME` pads as PyTorch does here; explicit numbers would double the dcgan's time."""
     return tf.nn.bias_add(tf.nn.conv2d(x, weight, stride, padding), bias)
 
 

@@ -116,10 +116,10 @@ def _adversarial_losses(library, generator, discriminator):
     return [generator_loss, discriminator_loss]
 
 
-def training_step(library, name, nets, loss_functions, updates, batch):
+def training_step(name, nets, loss_functions, updates, batch):
     """A function without arguments that runs one step and returns its loss."""
     if name == "dcgan":
-        return _adversarial_step(library, nets, loss_functions, updates, batch)
+        return _adversarial_step(nets, loss_functions, updates, batch)
     (loss_function,), (update,), (inputs, targets) = loss_functions, updates, batch
 
     def step():
@@ -132,7 +132,7 @@ def training_step(library, name, nets, loss_functions, updates, batch):
     return step
 
 
-def _adversarial_step(library, nets, loss_functions, updates, batch):
+def _adversarial_step(nets, loss_functions, updates, batch):
     """One step of the discriminator, then one of the generator, from the same fake images.
 
     The generator's turn asks for its own gradients alone, as the other libraries do.
@@ -143,9 +143,10 @@ def _adversarial_step(library, nets, loss_functions, updates, batch):
     own, others = list(generator.parameters()), list(discriminator.parameters())
 
     def learn(loss, parameters, update):
-        gradients = library.autograd.grad(loss, parameters)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
+        update.zero_grad()
+        # Not `autograd.grad`: gradients assigned by hand may have other strides than their
+        # parameters, and PyTorch's fused Adam then pairs the wrong elements without a word.
+        loss.backward(inputs=parameters)
         update.step()
 
     def step():

@@ -13,16 +13,12 @@ def prepare(threads, options):
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
     torch.set_flush_denormal(True)  # TensorFlow and JAX always do; threads started later inherit it
-    if "cpp_wrapper" in options:
-        torch._inductor.config.cpp_wrapper = True
 
 
 def build(name, options):
     """The step of workload `name`.
 
-    Options: `channels_last`, `fused` (optimizer), `compile` (network and loss), `compile_update`
-    (optimizer), `compile_all` (the whole step in one graph), `cpp_wrapper` (compiled code called
-    from C++ instead of Python).
+    Options: `channels_last`, `fused` (optimizer), `compile` (networks and losses).
     """
     workload = WORKLOADS[name]
     nets = torch_models.networks(torch, name)
@@ -34,7 +30,7 @@ def build(name, options):
         batch = [_channels_last(tensor) for tensor in batch]
     fused = {"fused": True} if "fused" in options else {}
     updates = torch_models.optimizers(torch, name, nets, **fused)
-    step = _compiled_step(name, options, nets, updates, batch)
+    step = _step(name, options, nets, updates, batch)
     parameters = sum(parameter.numel() for net in nets for parameter in net.parameters())
     return Program(step, lambda loss: loss.item(), parameters)
 
@@ -43,14 +39,10 @@ def _channels_last(tensor):
     return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
 
 
-def _compiled_step(name, options, nets, updates, batch):
+def _step(name, options, nets, updates, batch):
     losses = torch_models.losses(torch, name, nets)
     if "compile" in options:
         losses = [torch.compile(loss) for loss in losses]
         if name == "dcgan":
             nets = [torch.compile(nets[0]), nets[1]]  # its forward is outside the two losses
-    if "compile_update" in options:
-        for update in updates:
-            update.step = torch.compile(update.step)
-    step = torch_models.training_step(torch, name, nets, losses, updates, batch)
-    return torch.compile(step) if "compile_all" in options else step
+    return torch_models.training_step(name, nets, losses, updates, batch)

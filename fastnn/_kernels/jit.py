@@ -197,5 +197,5 @@ def _namespace(dtype):
     if dtype in ("f32", "f64"):
         functions = vmath.bind(dtype, jitted)
     stored = "u8" if dtype == "b1" else dtype  # booleans are bytes of 0 or 1
-    return {**intrinsics.NAMES, **functions, "min": jitted(_least), "jitted": jitted, "T": intrinsics.NAMES[stored],
-            "pointer": intrinsics.NAMES[f"pointer_{stored}"]}
+    return {**intrinsics.NAMES, **functions, "min": jitted(_least), "jitted": jitted,
+            "T": intrinsics.NAMES[stored], "pointer": intrinsics.NAMES[f"pointer_{stored}"]}

@@ -12,7 +12,7 @@ cdef long long CHUNK = 16384
 
 
 def update(Kernel kernel, list arrays, tuple numbers, double nanoseconds_per_element):
-    """Update in place: ``arrays`` are tuples (parameter, gradient, *state) of arrays that lie alike.
+    """Update in place: ``arrays`` are tuples (parameter, gradient, *state) that lie alike.
 
     All are of one type, of equal size within a tuple, and dense in the same order.
     """

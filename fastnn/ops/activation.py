@@ -1,5 +1,7 @@
 """Activation functions."""
 
+import math
+
 from .. import dtypes
 from .. import tensor as tensors
 from .._kernels import memory, reductions
@@ -39,7 +41,7 @@ def elu(input, alpha=1.0):
 
     Clevert et al., Fast and Accurate Deep Network Learning by Exponential Linear Units, 2015.
     """
-    return input if input > 0 else alpha * expm1(input)
+    return input if input > 0 else alpha * math.expm1(input)
 
 
 SELU_SCALE = 1.0507009873554804934193349852946
@@ -53,7 +55,7 @@ def selu(input):
 
     Klambauer et al., Self-Normalizing Neural Networks, 2017.
     """
-    return SELU_SCALE * (input if input > 0 else SELU_ALPHA * expm1(input))
+    return SELU_SCALE * (input if input > 0 else SELU_ALPHA * math.expm1(input))
 
 
 @public("functional", cases=WIDE)
@@ -67,7 +69,7 @@ def silu(input):
 @elementwise
 def tanh(input):
     """The hyperbolic tangent."""
-    return tanh(input)
+    return math.tanh(input)
 
 
 @tanh.written_derivative()
@@ -92,7 +94,7 @@ def _sigmoid_slope(output):
 def softplus(input, beta=1.0, threshold=20.0):
     """``log(1 + exp(beta * input)) / beta``, and ``input`` itself above ``threshold / beta``."""
     scaled = beta * input
-    return input if scaled > threshold else log1p(exp(scaled)) / beta
+    return input if scaled > threshold else math.log1p(math.exp(scaled)) / beta
 
 
 @softplus.written_derivative()
@@ -115,13 +117,13 @@ def _softsign_slope(input):
 
 @elementwise
 def _gelu_exact(input):
-    return 0.5 * input * (1 + erf(input * 0.70710678118654752440))
+    return 0.5 * input * (1 + math.erf(input * 0.70710678118654752440))
 
 
 @elementwise
 def _gelu_tanh(input):
     inner = 0.79788456080286535588 * (input + 0.044715 * input * input * input)
-    return 0.5 * input * (1 + tanh(inner))
+    return 0.5 * input * (1 + math.tanh(inner))
 
 
 @public("functional", cases=[*WIDE, case(floats(3, 4), approximate="tanh")])

@@ -1,5 +1,7 @@
 """Pointwise arithmetic, comparison and choice."""
 
+import math
+
 import numpy
 
 from .. import dtypes
@@ -53,7 +55,7 @@ def div(input, other):
 def power(input, exponent):
     """``input`` to the power of ``exponent``, as C's ``pow``; the gradient by the exponent is 0
     where ``input`` is 0. Of integers a negative power is 0, but for 1 and -1."""
-    return pow(input, exponent)
+    return math.pow(input, exponent)
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3))])
@@ -81,7 +83,7 @@ def absolute(input):
 @elementwise
 def exp(input):
     """e to the power of ``input``; overflows to infinity above 88.7 (709.8 for float64)."""
-    return exp(input)
+    return math.exp(input)
 
 
 @exp.written_derivative()
@@ -93,49 +95,49 @@ def _exp_slope(output):
 @elementwise
 def expm1(input):
     """``exp(input) - 1`` without loss of digits near 0."""
-    return expm1(input)
+    return math.expm1(input)
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3, **POSITIVE))])
 @elementwise
 def log(input):
     """The natural logarithm; -inf at 0, NaN below."""
-    return log(input)
+    return math.log(input)
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3, **POSITIVE))])
 @elementwise
 def log1p(input):
     """``log(1 + input)`` without loss of digits near 0."""
-    return log1p(input)
+    return math.log1p(input)
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3, **POSITIVE))])
 @elementwise
 def sqrt(input):
     """The square root; its derivative at 0 is infinite."""
-    return sqrt(input)
+    return math.sqrt(input)
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3))])
 @elementwise
 def sin(input):
     """The sine of an angle in radians."""
-    return sin(input)
+    return math.sin(input)
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3))])
 @elementwise
 def cos(input):
     """The cosine of an angle in radians."""
-    return cos(input)
+    return math.cos(input)
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3))])
 @elementwise
 def erf(input):
     """The error function, 2 / sqrt(pi) times the integral of exp(-t * t) from 0 to ``input``."""
-    return erf(input)
+    return math.erf(input)
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3), floats(2, 3)),

@@ -4,7 +4,6 @@ import operator
 
 from ..op import are_floating_alike
 
-
 LARGEST = 2 ** 31 - 1  # of a kernel, a stride and the like
 
 

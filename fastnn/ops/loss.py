@@ -1,5 +1,7 @@
 """Loss functions."""
 
+import math
+
 import numpy
 
 from .. import dtypes
@@ -9,7 +11,7 @@ from ..elementwise import elementwise
 from ..op import Operation
 from ..registry import case, floats, integers, public
 from ..tape import from_array
-from .activation import log_softmax, softmax, softplus
+from .activation import log_softmax, sigmoid, softmax, softplus
 from .checks import floating
 from .composed import rule_of_composition
 from .indexing import gather
@@ -81,7 +83,7 @@ def _absolute_error(input, target):
 
 @elementwise
 def _entropy(input, target):
-    return -(target * max(log(input), -100) + (1 - target) * max(log1p(-input), -100))
+    return -(target * max(math.log(input), -100) + (1 - target) * max(math.log1p(-input), -100))
 
 
 @_entropy.written_derivative("input")
@@ -91,7 +93,7 @@ def _entropy_slope(input, target):
 
 @_entropy.written_derivative("target")
 def _entropy_slope_target(input):
-    return max(log1p(-input), -100) - max(log(input), -100)
+    return max(math.log1p(-input), -100) - max(math.log(input), -100)
 
 
 _binary_entropy = _Pointwise(_entropy)
@@ -99,7 +101,7 @@ _binary_entropy = _Pointwise(_entropy)
 
 @elementwise
 def _logit_entropy(input, target):
-    return max(input, 0) - input * target + log1p(exp(-abs(input)))
+    return max(input, 0) - input * target + math.log1p(math.exp(-abs(input)))
 
 
 @_logit_entropy.written_derivative("input")

@@ -88,7 +88,8 @@ def _check(input, **vectors):
 
 @public("functional", cases=[
     case(floats(4, 3), None, None, floats(3), floats(3), training=True),
-    case(floats(3, 2, 4, 3), None, None, floats(2), floats(2), training=True, eps=0.01, momentum=0.3),
+    case(floats(3, 2, 4, 3), None, None, floats(2), floats(2), training=True, eps=0.01,
+         momentum=0.3),
     case(floats(4, 2, 3), None, None, training=True),
     case(floats(3, 2, 4), floats(2), floats(2, **UNIT), floats(2), floats(2))])
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False,

@@ -95,7 +95,7 @@ def randint(low, high=None, size=None, *, generator=None, dtype=None, device=Non
 @public("fastnn", differentiable=False)
 def randperm(n, *, generator=None, device=None):
     """The integers from 0 to ``n - 1`` in random order."""
-    keys = _integer_array((n,), -(1 << 62), 1 << 62, generator)
+    keys = _integer_array((n,), -(1 << 62), (1 << 62) - 1, generator)
     return new(numpy.argsort(keys, kind="stable"), device=device)
 
 

@@ -8,8 +8,7 @@ from .. import tensor as tensors
 from .._kernels import memory
 from ..op import Operation
 from ..registry import case, floats, public
-from .checks import axis, axes, shape_argument
-
+from .checks import axes, axis, shape_argument
 
 reshape_ = Operation(
     "reshape", lambda plan, x: memory.reshape(x, plan[1]),

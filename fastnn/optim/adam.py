@@ -40,8 +40,9 @@ class Adam(Optimizer):
         for parameter in parameters:
             state = self._state(parameter, *names)
             state["step"] = state.get("step", 0) + 1
-            row = (parameter.array, gradient_like(parameter), *[state[name].array for name in names])
-            by_step.setdefault(state["step"], []).append(row)
+            moments = [state[name].array for name in names]
+            by_step.setdefault(state["step"], []).append(
+                (parameter.array, gradient_like(parameter), *moments))
         kernel = optimizers.amsgrad_update if group["amsgrad"] else optimizers.adam_update
         for step, rows in by_step.items():
             run(kernel, (), rows, self._numbers(group, step), 0.8)

@@ -12,7 +12,7 @@ from ..tensor import Tensor
 class Optimizer:
     """The base of the optimizers: parameter groups, state, and their dicts.
 
-    ``params`` are parameters, or dicts with parameters under ``"params"`` and settings of their own.
+    ``params`` are parameters, or dicts with parameters under ``"params"`` and own settings.
     Parameters without a gradient are skipped by ``step()``.
     """
 
@@ -146,7 +146,7 @@ def gradient_like(parameter):
 
 
 def run(kernel, parameters, rows, numbers, nanoseconds_per_element):
-    """Update by a kernel, the tensors of each type together; rows are (parameter, gradient, ...)."""
+    """Update by a kernel, each type together; rows are (parameter, gradient, *state)."""
     by_type = {}
     for row in rows:
         by_type.setdefault(row[0].dtype.num, []).append(row)

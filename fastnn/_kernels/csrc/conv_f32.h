@@ -29,6 +29,12 @@ typedef int32_t mask_f32 __attribute__((vector_size(VECTOR_BYTES)));
     (VECTOR) _mm512_zextps128_ps512(_mm_maskz_loadu_ps((__mmask8)(mask), from))
 #define STORE_MASKED(to, mask, value) \
     _mm512_mask_storeu_ps(to, (__mmask16)(mask), (__m512)value)
-#define STORE_MASKED_HALF(to, mask, value) \
-    _mm256_mask_storeu_ps(to, (__mmask8)(mask), _mm512_castps512_ps256((__m512)value))
+/* The empty asm keeps GCC 12 from fusing cast and store into one masked vextract, which faults on
+ * masked-out memory too. */
+#define STORE_MASKED_HALF(to, mask, value)                                                        \
+    do {                                                                                          \
+        __m256 half = _mm512_castps512_ps256((__m512)value);                                      \
+        __asm__("" : "+v"(half));                                                                 \
+        _mm256_mask_storeu_ps(to, (__mmask8)(mask), half);                                        \
+    } while (0)
 #define TYPED(name) name##_f32

@@ -29,6 +29,12 @@ typedef int64_t mask_f64 __attribute__((vector_size(VECTOR_BYTES)));
     (VECTOR) _mm512_zextpd128_pd512(_mm_maskz_loadu_pd((__mmask8)(mask), from))
 #define STORE_MASKED(to, mask, value) \
     _mm512_mask_storeu_pd(to, (__mmask8)(mask), (__m512d)value)
-#define STORE_MASKED_HALF(to, mask, value) \
-    _mm256_mask_storeu_pd(to, (__mmask8)(mask), _mm512_castpd512_pd256((__m512d)value))
+/* The empty asm keeps GCC 12 from fusing cast and store into one masked vextract, which faults on
+ * masked-out memory too. */
+#define STORE_MASKED_HALF(to, mask, value)                                                        \
+    do {                                                                                          \
+        __m256d half = _mm512_castpd512_pd256((__m512d)value);                                     \
+        __asm__("" : "+v"(half));                                                                 \
+        _mm256_mask_storeu_pd(to, (__mmask8)(mask), half);                                        \
+    } while (0)
 #define TYPED(name) name##_f64
