@@ -18,13 +18,13 @@ class Settings:
     """How long to measure."""
 
     rounds: int = 6
-    block_seconds: float = 0.04  # a block of steps gives one figure
+    block_seconds: float = 0.02  # a block of steps gives one figure
     turn_seconds: float = 0.4
     check_steps: int = 10
-    patience: float = 3.0  # seconds to wait before a turn for other programs to pause
+    patience: float = 30.0  # seconds to wait in all before turns for other programs to pause
     build_timeout: float = 400.0
     turn_timeout: float = 120.0
-    retire: float = 1.3  # after two rounds a variant this much slower than its library's best rests
+    retire: float = 1.5  # after two rounds a variant this much slower than its library's best rests
     compiled: bool = True
 
 
@@ -41,7 +41,7 @@ class Contender:
     worker: Worker | None = None
     build: dict = field(default_factory=dict)
     seconds: list = field(default_factory=list)
-    cores: list = field(default_factory=list)
+    cpu: list = field(default_factory=list)
     peak: int = 0
     error: str | None = None
     retired: bool = False
@@ -74,7 +74,8 @@ class Contender:
             "min_ms": self.best * 1e3,
             "median_ms": median(self.seconds) * 1e3,
             "blocks_ms": [round(seconds * 1e3, 6) for seconds in self.seconds],
-            "cores_used": round(median(self.cores), 2),
+            "cpu_min_ms": min(self.cpu) * 1e3,
+            "cores_used": round(sum(self.cpu) / sum(self.seconds), 2),
             "memory_mb": memory,
             "step_peak_over_import_mb": round(self.peak / 2**20 - memory["import"], 1),
             "step_peak_over_first_step_mb": round(self.peak / 2**20 - memory["first_step"], 1),
@@ -133,16 +134,14 @@ def _difference(build, workload, usual):
     return None
 
 
-def take_turn(contender, cores, settings):
+def take_turn(contender, settings):
     """Wake one worker, time some blocks of steps, put it to sleep again."""
-    machine.wait_until_quiet(settings.patience)
     contender.worker.resume()
     try:
         estimate = contender.best
         if not contender.seconds:
-            estimate = contender.worker.ask(
-                settings.turn_timeout, do="run", warm=1, blocks=1, steps=1
-            )["seconds"][0]
+            first = contender.worker.ask(settings.turn_timeout, do="run", warm=1, blocks=3, steps=1)
+            estimate = min(first["seconds"])
         steps = max(1, round(settings.block_seconds / estimate))
         blocks = max(2, round(settings.turn_seconds / (steps * estimate)))
         reply = contender.worker.ask(
@@ -153,21 +152,22 @@ def take_turn(contender, cores, settings):
         contender.fail(error)
         return
     contender.seconds += reply["seconds"]
-    contender.cores.append(reply["cores"])
+    contender.cpu += reply["cpu"]
     contender.peak = max(contender.peak, reply["peak"])
 
 
 def race(contenders, cores, settings):
-    """Interleave the turns of all contenders; return the control's times."""
-    control = []
+    """Interleave the turns of all contenders; return the control's times and the time waited."""
+    control, waited = [], 0.0
     for round_ in range(settings.rounds):
         control += [machine.control(core) for core in cores]
         for contender in contenders:
             if contender.error is None and not contender.retired:
-                take_turn(contender, cores, settings)
+                waited += machine.wait_until_quiet(settings.patience - waited)
+                take_turn(contender, settings)
         if round_ == 1:
             retire(contenders, settings)
-    return control + [machine.control(core) for core in cores]
+    return control + [machine.control(core) for core in cores], waited
 
 
 def retire(contenders, settings):
@@ -186,7 +186,7 @@ def compare(workload, threads, libraries, settings):
     try:
         build_all(contenders, workload, threads, cores, settings)
         check_equal_work(contenders, workload)
-        control = race(contenders, cores[:threads], settings)
+        control, waited = race(contenders, cores[:threads], settings)
     finally:
         for contender in contenders:
             if contender.worker is not None:
@@ -196,6 +196,7 @@ def compare(workload, threads, libraries, settings):
         "threads": threads,
         "batch": workload.batch,
         "seconds": round(time.perf_counter() - start, 1),
+        "seconds_waited_for_quiet": round(waited, 1),
         "control_ms": {"min": min(control), "median": median(control), "max": max(control)},
         "results": [contender.record() for contender in contenders],
     }

@@ -40,7 +40,7 @@ def details(group):
         [
             f"\n{title} ({group['seconds']:.0f} s; control {control['min']:.2f} ms, "
             f"median {control['median']:.2f}{busy})",
-            f"  {'variant':40} {'min ms':>9} {'median':>9} {'peak MB':>8} {'step MB':>8} "
+            f"  {'variant':40} {'min ms':>9} {'median':>9} {'cpu ms':>9} {'peak MB':>8} {'step MB':>8} "
             f"{'cores':>6}",
             *rows,
         ]
@@ -56,7 +56,7 @@ def _row(result, star):
     if "error" in result:
         return f"{name:42} FAILED: {' '.join(result['error'].split())[:160]}"
     return (
-        f"{name:42} {result['min_ms']:9.4g} {result['median_ms']:9.4g} "
+        f"{name:42} {result['min_ms']:9.4g} {result['median_ms']:9.4g} {result['cpu_min_ms']:9.4g} "
         f"{result['step_peak_over_import_mb']:8.0f} {result['step_peak_over_first_step_mb']:8.0f} "
         f"{result['cores_used']:6.2f}"
     )
@@ -64,16 +64,16 @@ def _row(result, star):
 
 def summary(record):
     """One row for each workload and number of threads: each library's best, and the ratio."""
+    head = f"{'workload':8} {'threads':>7}" + "".join(f" {name:>19}" for name in LIBRARIES)
     lines = [
-        "\nBest of each library: minimum (median) in ms for one step; ratio: best peer / fastnn.",
-        "peak MB: memory over that after the import; step MB: over that after a first small step.",
-        f"{'workload':8} {'threads':>7}"
-        + "".join(f" {name:>19}" for name in LIBRARIES)
-        + "  ratio",
+        "\nBest of each library: minimum (median) in ms of one step; ratio: best peer / fastnn.",
+        head + "  ratio",
+        *(_line(group, _time) + f" {_ratio(group):>6}" for group in record["groups"]),
+        "\nLeast memory of each library: peak of the steps in MB over that after the import",
+        "(over that after a first small step, which loads what is loaded late).",
+        head,
+        *(_line(group, _memory) for group in record["groups"]),
     ]
-    for group in record["groups"]:
-        cells = "".join(f" {_cell(best(group, library)):>19}" for library in LIBRARIES)
-        lines.append(f"{group['workload']:8} {group['threads']:7}{cells} {_ratio(group):>6}")
     for library in record["not_installed"]:
         lines.append(f"{library} is not installed")
     return "\n".join(lines)

@@ -287,8 +287,8 @@ cdef class Elementwise:
         node = output.node
         if broadcast:
             node.input_shapes = tuple(
-                [(<object> (<TensorBase> value).array).shape if isinstance(value, TensorBase) else ()
-                 for value in inputs])
+                [(<object> (<TensorBase> value).array).shape
+                 if isinstance(value, TensorBase) else () for value in inputs])
 
     cdef _Plan _plan(self, int mask):
         names = set()

@@ -342,6 +342,32 @@ for size in (huge, limit, 1 << 70):
         lambda size=size: F.unfold(image, 3, padding=size),
         lambda size=size: F.fold(fastnn.ones(1, 9, 4), (size, size), 3),
     ]
+def step(parameter, state=None):
+    parameter.requires_grad_()
+    parameter.grad = fastnn.ones(*parameter.shape)
+    optimizer = fastnn.optim.Adam([parameter])
+    if state is not None:
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": {0: {"step": 1, **state}}, "param_groups": groups})
+    optimizer.step()
+
+def replaced_gradient(function):
+    x = fastnn.rand(1000, 1000, requires_grad=True)
+    y = function(x)
+    y.register_hook(lambda gradient: fastnn.ones(1, 1))
+    y.sum().backward()
+
+many = 20_000_000
+calls += [
+    lambda: step(fastnn.zeros(1).expand(many)),
+    lambda: step(fastnn.zeros(many), {"exp_avg": fastnn.zeros(2), "exp_avg_sq": fastnn.zeros(2)}),
+    lambda: step(fastnn.zeros(many), {"exp_avg": [1], "exp_avg_sq": None}),
+    lambda: replaced_gradient(lambda x: F.batch_norm(x, None, None, training=True)),
+    lambda: replaced_gradient(lambda x: F.softmax(x, 1)),
+    lambda: replaced_gradient(lambda x: F.max_pool2d(x.view(1, 1, 1000, 1000), 2)),
+    lambda: replaced_gradient(lambda x: x @ x),
+    lambda: replaced_gradient(lambda x: F.cross_entropy(x, fastnn.arange(1000))),
+]
 for number, call in enumerate(calls):
     try:
         call()

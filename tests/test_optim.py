@@ -175,7 +175,7 @@ def test_parameters_that_are_views_of_larger_memory():
 def test_gradient_of_another_type_is_refused():
     parameter = fastnn.ones(2, requires_grad=True)
     parameter.grad = fastnn.ones(2, dtype=fastnn.float64)
-    with pytest.raises(TypeError, match="optimizer: gradient is float64, parameter float32"):
+    with pytest.raises(TypeError, match="SGD: a gradient is float64, its parameter float32"):
         make("SGD", [parameter]).step()
 
 

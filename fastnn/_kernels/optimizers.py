@@ -49,9 +49,8 @@ def adam_update(start, stop, arguments, numbers):
     """
     columns = arguments[0]
     step, root, epsilon = T(numbers[0]), T(numbers[1]), T(numbers[2])
-    keep_m, keep_v = T(numbers[3]), T(numbers[4])
     decay, shrink, sign = T(numbers[5]), T(numbers[6]), T(numbers[7])
-    new_m, new_v = T(1) - keep_m, T(1.0 - numbers[4])
+    new_m, keep_v, new_v = T(1.0 - numbers[3]), T(numbers[4]), T(1.0 - numbers[4])
     for row in range(start, stop):
         at = 1 + row * columns
         size, w, g = arguments[at], pointer(arguments[at + 1]), pointer(arguments[at + 2])
@@ -68,12 +67,11 @@ def adam_update(start, stop, arguments, numbers):
 
 @kernel
 def amsgrad_update(start, stop, arguments, numbers):
-    """As `adam_update`, with the largest v so far in the place of v."""
+    """As `adam_update`, with the largest v so far in the place of v; NaN is largest."""
     columns = arguments[0]
     step, root, epsilon = T(numbers[0]), T(numbers[1]), T(numbers[2])
-    keep_m, keep_v = T(numbers[3]), T(numbers[4])
     decay, shrink, sign = T(numbers[5]), T(numbers[6]), T(numbers[7])
-    new_m, new_v = T(1) - keep_m, T(1.0 - numbers[4])
+    new_m, keep_v, new_v = T(1.0 - numbers[3]), T(numbers[4]), T(1.0 - numbers[4])
     for row in range(start, stop):
         at = 1 + row * columns
         size, w, g = arguments[at], pointer(arguments[at + 1]), pointer(arguments[at + 2])
@@ -86,5 +84,5 @@ def amsgrad_update(start, stop, arguments, numbers):
             square = keep_v * v[i] + new_v * slope * slope
             m[i] = mean
             v[i] = square
-            top[i] = square if square > top[i] else top[i]
+            top[i] = top[i] if square <= top[i] else square
             w[i] = weight - step * mean / (sqrt(top[i]) * root + epsilon)

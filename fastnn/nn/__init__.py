@@ -19,8 +19,8 @@ Sigmoid = module_of(activation.sigmoid, "Sigmoid")
 Softplus = module_of(activation.softplus, "Softplus")
 Softsign = module_of(activation.softsign, "Softsign")
 GELU = module_of(activation.gelu, "GELU")
-Softmax = module_of(activation.softmax, "Softmax")
-LogSoftmax = module_of(activation.log_softmax, "LogSoftmax")
+Softmax = module_of(activation.softmax, "Softmax", without=("dtype",))
+LogSoftmax = module_of(activation.log_softmax, "LogSoftmax", without=("dtype",))
 
 MaxPool2d = module_of(pooling.max_pool2d, "MaxPool2d", settings=("kernel_size",),
                       last=("return_indices", "ceil_mode"))

@@ -1,7 +1,7 @@
 """Modules made of other modules."""
 
+import operator
 from collections import OrderedDict
-from itertools import islice
 
 from .module import Module
 
@@ -21,13 +21,35 @@ class _Indexed(Module):
         return iter(self._modules.values())
 
     def __getitem__(self, index):
-        modules = list(self._modules.items())
-        if isinstance(index, slice):
-            return self._like(modules[index])
-        return modules[index][1]
+        items = list(self._modules.items())
+        return self._like(items[index]) if isinstance(index, slice) else self._item(index)[1]
 
     def __setitem__(self, index, module):
-        self.add_module(list(self._modules)[index], module)
+        self.add_module(self._item(index)[0], module)
+
+    def __delitem__(self, index):
+        items = list(self._modules.items())
+        gone = items[index] if isinstance(index, slice) else [self._item(index)]
+        kept = [module for _, module in items if all(module is not each for _, each in gone)]
+        self._renumber(kept)
+
+    def _item(self, index):
+        position = operator.index(index)
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"{type(self).__name__}: index {position}, there are {len(self)} "
+                             "modules")
+        return list(self._modules.items())[position]
+
+    def _renumber(self, modules):
+        for name in list(self._modules):
+            delattr(self, name)
+        self.extend(modules)
+
+    def insert(self, index, module):
+        """Put a module before the one at ``index``."""
+        modules = list(self)
+        modules.insert(index, module)
+        self._renumber(modules)
 
     def append(self, module):
         """Add a module at the end and return the container."""
@@ -70,17 +92,16 @@ class Sequential(_Indexed):
 
 
 class ModuleList(_Indexed):
-    """A list of modules, registered, without a forward of its own."""
+    """A list of modules, registered, without a forward of its own.
+
+    >>> import fastnn
+    >>> layers = fastnn.nn.ModuleList([fastnn.nn.Linear(2, 2) for _ in range(3)])
+    >>> len(layers), len(list(layers.parameters()))
+    (3, 6)
+    """
 
     def __init__(self, modules=()):
         super().__init__(modules)
 
     def _like(self, items):
         return ModuleList(module for _, module in items)
-
-    def insert(self, index, module):
-        """Put a module before the one at ``index``."""
-        modules = list(self)
-        modules.insert(index, module)
-        for position, each in islice(enumerate(modules), min(index, len(self)), None):
-            self.add_module(str(position), each)

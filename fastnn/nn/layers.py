@@ -1,12 +1,24 @@
 """Layers with weights, dropout and changes of shape."""
 
 import math
+import operator
 
 from ..ops import checks, convolution, linear, random, shape
 from ..ops.creation import empty
 from . import init
 from .module import Module
 from .parameter import Parameter
+
+
+def count(layer, name, value, low=1):
+    """A number of features or channels, at least ``low``."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{layer}: {name} must be an integer, got {value!r}") from None
+    if number < low:
+        raise ValueError(f"{layer}: {name} must be at least {low}, got {value}")
+    return number
 
 
 def _start(weight, bias):
@@ -38,7 +50,8 @@ class Linear(Module):
 
     def __init__(self, in_features, out_features, bias=True, device=None, dtype=None):
         super().__init__()
-        self.in_features, self.out_features = in_features, out_features
+        self.in_features = count("Linear", "in_features", in_features, 0)
+        self.out_features = count("Linear", "out_features", out_features, 0)
         self.weight = Parameter(empty(out_features, in_features, dtype=dtype, device=device))
         self.register_parameter(
             "bias", Parameter(empty(out_features, dtype=dtype)) if bias else None)
@@ -59,21 +72,27 @@ class Linear(Module):
 class _Convolution(Module):
     """What both convolutions share."""
 
-    def __init__(self, name, in_channels, out_channels, kernel_size, stride, padding, dilation,
-                 groups, bias, padding_mode, dtype):
+    named_paddings = ()
+
+    def __init__(self, in_channels, out_channels, kernel_size, stride, padding, dilation, groups,
+                 bias, padding_mode, device, dtype):
         super().__init__()
+        name = type(self).__name__
         if padding_mode != "zeros":
             raise ValueError(f"{name}: padding_mode {padding_mode!r} is not offered, only 'zeros'")
-        if groups < 1 or in_channels % groups or out_channels % groups:
+        self.in_channels = count(name, "in_channels", in_channels)
+        self.out_channels = count(name, "out_channels", out_channels)
+        self.groups = count(name, "groups", groups)
+        if in_channels % groups or out_channels % groups:
             raise ValueError(f"{name}: {in_channels} and {out_channels} channels do not divide "
                              f"into {groups} groups")
-        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size = checks.pair(name, "kernel_size", kernel_size, 1)
         self.stride = checks.pair(name, "stride", stride, 1)
-        self.padding = padding if isinstance(padding, str) else \
+        self.padding = padding if padding in self.named_paddings else \
             checks.pair(name, "padding", padding, 0)
         self.dilation = checks.pair(name, "dilation", dilation, 1)
-        self.weight = Parameter(empty(*self._weight_channels(), *self.kernel_size, dtype=dtype))
+        self.weight = Parameter(
+            empty(*self._weight_channels(), *self.kernel_size, dtype=dtype, device=device))
         self.register_parameter(
             "bias", Parameter(empty(out_channels, dtype=dtype)) if bias else None)
         self.reset_parameters()
@@ -99,10 +118,12 @@ class Conv2d(_Convolution):
     fastnn.Size([2, 6, 28, 28])
     """
 
+    named_paddings = ("same", "valid")
+
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1,
                  groups=1, bias=True, padding_mode="zeros", device=None, dtype=None):
-        super().__init__("Conv2d", in_channels, out_channels, kernel_size, stride, padding,
-                         dilation, groups, bias, padding_mode, dtype)
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation,
+                         groups, bias, padding_mode, device, dtype)
 
     def _weight_channels(self):
         return self.out_channels, self.in_channels // self.groups
@@ -113,13 +134,18 @@ class Conv2d(_Convolution):
 
 
 class ConvTranspose2d(_Convolution):
-    """``conv_transpose2d`` with a weight of shape (in_channels, out_channels / groups, KH, KW)."""
+    """``conv_transpose2d`` with a weight of shape (in_channels, out_channels / groups, KH, KW).
+
+    >>> import fastnn
+    >>> fastnn.nn.ConvTranspose2d(8, 1, 4, stride=2, padding=1)(fastnn.ones(2, 8, 7, 7)).shape
+    fastnn.Size([2, 1, 14, 14])
+    """
 
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0,
                  output_padding=0, groups=1, bias=True, dilation=1, padding_mode="zeros",
                  device=None, dtype=None):
-        super().__init__("ConvTranspose2d", in_channels, out_channels, kernel_size, stride,
-                         padding, dilation, groups, bias, padding_mode, dtype)
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation,
+                         groups, bias, padding_mode, device, dtype)
         self.output_padding = checks.pair("ConvTranspose2d", "output_padding", output_padding, 0)
 
     def _weight_channels(self):
@@ -132,7 +158,12 @@ class ConvTranspose2d(_Convolution):
 
 
 class Dropout(Module):
-    """``dropout`` in training, the input unchanged in evaluation."""
+    """``dropout`` in training, the input unchanged in evaluation.
+
+    >>> import fastnn
+    >>> fastnn.nn.Dropout(0.5).eval()(fastnn.ones(3))
+    tensor([1., 1., 1.])
+    """
 
     def __init__(self, p=0.5, inplace=False):
         super().__init__()
@@ -148,7 +179,12 @@ class Dropout(Module):
 
 
 class Flatten(Module):
-    """Join the dimensions from ``start_dim`` to ``end_dim``: by default all but the batch."""
+    """Join the dimensions from ``start_dim`` to ``end_dim``: by default all but the batch.
+
+    >>> import fastnn
+    >>> fastnn.nn.Flatten()(fastnn.ones(2, 3, 4)).shape
+    fastnn.Size([2, 12])
+    """
 
     def __init__(self, start_dim=1, end_dim=-1):
         super().__init__()
@@ -162,7 +198,12 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """Split one dimension into several: the reverse of ``Flatten``."""
+    """Split one dimension into several, of which one may be -1: the reverse of ``Flatten``.
+
+    >>> import fastnn
+    >>> fastnn.nn.Unflatten(1, (3, -1))(fastnn.ones(2, 12)).shape
+    fastnn.Size([2, 3, 4])
+    """
 
     def __init__(self, dim, unflattened_size):
         super().__init__()

@@ -1,11 +1,9 @@
 """`Module`: a part of a network, with parameters, buffers and submodules."""
 
-from collections import OrderedDict, namedtuple
-
+from ..ops.creation import empty
 from ..tensor import Tensor
+from . import hooks, state
 from .parameter import Parameter
-
-Incompatible = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
 
 
 class Module:
@@ -29,94 +27,73 @@ class Module:
     # attribute (0.03 us) and not a call of __getattr__ (0.3 us).
 
     def __init__(self):
-        for name in ("_parameters", "_buffers", "_modules", "_forward_hooks",
-                     "_forward_pre_hooks"):
-            object.__setattr__(self, name, {})
-        object.__setattr__(self, "_non_persistent", set())
-        object.__setattr__(self, "training", True)
+        self.__dict__.update(_parameters={}, _buffers={}, _modules={}, _hooks={},
+                             _non_persistent=set(), training=True)
 
     def forward(self, *input):
         """What the module computes; subclasses write it."""
         raise NotImplementedError(f"{type(self).__name__} has no forward()")
 
     def __call__(self, *args, **kwargs):
-        if not self._forward_pre_hooks and not self._forward_hooks:
-            return self.forward(*args, **kwargs)
-        return self._call_with_hooks(args, kwargs)
-
-    def _call_with_hooks(self, args, kwargs):
-        for hook in list(self._forward_pre_hooks.values()):
-            replaced = hook(self, args)
-            if replaced is not None:
-                args = replaced if isinstance(replaced, tuple) else (replaced,)
-        result = self.forward(*args, **kwargs)
-        for hook in list(self._forward_hooks.values()):
-            replaced = hook(self, args, result)
-            result = result if replaced is None else replaced
-        return result
+        if self._hooks:
+            return hooks.call(self, args, kwargs)
+        return self.forward(*args, **kwargs)
 
     def __setattr__(self, name, value):
         if "_modules" not in self.__dict__:
             raise AttributeError(
                 f"{type(self).__name__}: call super().__init__() before assigning attributes")
-        self._forget(name)
         if isinstance(value, Parameter):
-            self._parameters[name] = value
+            self._enter("_parameters", name, value)
         elif isinstance(value, Module):
-            self._modules[name] = value
-        elif name in self._buffers:
-            if value is not None and not isinstance(value, Tensor):
-                raise TypeError(f"buffer {name}: expected a Tensor or None, got "
-                                f"{type(value).__name__}")
-            self._buffers[name] = value
-        elif name in self._parameters:
-            if value is not None:
-                raise TypeError(f"parameter {name}: expected a Parameter or None, got "
-                                f"{type(value).__name__}")
-            self._parameters[name] = None
+            self._enter("_modules", name, value)
+        else:
+            for table in TABLES:
+                if name in getattr(self, table):
+                    self._enter(table, name, value)
+                    return
+            object.__setattr__(self, name, value)
+
+    def _enter(self, table, name, value):
+        """Put a value, of the table's kind or None, into one table and out of the others."""
+        kind = TABLES[table]
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{KINDS[table]} {name} must be a {kind.__name__} or None, got "
+                            f"{type(value).__name__}")
+        for other in TABLES:
+            if other != table:
+                getattr(self, other).pop(name, None)
+        getattr(self, table)[name] = value
         object.__setattr__(self, name, value)
 
-    def _forget(self, name):
-        """Take a name out of the tables of another kind than it had, before it is assigned."""
-        self._modules.pop(name, None)
+    def _enter_new(self, table, name, value):
+        """As `_enter`, for a name that is not an attribute of another kind."""
+        if not isinstance(name, str) or not name or "." in name:
+            raise ValueError(f"{type(self).__name__}: a registered name must be a string without "
+                             f"dots, got {name!r}")
+        if hasattr(self, name) and name not in getattr(self, table):
+            raise ValueError(f"{type(self).__name__}: attribute {name!r} exists already")
+        self._enter(table, name, value)
 
     def __delattr__(self, name):
-        for table in (self._parameters, self._buffers, self._modules):
-            table.pop(name, None)
+        for table in TABLES:
+            getattr(self, table).pop(name, None)
         object.__delattr__(self, name)
 
     def register_parameter(self, name, param):
         """Register a `Parameter`, or None as a place for one."""
-        self._check_name(name)
-        if param is not None and not isinstance(param, Parameter):
-            raise TypeError(f"register_parameter: {name} must be a Parameter or None, got "
-                            f"{type(param).__name__}")
-        self._parameters[name] = param
-        object.__setattr__(self, name, param)
+        self._enter_new("_parameters", name, param)
 
     def register_buffer(self, name, tensor, persistent=True):
         """Register a tensor that is state but no parameter; only persistent ones are saved."""
-        self._check_name(name)
-        if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"register_buffer: {name} must be a Tensor or None, got "
-                            f"{type(tensor).__name__}")
-        self._buffers[name] = tensor
+        self._enter_new("_buffers", name, tensor)
         (self._non_persistent.discard if persistent else self._non_persistent.add)(name)
-        object.__setattr__(self, name, tensor)
 
     def add_module(self, name, module):
         """Register a submodule under a name."""
-        self._check_name(name)
-        if module is not None and not isinstance(module, Module):
-            raise TypeError(f"add_module: {name} must be a Module, got {type(module).__name__}")
-        self._modules[name] = module
-        object.__setattr__(self, name, module)
+        self._enter_new("_modules", name, module)
 
     register_module = add_module
-
-    def _check_name(self, name):
-        if not isinstance(name, str) or not name or "." in name:
-            raise ValueError(f"a registered name must be a string without dots, got {name!r}")
 
     def named_modules(self, memo=None, prefix="", remove_duplicate=True):
         """This module and all below it, each once, with their paths."""
@@ -177,15 +154,30 @@ class Module:
         """The submodule at a path such as ``"features.0"``; an AttributeError if there is none."""
         module = self
         for name in target.split(".") if target else ():
-            if name not in module._modules:
-                raise AttributeError(f"{type(module).__name__} has no submodule {name!r}")
-            module = module._modules[name]
+            module = module._named("_modules", name)
         return module
+
+    def get_parameter(self, target):
+        """The parameter at a path such as ``"features.0.weight"``; else an AttributeError."""
+        path, _, name = target.rpartition(".")
+        return self.get_submodule(path)._named("_parameters", name)
+
+    def get_buffer(self, target):
+        """The buffer at a path such as ``"norm.running_mean"``; else an AttributeError."""
+        path, _, name = target.rpartition(".")
+        return self.get_submodule(path)._named("_buffers", name)
+
+    def _named(self, table, name):
+        if name not in getattr(self, table):
+            raise AttributeError(f"{type(self).__name__} has no {KINDS[table]} {name!r}")
+        return getattr(self, table)[name]
 
     def train(self, mode=True):
         """Switch to training (dropout drops, batch norm uses the batch) and return the module."""
+        if not isinstance(mode, bool):
+            raise ValueError(f"train: mode must be True or False, got {mode!r}")
         for module in self.modules():
-            object.__setattr__(module, "training", bool(mode))
+            object.__setattr__(module, "training", mode)
         return self
 
     def eval(self):
@@ -211,15 +203,22 @@ class Module:
             if set_to_none:
                 parameter.grad = None
             elif parameter.grad is not None:
-                parameter.grad.zero_()
+                parameter.grad = parameter.grad.detach().zero_()
 
     def to(self, *args, **kwargs):
-        """Convert the floating-point parameters and buffers to a type, and return the module."""
+        """Convert the floating-point parameters and buffers to a type, and return the module.
+
+        A TypeError for a type that is not floating-point, a ValueError for a device but the CPU.
+        """
+        probe = empty(0).to(*args, **kwargs)
+        if not probe.is_floating_point():
+            raise TypeError(f"{type(self).__name__}.to: expected float32 or float64, got "
+                            f"{probe.dtype}")
         for tensor in (*self.parameters(), *self.buffers()):
-            converted = tensor.detach().to(*args, **kwargs)
             if tensor.is_floating_point():
-                tensor.data = converted
-                tensor.grad = None if tensor.grad is None else tensor.grad.to(*args, **kwargs)
+                tensor.data = tensor.detach().to(*args, **kwargs)
+                if tensor.grad is not None:
+                    tensor.grad = tensor.grad.detach().to(*args, **kwargs)
         return self
 
     def float(self):
@@ -236,50 +235,34 @@ class Module:
 
     def register_forward_pre_hook(self, hook):
         """Call ``hook(module, args)`` before each forward; it may return other arguments."""
-        return _Removable(self._forward_pre_hooks, hook)
+        return hooks.RemovableHandle(self._hooks, hooks.BEFORE, hook)
 
     def register_forward_hook(self, hook):
         """Call ``hook(module, args, output)`` after each forward; it may return another output."""
-        return _Removable(self._forward_hooks, hook)
+        return hooks.RemovableHandle(self._hooks, hooks.AFTER, hook)
 
-    def state_dict(self, *, prefix=""):
-        """The parameters and persistent buffers by path, sharing their memory, detached."""
-        state = OrderedDict()
-        for path, module in self.named_modules(prefix=prefix.removesuffix("."),
-                                               remove_duplicate=False):
-            for name, tensor in module._own_state():
-                state[f"{path}.{name}" if path else name] = tensor.detach()
-        return state
+    def register_full_backward_hook(self, hook):
+        """Call ``hook(module, grad_input, grad_output)`` when the inputs' gradients are known.
 
-    def _own_state(self):
-        for name, parameter in self._parameters.items():
-            if parameter is not None:
-                yield name, parameter
-        for name, buffer in self._buffers.items():
-            if buffer is not None and name not in self._non_persistent:
-                yield name, buffer
+        Both are tuples, with None for what has no gradient. The hook may return other gradients
+        for the inputs, if just one of them has a gradient.
+        """
+        return hooks.RemovableHandle(self._hooks, hooks.BACKWARD, hook)
+
+    def state_dict(self, *, prefix="", keep_vars=False):
+        """The parameters and persistent buffers by path, sharing their memory.
+
+        They are detached unless ``keep_vars``; ``prefix`` is put before every path.
+        """
+        return state.collect(self, prefix, keep_vars)
 
     def load_state_dict(self, state_dict, strict=True):
         """Copy a ``state_dict`` into the parameters and buffers.
 
-        A RuntimeError, with nothing changed, if shapes differ or (``strict``) keys are missing or
-        unexpected. Returns the missing and unexpected keys.
+        A RuntimeError that names them all, with nothing changed, if shapes differ or (``strict``)
+        keys are missing or unexpected. Returns the missing and unexpected keys.
         """
-        own = self.state_dict()
-        missing = [key for key in own if key not in state_dict]
-        unexpected = [key for key in state_dict if key not in own]
-        problems = [f"{key}: shape {tuple(state_dict[key].shape)}, expected {tuple(mine.shape)}"
-                    for key, mine in own.items()
-                    if key in state_dict and state_dict[key].shape != mine.shape]
-        if strict:
-            problems += [f"missing key {key}" for key in missing]
-            problems += [f"unexpected key {key}" for key in unexpected]
-        if problems:
-            raise RuntimeError(f"load_state_dict of {type(self).__name__}: " + "; ".join(problems))
-        for key, mine in own.items():
-            if key in state_dict:
-                mine.copy_(state_dict[key])
-        return Incompatible(missing, unexpected)
+        return state.load(self, state_dict, strict)
 
     def extra_repr(self):
         """What ``repr`` shows of the module's own settings."""
@@ -293,26 +276,10 @@ class Module:
         body = "\n  ".join([extra, *lines] if extra else lines)
         return f"{type(self).__name__}(\n  {body}\n)"
 
-    def __deepcopy__(self, memo):
-        from copy import deepcopy
 
-        copied = type(self).__new__(type(self))
-        memo[id(self)] = copied
-        for name, value in self.__dict__.items():
-            object.__setattr__(copied, name, deepcopy(value, memo))
-        return copied
-
-
-class _Removable:
-    """Takes back the hook that it was returned for."""
-
-    def __init__(self, hooks, hook):
-        self._hooks = hooks
-        hooks[id(self)] = hook
-
-    def remove(self):
-        """Take the hook away; a second call does nothing."""
-        self._hooks.pop(id(self), None)
+# What the registered attributes of each table are, and are called.
+KINDS = {"_parameters": "parameter", "_buffers": "buffer", "_modules": "submodule"}
+TABLES = {"_parameters": Parameter, "_buffers": Tensor, "_modules": Module}
 
 
 def _indented(text):

@@ -35,8 +35,8 @@ typedef struct {
     conv_phase *phases;
 } conv_gather;
 
-static inline conv_gather conv_gather_of(const conv_plan *plan, int transposed, ptrdiff_t lanes,
-                                         ptrdiff_t block_vectors) {
+static inline conv_gather conv_gather_of(const conv_plan *plan, int transposed,
+                                         ptrdiff_t lanes, ptrdiff_t block_vectors) {
     conv_gather all = {.plan = *plan, .transposed = transposed};
     ptrdiff_t big[3] = {plan->h, plan->w, plan->c}, small[3] = {plan->oh, plan->ow, plan->o};
     ptrdiff_t *in = transposed ? small : big, *out = transposed ? big : small;
@@ -49,7 +49,8 @@ static inline conv_gather conv_gather_of(const conv_plan *plan, int transposed, 
     all.vectors = ceil_div(all.out_group, lanes);
     all.blocks = ceil_div(all.vectors, block_vectors);
     all.fold = 1;
-    while (!all.depthwise && all.out_group * all.fold * 2 <= lanes && all.in_group % (all.fold * 2) == 0)
+    while (!all.depthwise && all.out_group * all.fold * 2 <= lanes
+           && all.in_group % (all.fold * 2) == 0)
         all.fold *= 2, all.fold_log++;
     all.down = transposed ? ptrdiff_min(plan->stride_h, plan->h) : 1;
     all.across = transposed ? ptrdiff_min(plan->stride_w, plan->w) : 1;
@@ -109,7 +110,8 @@ static inline void conv_gather_prepare(conv_gather *all, ptrdiff_t lanes, char *
     all->tasks = 0;
     for (ptrdiff_t index = 0; index < all->phase_count; index++) {
         conv_phase *phase = all->phases + index;
-        *phase = (conv_phase){.rows = rows + index / all->across, .cols = cols + index % all->across};
+        *phase = (conv_phase){.rows = rows + index / all->across,
+                              .cols = cols + index % all->across};
         phase->terms = phase->rows->axis.taps * phase->cols->axis.taps * all->in_group;
         phase->offsets = conv_take(scratch, phase->terms * sizeof(ptrdiff_t));
         conv_fill_offsets(&phase->rows->axis, &phase->cols->axis, all->in_w, all->in_c,

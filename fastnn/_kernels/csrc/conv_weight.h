@@ -84,8 +84,8 @@ static void TYPED(weight_terms)(const TYPED(weight_call) *call, const TYPED(weig
         if (fold > 1)
             TYPED(folded_tile)(call, &area, gy, &tile);
         else
-            TYPED(weight_tiles)[work->depthwise][part->vectors - 1][tile.count - 1](
-                &area, tile.x, gy, tile.partial);
+            TYPED(weight_tiles)[work->depthwise ? 2 : work->by_tap][part->vectors - 1]
+                               [tile.count - 1](&area, tile.x, gy, tile.partial);
     }
 }
 

@@ -4,7 +4,8 @@
  *
  * With a fold above 1, for few output channels, lane c*fold + r belongs to channel c and to the
  * r-th of `fold` neighbouring terms. A fold of 0 means a depthwise convolution, where x is as wide
- * as gy: x[t][pixel][lanes].
+ * as gy: x[t][pixel][lanes]. Terms that lie `together`, the channels of one tap, need only the
+ * first one's address.
  */
 typedef struct {
     ptrdiff_t images, rows, cols;
@@ -33,8 +34,8 @@ static inline __attribute__((always_inline)) void TYPED(weight_step)(
 }
 
 static inline __attribute__((always_inline)) void TYPED(weight_tile)(
-    const int terms, const int vectors, const int fold, const ptrdiff_t last_lanes,
-    const TYPED(area) *area, const REAL *const *x, const REAL *gy, REAL *const *partial) {
+    const int terms, const int vectors, const int fold, const int together,
+    const ptrdiff_t last_lanes, const TYPED(area) *area, const REAL *const *x, const REAL *gy, REAL *const *partial) {
     /* Six sums would wait for each other, so neighbouring pixels have their own. */
     const int ways = vectors == 1 ? WAYS : 1;
     VECTOR sum[WAYS][TILE_PIXELS][TILE_VECTORS];
@@ -48,8 +49,10 @@ static inline __attribute__((always_inline)) void TYPED(weight_tile)(
             const REAL *gradient = gy + n * area->gy_image + i * area->gy_row;
             const REAL *end = gradient + area->cols * gy_col;
             ptrdiff_t at = 0;
-            UNROLL for (int t = 0; t < terms; t++)
-                source[t] = x[t] + n * area->x_image + i * area->x_row;
+            source[0] = x[0] + n * area->x_image + i * area->x_row;
+            UNROLL for (int t = 1; t < terms; t++)
+                source[t] = together ? source[0] + t
+                                     : x[t] + n * area->x_image + i * area->x_row;
             for (; gradient + (ways - 1) * gy_col < end; gradient += gy_col, at += x_col) {
                 TYPED(weight_step)(terms, vectors, fold, source, at, gradient, last_lanes, sum[0]);
                 if (ways == 1) continue;
@@ -68,62 +71,77 @@ static inline __attribute__((always_inline)) void TYPED(weight_tile)(
         }
 }
 
-#define TILE(terms, vectors, fold)                                                                \
-    static void TYPED(weight_tile_##terms##_##vectors##_##fold)(                                  \
+#define TILE(terms, vectors, fold, together)                                                      \
+    static void TYPED(weight_tile_##terms##_##vectors##_##fold##_##together)(                     \
         const TYPED(area) * area, const REAL *const *x, const REAL *gy, REAL *const *partial) {   \
         if (area->last_lanes == LANES)                                                            \
-            TYPED(weight_tile)(terms, vectors, fold, LANES, area, x, gy, partial);                \
+            TYPED(weight_tile)(terms, vectors, fold, together, LANES, area, x, gy, partial);      \
         else                                                                                      \
-            TYPED(weight_tile)(terms, vectors, fold, area->last_lanes, area, x, gy, partial);     \
+            TYPED(weight_tile)(terms, vectors, fold, together, area->last_lanes, area, x, gy,     \
+                               partial);                                                          \
     }
-#define TILES(vectors, fold)                                                                      \
-    TILE(1, vectors, fold) TILE(2, vectors, fold) TILE(3, vectors, fold)                          \
-    TILE(4, vectors, fold) TILE(5, vectors, fold) TILE(6, vectors, fold)
-#define TILE_NAMES(vectors, fold)                                                                 \
-    {TYPED(weight_tile_1_##vectors##_##fold), TYPED(weight_tile_2_##vectors##_##fold),            \
-     TYPED(weight_tile_3_##vectors##_##fold), TYPED(weight_tile_4_##vectors##_##fold),            \
-     TYPED(weight_tile_5_##vectors##_##fold), TYPED(weight_tile_6_##vectors##_##fold)}
+#define TILES(vectors, fold, together)                                                            \
+    TILE(1, vectors, fold, together) TILE(2, vectors, fold, together)                             \
+    TILE(3, vectors, fold, together) TILE(4, vectors, fold, together)                             \
+    TILE(5, vectors, fold, together) TILE(6, vectors, fold, together)
+#define TILE_NAME(terms, vectors, fold, together)                                                 \
+    TYPED(weight_tile_##terms##_##vectors##_##fold##_##together)
+#define TILE_NAMES(vectors, fold, together)                                                       \
+    {TILE_NAME(1, vectors, fold, together), TILE_NAME(2, vectors, fold, together),                \
+     TILE_NAME(3, vectors, fold, together), TILE_NAME(4, vectors, fold, together),                \
+     TILE_NAME(5, vectors, fold, together), TILE_NAME(6, vectors, fold, together)}
 
-TILES(1, 0)
-TILES(2, 0)
-TILES(1, 1)
-TILES(2, 1)
+TILES(1, 1, 0)
+TILES(2, 1, 0)
+TILES(1, 1, 1)
+TILES(2, 1, 1)
+TILES(1, 0, 0)
+TILES(2, 0, 0)
 #if TILE_VECTORS == 4
-TILES(3, 0)
-TILES(4, 0)
-TILES(3, 1)
-TILES(4, 1)
+TILES(3, 1, 0)
+TILES(4, 1, 0)
+TILES(3, 1, 1)
+TILES(4, 1, 1)
+TILES(3, 0, 0)
+TILES(4, 0, 0)
 #endif
-TILES(1, 2)
+TILES(1, 2, 0)
 #if LANES >= 4
-TILES(1, 4)
+TILES(1, 4, 0)
 #endif
 
 typedef void (*TYPED(weight_function))(const TYPED(area) *, const REAL *const *, const REAL *,
                                        REAL *const *);
 
-static const TYPED(weight_function) TYPED(weight_tiles)[2][TILE_VECTORS][TILE_PIXELS] = {
-    {TILE_NAMES(1, 1), TILE_NAMES(2, 1),
+/* Terms apart, terms together, depthwise. */
+static const TYPED(weight_function) TYPED(weight_tiles)[3][TILE_VECTORS][TILE_PIXELS] = {
+    {TILE_NAMES(1, 1, 0), TILE_NAMES(2, 1, 0),
 #if TILE_VECTORS == 4
-     TILE_NAMES(3, 1), TILE_NAMES(4, 1),
+     TILE_NAMES(3, 1, 0), TILE_NAMES(4, 1, 0),
 #endif
     },
-    {TILE_NAMES(1, 0), TILE_NAMES(2, 0),
+    {TILE_NAMES(1, 1, 1), TILE_NAMES(2, 1, 1),
 #if TILE_VECTORS == 4
-     TILE_NAMES(3, 0), TILE_NAMES(4, 0),
+     TILE_NAMES(3, 1, 1), TILE_NAMES(4, 1, 1),
+#endif
+    },
+    {TILE_NAMES(1, 0, 0), TILE_NAMES(2, 0, 0),
+#if TILE_VECTORS == 4
+     TILE_NAMES(3, 0, 0), TILE_NAMES(4, 0, 0),
 #endif
     },
 };
 
 /* A fold of 2, and of 4. */
 static const TYPED(weight_function) TYPED(folded_weight_tiles)[][TILE_PIXELS] = {
-    TILE_NAMES(1, 2),
+    TILE_NAMES(1, 2, 0),
 #if LANES >= 4
-    TILE_NAMES(1, 4),
+    TILE_NAMES(1, 4, 0),
 #endif
 };
 
 #undef TILE
 #undef TILES
+#undef TILE_NAME
 #undef TILE_NAMES
 #undef WAYS
