@@ -35,7 +35,8 @@ static inline __attribute__((always_inline)) void TYPED(weight_step)(
 
 static inline __attribute__((always_inline)) void TYPED(weight_tile)(
     const int terms, const int vectors, const int fold, const int together,
-    const ptrdiff_t last_lanes, const TYPED(area) *area, const REAL *const *x, const REAL *gy, REAL *const *partial) {
+    const ptrdiff_t last_lanes, const TYPED(area) *area, const REAL *const *x, const REAL *gy,
+    REAL *const *partial) {
     /* Six sums would wait for each other, so neighbouring pixels have their own. */
     const int ways = vectors == 1 ? WAYS : 1;
     VECTOR sum[WAYS][TILE_PIXELS][TILE_VECTORS];
