@@ -14,7 +14,7 @@ IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 LEVELS = (2, 3, 4) if IS_X86 else (1,)
 OPENMP = ["-fopenmp"] if sys.platform == "linux" else []
 DEBUG = os.environ.get("FASTNN_DEBUG_KERNELS") == "1"
-OPTIMISE = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
+OPTIMISE = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
 
 MODULES = {
     "fastnn._kernels.runtime": [],

@@ -6,6 +6,14 @@ import tempfile
 
 from .variants import LIBRARIES, OURS
 
+_COLUMNS = {
+    "min ms": "min_ms",
+    "median": "median_ms",
+    "cpu ms": "cpu_min_ms",
+    "cores": "cores_used",
+    "peak MB": "step_peak_over_import_mb",
+    "step MB": "step_peak_over_first_step_mb",
+}
 NOISY = 1.15  # the control's median over its minimum, from which a machine counts as busy
 
 
@@ -40,8 +48,7 @@ def details(group):
         [
             f"\n{title} ({group['seconds']:.0f} s; control {control['min']:.2f} ms, "
             f"median {control['median']:.2f}{busy})",
-            f"  {'variant':40} {'min ms':>9} {'median':>9} {'cpu ms':>9} {'peak MB':>8} {'step MB':>8} "
-            f"{'cores':>6}",
+            f"  {'variant':40}" + "".join(f"{name:>10}" for name in _COLUMNS),
             *rows,
         ]
     )
@@ -55,11 +62,7 @@ def _row(result, star):
     name = ("* " if star else "  ") + result["variant"]
     if "error" in result:
         return f"{name:42} FAILED: {' '.join(result['error'].split())[:160]}"
-    return (
-        f"{name:42} {result['min_ms']:9.4g} {result['median_ms']:9.4g} {result['cpu_min_ms']:9.4g} "
-        f"{result['step_peak_over_import_mb']:8.0f} {result['step_peak_over_first_step_mb']:8.0f} "
-        f"{result['cores_used']:6.2f}"
-    )
+    return f"{name:42}" + "".join(f"{result[key]:10.4g}" for key in _COLUMNS.values())
 
 
 def summary(record):

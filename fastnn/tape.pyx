@@ -328,6 +328,12 @@ cdef TensorBase _apply_hooks(list hooks, TensorBase gradient):
             if not isinstance(replaced, TensorBase):
                 raise TypeError(
                     f"hook: expected a Tensor or None back, got {type(replaced).__name__}")
+            if (replaced.array.shape != (<object> gradient.array).shape
+                    or replaced.array.dtype != (<object> gradient.array).dtype):
+                raise ValueError(
+                    f"hook: expected a gradient of shape {(<object> gradient.array).shape} and "
+                    f"type {(<object> gradient.array).dtype} back, got "
+                    f"{replaced.array.shape} and {replaced.array.dtype}")
             gradient = replaced
     return gradient
 
@@ -471,16 +477,15 @@ cdef _Walk _start(list tensors, list gradients, str caller, bint create_graph):
     return walk
 
 
-cdef void _accumulate(TensorBase leaf, TensorBase gradient, bint owned, bint create_graph) except *:
+cdef void _add_to_grad(TensorBase leaf, TensorBase gradient, bint owned,
+                       bint create_graph) except *:
     """Add to ``leaf.grad``; a gradient that something else may hold is copied first."""
-    if leaf.hooks is not None:
-        gradient = _apply_hooks(leaf.hooks, gradient)
     if leaf.gradient is not None:
         if create_graph:
             leaf.gradient = _add(leaf.gradient, gradient)
         else:
             _add.into(leaf.gradient, gradient)
-    elif create_graph or (owned and leaf.hooks is None):
+    elif create_graph or owned:
         leaf.gradient = gradient
     else:
         leaf.gradient = wrap(gradient.array.copy(order="K"))
@@ -502,7 +507,7 @@ def backward(list tensors, list gradients, retain_graph, bint create_graph, inpu
             for tensor in inputs:
                 gradient = _captured(walk, captured, tensor)
                 if gradient is not None:
-                    _accumulate(tensor, gradient, False, create_graph)
+                    _add_to_grad(tensor, gradient, False, create_graph)
     finally:
         set_recording(before)
 
@@ -517,7 +522,10 @@ cdef void _accumulate_leaves(_Walk walk) except *:
             (<PyObject*> gradient).ob_refcnt == 1
             and (<PyObject*> gradient.array).ob_refcnt == 1
             and not isinstance((<object> gradient.array).base, cnp.ndarray))
-        _accumulate(leaf, gradient, owned, walk.create_graph)
+        if leaf.hooks is not None:
+            gradient = _apply_hooks(leaf.hooks, gradient)
+            owned = False
+        _add_to_grad(leaf, gradient, owned, walk.create_graph)
 
 
 def _captures(_Walk walk, inputs):
@@ -527,9 +535,13 @@ def _captures(_Walk walk, inputs):
 
 
 def _captured(_Walk walk, dict captured, TensorBase tensor):
+    """What arrived at a wanted tensor; the hooks of a leaf have still to see it."""
     if tensor.node is not None:
         return captured[tensor.node]
-    return walk.waiting.get(tensor)
+    gradient = walk.waiting.get(tensor)
+    if gradient is not None and tensor.hooks is not None:
+        gradient = _apply_hooks(tensor.hooks, gradient)
+    return gradient
 
 
 def grad(list outputs, list inputs, list grad_outputs, retain_graph, bint create_graph,

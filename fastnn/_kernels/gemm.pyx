@@ -192,7 +192,7 @@ cdef int _check_output(gemm_arguments* arguments, cnp.ndarray out, cnp.ndarray a
         raise ValueError("matmul: out is read-only")
     _check_memory("out", out)
     for axis in range(ndim):
-        if out.shape[axis] > 1 and out.strides[axis] == 0:
+        if cnp.PyArray_SIZE(out) and out.shape[axis] > 1 and out.strides[axis] == 0:
             raise ValueError("matmul: out has elements that share memory")
     _check_apart("a", out, a)
     _check_apart("b", out, b)

@@ -315,7 +315,8 @@ def promote(operation, inputs, target):
         [value for value in plain if not isinstance(value, tensors.Tensor)])
     if operation.float_only and dtype not in dtypes.FLOATING:
         dtype = dtypes.get_default_dtype()
-    if dtype == dtypes.bool_ and operation.name in WITHOUT_BOOLEANS:
+    only_booleans = dtype == dtypes.bool_ and operation.name in WITHOUT_BOOLEANS
+    if only_booleans or (operation is sub and any(map(_is_boolean, plain))):
         raise TypeError(f"{operation.name}: not defined for boolean tensors")
     converted = tuple(
         _condition(operation, value) if name in formula.boolean_inputs
@@ -324,6 +325,10 @@ def promote(operation, inputs, target):
         converted = (tensors.Tensor(converted[0]), *converted[1:])
         converted = (_as_type(converted[0], dtype), *converted[1:])
     return converted, dtype.num
+
+
+def _is_boolean(value):
+    return isinstance(value, (bool, numpy.bool_)) or getattr(value, "dtype", None) == dtypes.bool_
 
 
 def _as_type(value, dtype):

@@ -3,6 +3,7 @@
 import operator
 
 from ..op import are_floating_alike
+from ..tape import TensorBase
 
 LARGEST = 2 ** 31 - 1  # of a kernel, a stride and the like
 
@@ -70,11 +71,10 @@ def floating(operation, **tensors):
     given = {name: tensor for name, tensor in tensors.items() if tensor is not None}
     (first, reference), *others = given.items()
     for name, tensor in given.items():
-        dtype = getattr(tensor, "dtype", None)
-        if dtype is None:
+        if not isinstance(tensor, TensorBase):
             raise TypeError(f"{operation}: {name} must be a Tensor, got {type(tensor).__name__}")
-        if dtype.kind != "f":
-            raise TypeError(f"{operation}: {name} must be float32 or float64, got {dtype}")
+        if tensor.dtype.kind != "f":
+            raise TypeError(f"{operation}: {name} must be float32 or float64, got {tensor.dtype}")
     for name, tensor in others:
         if tensor.dtype != reference.dtype:
             raise TypeError(f"{operation}: {first} is {reference.dtype}, {name} is {tensor.dtype}")

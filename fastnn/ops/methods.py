@@ -9,8 +9,7 @@ from .shape import contiguous, copied, permute
 OPERATORS = {
     "__add__": arithmetic.add, "__sub__": arithmetic.sub, "__mul__": arithmetic.mul,
     "__truediv__": arithmetic.div, "__radd__": arithmetic.add, "__rmul__": arithmetic.mul,
-    "__neg__": arithmetic.neg, "__abs__": arithmetic.absolute, "__eq__": arithmetic.eq,
-    "__ne__": arithmetic.ne, "__lt__": arithmetic.lt, "__le__": arithmetic.le,
+    "__neg__": arithmetic.neg, "__abs__": arithmetic.absolute, "__lt__": arithmetic.lt, "__le__": arithmetic.le,
     "__gt__": arithmetic.gt, "__ge__": arithmetic.ge, "__and__": arithmetic.logical_and,
     "__or__": arithmetic.logical_or, "__invert__": arithmetic.logical_not,
     "__matmul__": linear.matmul, "__getitem__": indexing.lookup, "__setitem__": indexing.assign,
@@ -21,6 +20,20 @@ SMALL_POWERS = {1: lambda x: x, 2: arithmetic.square}
 def _attached(function):
     OPERATORS[function.__name__] = function
     return function
+
+
+def _comparable(other):
+    return isinstance(other, tensors.Tensor) or tensors.is_number(other)
+
+
+@_attached
+def __eq__(self, other):
+    return arithmetic.eq(self, other) if _comparable(other) else NotImplemented
+
+
+@_attached
+def __ne__(self, other):
+    return arithmetic.ne(self, other) if _comparable(other) else NotImplemented
 
 
 @_attached
@@ -45,7 +58,8 @@ def __rpow__(self, base):
 
 def pow_(input, exponent):
     """``input ** exponent``: a square is one multiplication."""
-    short = SMALL_POWERS.get(exponent) if isinstance(exponent, int | float) else None
+    plain = isinstance(exponent, int | float) and input.dtype != dtypes.bool_
+    short = SMALL_POWERS.get(exponent) if plain else None
     return short(input) if short else arithmetic.power(input, exponent)
 
 
@@ -60,9 +74,15 @@ def _in_place(operation):
 IN_PLACE = {
     "add_": arithmetic.add, "sub_": arithmetic.sub, "mul_": arithmetic.mul, "div_": arithmetic.div,
     "__iadd__": arithmetic.add, "__isub__": arithmetic.sub, "__imul__": arithmetic.mul,
-    "__itruediv__": arithmetic.div, "copy_": arithmetic.copy_, "neg_": arithmetic.neg,
+    "__itruediv__": arithmetic.div, "neg_": arithmetic.neg,
     "fill_": arithmetic.copy_,
 }
+
+
+@_attached
+def copy_(self, other, non_blocking=False):
+    """Take over the values of another tensor that broadcasts, converted to this type."""
+    return arithmetic.copy_.into(self, tensors.as_tensor("copy_", other).to(self.dtype))
 
 
 @_attached
@@ -78,7 +98,7 @@ def clamp_(self, min=None, max=None):
 
 
 @_attached
-def to(self, *args, dtype=None, device=None, copy=False):
+def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False):
     """The tensor in another type, and on a device, which can only be the CPU."""
     for argument in args:
         if isinstance(argument, tensors.Tensor):
