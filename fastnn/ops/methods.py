@@ -9,7 +9,8 @@ from .shape import contiguous, copied, permute
 OPERATORS = {
     "__add__": arithmetic.add, "__sub__": arithmetic.sub, "__mul__": arithmetic.mul,
     "__truediv__": arithmetic.div, "__radd__": arithmetic.add, "__rmul__": arithmetic.mul,
-    "__neg__": arithmetic.neg, "__abs__": arithmetic.absolute, "__lt__": arithmetic.lt, "__le__": arithmetic.le,
+    "__neg__": arithmetic.neg, "__abs__": arithmetic.absolute,
+    "__lt__": arithmetic.lt, "__le__": arithmetic.le,
     "__gt__": arithmetic.gt, "__ge__": arithmetic.ge, "__and__": arithmetic.logical_and,
     "__or__": arithmetic.logical_or, "__invert__": arithmetic.logical_not,
     "__matmul__": linear.matmul, "__getitem__": indexing.lookup, "__setitem__": indexing.assign,
