@@ -152,6 +152,7 @@ def output_size(name, size, kernel, stride, padding, dilation):
     return (size + 2 * padding - span) // stride + 1
 
 
+@checks.remembered
 def _conv2d_plan(name, x, weight, stride, padding, dilation, groups):
     """Shape rule of the convolution of x (N, C, H, W) by weight (O, C / groups, KH, KW)."""
     n, c, h, w = x
@@ -199,6 +200,7 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     return result if input.ndim == 4 else reshape(result, *plan.output[1:])
 
 
+@checks.remembered
 def _transpose_plan(name, x, weight, stride, padding, output_padding, dilation, groups):
     """Shape rule of conv_transpose2d: the plan of the convolution whose data gradient it is."""
     n, c, h, w = x

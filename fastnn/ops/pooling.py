@@ -89,17 +89,25 @@ def _windows(name, input, kernel_size, stride, padding, dilation, ceil_mode):
     """Check a pooling call: (images with a batch dimension, output shape, window parameters)."""
     checks.floating(name, input=tensors.as_tensor(name, input))
     checks.dimensions(name, "input", input, 3, 4)
+    images = input if input.ndim == 4 else reshape(input, 1, *input.shape)
+    out_shape, window = _window_plan(name, images.array.shape, kernel_size, stride, padding,
+                                     dilation, bool(ceil_mode))
+    return images, out_shape, window
+
+
+@checks.remembered
+def _window_plan(name, shape, kernel_size, stride, padding, dilation, ceil_mode):
+    """Shape rule of pooling: (output shape, (kernel, stride, padding, dilation))."""
     kernel = checks.pair(name, "kernel_size", kernel_size, 1)
     stride = kernel if stride is None or stride == () else checks.pair(name, "stride", stride, 1)
     padding = checks.pair(name, "padding", padding, 0)
     dilation = checks.pair(name, "dilation", dilation, 1)
     if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
         raise ValueError(f"{name}: padding {padding} is more than half of kernel_size {kernel}")
-    images = input if input.ndim == 4 else reshape(input, 1, *input.shape)
-    n, c, *sizes = images.array.shape
+    n, c, *sizes = shape
     pooled = [_pooled_size(name, *each, ceil_mode) for each in
               zip(sizes, kernel, stride, padding, dilation, strict=True)]
-    return images, (n, c, *pooled), (kernel, stride, padding, dilation)
+    return (n, c, *pooled), (kernel, stride, padding, dilation)
 
 
 def _unbatched(result, input):
