@@ -1,7 +1,7 @@
 """Compare one training step of fastnn with PyTorch, TensorFlow and JAX.
 
     python -m bench.peers [--workloads mlp lenet cnn dcgan tiny] [--threads 1 2]
-                          [--peers torch tensorflow jax] [--rounds 6] [--out runs/peers] [--quick]
+                          [--peers torch tensorflow jax] [--rounds 5] [--out runs/peers] [--quick]
 
 Every variant (a library with one choice of settings) runs in a process of its own, on the same
 cores with the same number of threads; turns are interleaved, A B C A B C, and whoever has no turn
@@ -31,7 +31,7 @@ def parse(arguments):
     parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2], metavar="N")
     parser.add_argument("--peers", nargs="*", choices=peers, default=peers)
-    parser.add_argument("--rounds", type=int, default=None, help="turns of each variant (6)")
+    parser.add_argument("--rounds", type=int, default=None, help="turns of each variant (5)")
     parser.add_argument(
         "--out", type=Path, default=Path("runs/peers"), help="folder of the results"
     )

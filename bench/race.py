@@ -17,7 +17,7 @@ TOLERANCE = 0.005  # of a loss; TensorFlow's Adam adds epsilon elsewhere: 0.0017
 class Settings:
     """How long to measure."""
 
-    rounds: int = 6
+    rounds: int = 5
     block_seconds: float = 0.02  # a block of steps gives one figure
     turn_seconds: float = 0.4
     check_steps: int = 10

@@ -152,9 +152,7 @@ def _picture(make_figure, record):
         axis = axes[threads.index(group["threads"])][workloads.index(group["workload"])]
         _bars(axis, group)
     about = record["machine"]
-    figure.suptitle(
-        f"One training step, ms (minimum); lower is better. {about['cpu']}", fontsize=10
-    )
+    figure.suptitle(f"ms per training step, minimum\n{about['cpu']}", fontsize=9)
     return figure
 
 

@@ -12,6 +12,12 @@ from fastnn import generator
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+# The processes that tests start import the fastnn of this one, not the folder they start in.
+PACKAGES = str(Path(fastnn.__file__).parent.parent)
+os.environ["PYTHONSAFEPATH"] = "1"
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [PACKAGES, *filter(None, [os.environ.get("PYTHONPATH")])])
+
 
 OWN = ("FASTNN_", "OMP_")  # variables that this library reads
 
