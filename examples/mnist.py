@@ -61,12 +61,13 @@ def cnn():
 
 
 def fast():
-    """Made for 99 % in one epoch: a stride and a pooling come before the costly convolution."""
+    """Made for 99 % in one epoch: small images after the first layer, many channels in the last."""
     return nn.Sequential(
-        nn.Conv2d(1, 32, 5, stride=2, bias=False), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
+        nn.Conv2d(1, 16, 5, stride=2, bias=False), nn.BatchNorm2d(16), nn.ReLU(),
+        nn.Conv2d(16, 16, 3, bias=False), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(16, 64, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
         nn.Flatten(),
-        nn.Linear(1024, 10))
+        nn.Linear(576, 10))
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ RECIPES = {
     "mlp": Recipe(mlp, epochs=5, digits_epochs=15),
     "lenet": Recipe(lenet, epochs=5, digits_epochs=15, learning_rate=0.005),
     "cnn": Recipe(cnn, epochs=5, digits_epochs=10),
-    # Over ten seeds 99.10 to 99.22 % after one epoch; with 24 channels first, 98.93 to 99.18 %.
+    # Over ten seeds 99.06 to 99.25 % after one epoch. The same steps with two convolutions
+    # (32, pooling, 64 channels) took as long and gave 99.03 to 99.22 %.
     "fast": Recipe(fast, epochs=1, digits_epochs=10, learning_rate=0.02, optimizer=AdamW),
 }
 DATASETS = {"digits": Digits, "mnist": MNIST, "fashion-mnist": FashionMNIST}
