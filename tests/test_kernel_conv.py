@@ -131,8 +131,25 @@ CASES = [
     Case(2, 32, 9, 9, 3, (3, 2), padding=(1, 1), stride=(2, 1)),
     Case(2, 16, 8, 8, 6, (5, 5), padding=(2, 2)),
     Case(0, 3, 5, 5, 4, (3, 3)),
+    Case(0, 1, 5, 5, 4, (3, 3)),
     Case(2, 3, 0, 5, 4, (3, 3), padding=(2, 0)),
 ]
+
+ONE_CHANNEL = [
+    *(Case(2, 1, 11, 10 + 3 * o, o, (4, 5), padding=(1, 2)) for o in range(1, 10)),
+    Case(1, 1, 9, 33, 6, (1, 1)),
+    Case(2, 1, 9, 33, 4, (3, 3), padding=(1, 1)),
+    Case(3, 1, 7, 3, 5, (3, 2), padding=(2, 0)),
+    Case(2, 1, 6, 5, 4, (5, 5), padding=(0, 3), extra=(2, -1)),
+    Case(2, 1, 8, 40, 8, (2, 7), padding=(1, 3), extra=(-1, 2)),
+    Case(1, 1, 4, 70, 2, (1, 64)),
+    Case(2, 1, 1, 1, 3, (3, 3), padding=(9, 8)),
+    Case(2, 1, 64, 61, 6, (5, 5), padding=(2, 2)),
+    Case(1, 1, 12, 900, 1, (3, 3), padding=(1, 1)),
+    Case(1, 1, 5, 4200, 3, (3, 3), padding=(1, 1)),
+    Case(40, 1, 5, 4, 6, (3, 3), padding=(1, 1)),
+]
+CASES += ONE_CHANNEL
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -172,6 +189,7 @@ def threads():
 LARGE = [
     Case(16, 32, 13, 13, 64, (3, 3), padding=(1, 1)),
     Case(64, 1, 28, 28, 6, (5, 5), padding=(2, 2)),
+    Case(300, 1, 19, 21, 7, (4, 4)),
     Case(16, 64, 14, 14, 128, (4, 4), stride=(2, 2), padding=(1, 1)),
     Case(16, 64, 17, 17, 64, (3, 3), padding=(1, 1), groups=64),
 ]
@@ -200,7 +218,7 @@ def test_an_image_does_not_depend_on_its_batch():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("case", CASES[:28:3], ids=repr)
+@pytest.mark.parametrize("case", CASES[:28:3] + ONE_CHANNEL, ids=repr)
 def test_bias_and_relu(case, dtype):
     x, weight, y = case.arrays(dtype)
     out, gx = reference(case, x, weight, y)[:2]
@@ -213,9 +231,10 @@ def test_bias_and_relu(case, dtype):
 
 
 @pytest.mark.parametrize("poison", [np.inf, np.nan])
-def test_padding_is_skipped(poison):
+@pytest.mark.parametrize("channels", [1, 2])
+def test_padding_is_skipped(poison, channels):
     """A non-finite weight meets no padding: 0 * inf would be NaN."""
-    case = Case(1, 2, 5, 5, 3, (3, 3), padding=(1, 1))
+    case = Case(1, channels, 5, 5, 3, (3, 3), padding=(1, 1))
     x, weight, y = (np.abs(array) + 1 for array in case.arrays(np.float32))
     weight[0, :, 0, 0] = poison
     out, gx, _, _ = run(case, x, weight, y)
@@ -244,6 +263,23 @@ def test_a_non_finite_pixel_reaches_only_its_window(channels):
     np.testing.assert_array_equal(np.isnan(out), expected)
     assert np.isnan(gw[:, -1]).all()
     assert np.isfinite(gw[:, :-1]).all()
+
+
+@pytest.mark.parametrize("column", [0, 24, 32])
+def test_a_non_finite_pixel_at_the_edge(column):
+    """A row's last pixels are not inputs of the first taps, nor its first of the last taps."""
+    case = Case(2, 1, 6, 33, 6, (4, 5))
+    x, weight, y = case.arrays(np.float32)
+    x[1, 0, column] = np.inf
+    out, _, gw, gbias = run(case, x, weight, y)
+    reached = [tap for tap in range(5) if 0 <= column - tap < 29]
+    finite = np.ones(gw.shape, bool)
+    finite[:, 0, 0, reached] = False
+    np.testing.assert_array_equal(np.isfinite(gw), finite)
+    finite = np.ones(out.shape, bool)
+    finite[1, 0, [column - tap for tap in reached]] = False
+    np.testing.assert_array_equal(np.isfinite(out), finite)
+    assert np.isfinite(gbias).all()
 
 
 def test_denormals_are_flushed():

@@ -2,6 +2,7 @@
 #include "simd.h"
 #include "conv.h"
 #include "conv_phase.h"
+#include "conv_pixels_plan.h"
 #include "conv_weight_plan.h"
 
 typedef int64_t vector_i64 __attribute__((vector_size(VECTOR_BYTES)));

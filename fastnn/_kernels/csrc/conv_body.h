@@ -1,5 +1,7 @@
 /* All convolution kernels for one real type; conv.c includes this once per type. */
 #include "conv_lanes.h"
+#include "conv_pixels.h"
+#include "conv_pixels_weight.h"
 #include "conv_tile.h"
 #include "conv_gather.h"
 #include "conv_weight_tile.h"

@@ -195,7 +195,8 @@ static void TYPED(gather)(const conv_plan *plan, int transposed, const REAL *in,
 static void TYPED(forward)(const conv_plan *plan, const void *x, const void *weight,
                            const void *bias, int activation, void *y, void *scratch,
                            int threads) {
-    TYPED(gather)(plan, 0, x, weight, bias, activation, y, scratch, threads);
+    if (!TYPED(pixels_forward)(plan, x, weight, bias, activation, y, threads))
+        TYPED(gather)(plan, 0, x, weight, bias, activation, y, scratch, threads);
 }
 
 static void TYPED(data_gradient)(const conv_plan *plan, const void *gy, const void *weight,

@@ -246,6 +246,7 @@ static void TYPED(weight_reduce)(const TYPED(weight_call) *call, ptrdiff_t group
 
 static void TYPED(weight_gradient)(const conv_plan *plan, const void *x, const void *gy, void *gw,
                                    void *gbias, void *memory, int threads) {
+    if (TYPED(pixels_weight_gradient)(plan, x, gy, gw, gbias, memory, threads)) return;
     char *scratch = memory;
     conv_weight_plan work = conv_weight_plan_of(plan, LANES, TILE_VECTORS, sizeof(REAL));
     TYPED(weight_call) call = {
@@ -278,5 +279,6 @@ static void TYPED(weight_gradient)(const conv_plan *plan, const void *x, const v
 
 static size_t TYPED(weight_gradient_scratch)(const conv_plan *plan) {
     conv_weight_plan work = conv_weight_plan_of(plan, LANES, TILE_VECTORS, sizeof(REAL));
-    return conv_weight_bytes(&work, sizeof(REAL));
+    return ptrdiff_max(conv_weight_bytes(&work, sizeof(REAL)),
+                       TYPED(pixels_weight_scratch)(plan));
 }
