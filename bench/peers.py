@@ -29,7 +29,8 @@ def parse(arguments):
     peers = [library for library in LIBRARIES if library != OURS]
     available = len(os.sched_getaffinity(0))
     parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
-    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2], metavar="N")
+    usual = [threads for threads in (1, 2) if threads <= available]
+    parser.add_argument("--threads", nargs="+", type=int, default=usual, metavar="N")
     parser.add_argument("--peers", nargs="*", choices=peers, default=peers)
     parser.add_argument("--rounds", type=int, default=None, help="turns of each variant (5)")
     parser.add_argument(
@@ -62,8 +63,10 @@ def main(arguments=None):
             group = compare(WORKLOADS[name], threads, present, settings)
             record["groups"].append(group)
             print(report.details(group), flush=True)
+            report.write_record(record, options.out)
     print(report.summary(record))
-    report.write(record, options.out)
+    picture = report.write_picture(record, options.out)
+    print(f"wrote {options.out / 'peers.json'} and {picture or 'no picture, without matplotlib'}")
     failed = any("error" in result for group in record["groups"] for result in group["results"])
     return 1 if failed else 0
 

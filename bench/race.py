@@ -77,6 +77,7 @@ class Contender:
             "cpu_min_ms": min(self.cpu) * 1e3,
             "cores_used": round(sum(self.cpu) / sum(self.seconds), 2),
             "memory_mb": memory,
+            "peak_without_build": self.build["peak_without_build"],
             "step_peak_over_import_mb": round(self.peak / 2**20 - memory["import"], 1),
             "step_peak_over_first_step_mb": round(self.peak / 2**20 - memory["first_step"], 1),
             "retired_early": self.retired,

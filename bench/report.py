@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 
 from .variants import LIBRARIES, OURS
 
@@ -69,9 +68,9 @@ def summary(record):
     """One row for each workload and number of threads: each library's best, and the ratio."""
     head = f"{'workload':8} {'threads':>7}" + "".join(f" {name:>19}" for name in LIBRARIES)
     lines = [
-        "\nBest of each library: minimum (median) in ms of one step; ratio: best peer / fastnn.",
-        head + "  ratio",
-        *(_line(group, _time) + f" {_ratio(group):>6}" for group in record["groups"]),
+        "\nBest of each library: minimum (median) in ms of one step; ratios to fastnn's minimum.",
+        head + "   best  torch",
+        *(_line(group, _time) + _ratios(group) for group in record["groups"]),
         "\nLeast memory of each library: peak of the steps in MB over that after the import",
         "(over that after a first small step, which loads what is loaded late).",
         head,
@@ -105,39 +104,46 @@ def _memory(group, library):
 
 def ratio(group):
     """The best peer's time over fastnn's, by minima; None if either is missing."""
-    ours, peer = best(group, OURS), best_peer(group)
+    return _over_ours(group, best_peer(group))
+
+
+def _over_ours(group, peer):
+    ours = best(group, OURS)
     return peer["min_ms"] / ours["min_ms"] if ours and peer else None
 
 
-def _ratio(group):
-    value = ratio(group)
-    return "-" if value is None else f"{value:.2f}"
+def _ratios(group):
+    values = (ratio(group), _over_ours(group, best(group, "torch")))
+    return "".join(f"{'-':>7}" if value is None else f"{value:7.2f}" for value in values)
 
 
-def write(record, folder):
-    """Write `peers.json` and, where matplotlib is installed, `peers.png`."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write_record(record, folder):
+    """Write `peers.json`."""
     for group in record["groups"]:
         group["best"] = {name: (best(group, name) or {}).get("variant") for name in LIBRARIES}
         group["best_peer_over_fastnn"] = ratio(group)
     text = json.dumps(record, indent=1)
-    _replace(folder / "peers.json", lambda file: file.write(text.encode()))
-    print(f"wrote {folder / 'peers.json'}")
+    return _replace(folder / "peers.json", lambda file: file.write(text.encode()))
+
+
+def write_picture(record, folder):
+    """Write `peers.png`; None where matplotlib is not installed."""
     try:
         import matplotlib.figure
     except ImportError:
-        print("matplotlib is not installed: no picture")
-        return
+        return None
     figure = _picture(matplotlib.figure.Figure, record)
-    _replace(folder / "peers.png", lambda file: figure.savefig(file, format="png", dpi=120))
-    print(f"wrote {folder / 'peers.png'}")
+    return _replace(folder / "peers.png", lambda file: figure.savefig(file, format="png", dpi=120))
 
 
 def _replace(path, write_to):
-    """Write a file so that no half-written one is ever seen."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+    """Write a file so that no half-written one is ever seen; return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    with open(partial, "wb") as file:
         write_to(file)
-    os.replace(file.name, path)
+    os.replace(partial, path)
+    return path
 
 
 def _picture(make_figure, record):
@@ -148,6 +154,8 @@ def _picture(make_figure, record):
     size = (2.6 * len(workloads) + 0.8, 2.5 * len(threads) + 0.9)
     figure = make_figure(figsize=size, layout="constrained")
     axes = figure.subplots(len(threads), len(workloads), squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
     for group in groups:
         axis = axes[threads.index(group["threads"])][workloads.index(group["workload"])]
         _bars(axis, group)
@@ -158,14 +166,13 @@ def _picture(make_figure, record):
 
 def _bars(axis, group):
     colours = dict(zip(LIBRARIES, ("#d62728", "#ee8c3a", "#4c72b0", "#55a868"), strict=True))
-    found = [(name, best(group, name)) for name in LIBRARIES]
-    times = [(name, result["min_ms"]) for name, result in found if result]
-    bars = axis.bar(
-        [name for name, _ in times],
-        [time for _, time in times],
-        color=[colours[name] for name, _ in times],
-    )
-    axis.bar_label(bars, [f"{time:.3g}" for _, time in times], fontsize=8, padding=2)
+    axis.set_axis_on()
+    tried = {result["library"] for result in group["results"]}
+    names = [name for name in LIBRARIES if name in tried]
+    times = [(best(group, name) or {}).get("min_ms", 0) for name in names]
+    bars = axis.bar(names, times, color=[colours[name] for name in names])
+    labels = [f"{time:.3g}" if time else "failed" for time in times]
+    axis.bar_label(bars, labels, fontsize=8, padding=2)
     title = f"{group['workload']}, {_threads(group)}"
     value = ratio(group)
     axis.set_title(title if value is None else f"{title}: {value:.2f}x", fontsize=9)

@@ -35,14 +35,13 @@ class Session:
         self.program = backend.build(workload, options)
         losses = [self.program.run(1) for _ in range(steps)]
         memory["peak_of_build"] = machine.peak_bytes()
-        machine.reset_peak()
-        self.program.run(1)
-        memory["peak"] = machine.peak_bytes()
+        exact = machine.reset_peak()
         return {
             "version": backend.VERSION,
             "parameters": self.program.parameters,
             "losses": losses,
             "memory": memory,
+            "peak_without_build": exact,
         }
 
     def run(self, warm, blocks, steps):
