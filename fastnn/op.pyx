@@ -17,6 +17,9 @@ from fastnn.tape cimport (
 
 cnp.import_array()
 
+# From this many elements on, the memory of a gradient that is used up takes the next one.
+cdef Py_ssize_t WORTH_REUSE = 16384
+
 cdef object _promote = None
 cdef object _sum_to = None
 
@@ -321,10 +324,15 @@ cdef class Elementwise:
     cdef object _input_gradient(self, Node node, TensorBase gradient, dict values, int index):
         if not node.needs[index]:
             return None
-        operation, names = self.derivative(index)
-        if operation is not None:
-            gradient = operation(
-                gradient, *[values[name] for name in names], *node.plan)
+        cdef Elementwise derivative
+        derivative, names = self.derivative(index)
+        if derivative is not None:
+            factors = [values[name] for name in names]
+            if (node.gradient_is_free and node.needs.count(True) == 1
+                    and cnp.PyArray_SIZE(gradient.array) >= WORTH_REUSE):
+                gradient = derivative.into(gradient, *factors, *node.plan)
+            else:
+                gradient = derivative(gradient, *factors, *node.plan)
         if node.input_shapes is not None:
             gradient = _sum_to(gradient, node.input_shapes[index])
         return gradient

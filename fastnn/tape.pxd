@@ -31,6 +31,7 @@ cdef class Node:
     cdef list hooks
     cdef object retained
     cdef bint freed
+    cdef bint gradient_is_free  # to be written over: nobody else holds it
     cdef object __weakref__
     cdef tuple saved_inputs(self)
     cdef TensorBase saved_output(self)

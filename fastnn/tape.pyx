@@ -338,6 +338,23 @@ cdef TensorBase _apply_hooks(list hooks, TensorBase gradient):
     return gradient
 
 
+cdef bint _is_ours_alone(TensorBase gradient):
+    """Whether the caller's variable alone holds the tensor, it its array, and that its memory.
+
+    Memory that an expanded tensor repeats is read-only.
+    """
+    cdef cnp.ndarray array = gradient.array
+    if (<PyObject*> gradient).ob_refcnt != 1 or not cnp.PyArray_ISWRITEABLE(array):
+        return False
+    cdef Py_ssize_t holders = 2  # the tensor and the variable `array`
+    while (<PyObject*> array).ob_refcnt == holders:
+        base = (<object> array).base
+        if not isinstance(base, cnp.ndarray):
+            return True
+        array, holders = base, 3  # its view, `array` and `base`
+    return False
+
+
 cdef class _Walk:
     """One backward pass: gradients that wait for their node, and where they are to go."""
     cdef dict waiting     # node or leaf -> its gradient so far
@@ -403,6 +420,7 @@ cdef class _Walk:
 
     cdef void run(self, bint retain_graph, dict captured) except *:
         cdef Node node
+        cdef TensorBase gradient
         while self.heap:
             node = <Node> heappop(self.heap)[1]
             gradient = self.arrive(node, self.waiting.pop(node))
@@ -410,6 +428,7 @@ cdef class _Walk:
             if captured is not None and node in captured:
                 captured[node] = gradient
             if not self.ends_at(node):
+                node.gradient_is_free = not self.create_graph and _is_ours_alone(gradient)
                 self.visit(node, gradient, retain_graph)
 
 
@@ -517,11 +536,7 @@ cdef void _accumulate_leaves(_Walk walk) except *:
     cdef bint owned
     while walk.waiting:
         leaf, gradient = walk.waiting.popitem()
-        # Ours alone: this variable holds the tensor, the tensor its array, the array its memory.
-        owned = leaf in walk.owned or (
-            (<PyObject*> gradient).ob_refcnt == 1
-            and (<PyObject*> gradient.array).ob_refcnt == 1
-            and not isinstance((<object> gradient.array).base, cnp.ndarray))
+        owned = leaf in walk.owned or _is_ours_alone(gradient)
         if leaf.hooks is not None:
             gradient = _apply_hooks(leaf.hooks, gradient)
             owned = False

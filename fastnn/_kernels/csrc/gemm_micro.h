@@ -1,7 +1,7 @@
 /* The micro-kernel: a tile of C of a few rows by a few vectors, held in registers over the depth.
  *
- * REAL_BITS must be defined, see gemm_real.h. `NAME(multiply)` is the loop alone, for kernels that
- * gather a tile from several stretches of A and B; `NAME(run_tile)` computes and stores one tile.
+ * REAL_BITS must be defined, see gemm_real.h. `NAME(run_tile)` computes and stores one
+ * tile.
  *
  * With 32 registers the tile is 8 rows by 3 vectors (24 sums, 3 of B, 1 of A), with 16 it is 4 by
  * 3. 11 loads for 24 multiply-adds leave room to read A in place with any strides.
@@ -33,17 +33,20 @@ struct NAME(tile) {
     int last_lanes; /* columns in the last vector, 1 to LANES */
 };
 
-/* sum[i][j] += A[i,:] B[:,j]; without masked loads, B is read in whole vectors. */
+/* sum[i][j] += A[i,:] B[:,j]. A masked load takes a slot of the multiply-adds, which costs 3 % of
+ * a large product: only a part of a vector is read so. */
 INLINE void NAME(multiply)(VECTOR (*sum)[WIDEST_TILE], const int rows, const int vectors,
-                           const REAL *a, ptrdiff_t a_row, ptrdiff_t a_col, const REAL *b,
-                           ptrdiff_t b_row, ptrdiff_t depth, MASK mask) {
+                           const int masked, const struct NAME(tile) *tile, MASK mask) {
+    const REAL *a = tile->a, *b = tile->b;
+    const ptrdiff_t a_row = tile->a_row, a_col = tile->a_col, b_row = tile->b_row;
+    const ptrdiff_t depth = tile->depth;
 #pragma GCC unroll 4
     for (ptrdiff_t k = 0; k < depth; k++) {
         VECTOR columns[WIDEST_TILE];
 #pragma GCC unroll 8
         for (int j = 0; j < vectors; j++)
-            columns[j] = j == vectors - 1 && MASKED_LOADS ? NAME(load_part)(b + j * LANES, mask)
-                                                          : NAME(load)(b + j * LANES);
+            columns[j] = j == vectors - 1 && masked ? NAME(load_part)(b + j * LANES, mask)
+                                                    : NAME(load)(b + j * LANES);
 #pragma GCC unroll 8
         for (int i = 0; i < rows; i++) {
             VECTOR value = NAME(broadcast)(a[i * a_row]);
@@ -90,8 +93,10 @@ INLINE void NAME(compute_tile)(const struct NAME(tile) *tile, const int rows, co
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 8
         for (int j = 0; j < vectors; j++) sum[i][j] = (VECTOR){0};
-    NAME(multiply)(sum, rows, vectors, tile->a, tile->a_row, tile->a_col, tile->b, tile->b_row,
-                   tile->depth, mask);
+    if (MASKED_LOADS && tile->last_lanes < LANES)
+        NAME(multiply)(sum, rows, vectors, 1, tile, mask);
+    else
+        NAME(multiply)(sum, rows, vectors, 0, tile, mask);
     NAME(finish)(sum, rows, vectors, tile, mask);
 }
 

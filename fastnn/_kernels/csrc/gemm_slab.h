@@ -4,7 +4,7 @@
  */
 #ifndef FASTNN_GEMM_SLAB_H
 #define FASTNN_GEMM_SLAB_H
-#define SLAB_DEPTH 256
+#define SLAB_DEPTH 512
 #define PACKED_ROWS 16  /* k's in one turn of packing rows of contiguous columns */
 #define ROW_PADDING 16 /* keeps the rows of packed A out of each other's cache sets */
 #define NEAR_BYTES 24576 /* a slab of B that stays in the first-level cache */
