@@ -8,6 +8,7 @@ from . import (  # noqa: F401  each fills the registry
     convolution,
     creation,
     indexing,
+    layer_normalization,
     linear,
     loss,
     methods,
