@@ -128,6 +128,19 @@ def join_moments(start, stop, arguments, numbers):
 
 
 @kernel
+def move_running(start, stop, arguments, numbers):
+    """running += momentum * (factor * sum of the samples' values - running)."""
+    running, value = pointer(arguments[0]), pointer(arguments[1])
+    statistics, channels = arguments[2], arguments[3]
+    momentum, factor = T(numbers[0]), T(numbers[1])
+    for c in range(start, stop):
+        total = T(0)
+        for sample in range(statistics):
+            total += value[sample * channels + c]
+        running[c] += momentum * (factor * total - running[c])
+
+
+@kernel
 def coefficients(start, stop, arguments, numbers):
     """centre, scale and shift of each channel, ``fold`` times over."""
     centre, scale, shift = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])

@@ -26,28 +26,14 @@ class Layout(NamedTuple):
     groups: int
     rows: int        # in memory, of ``fold`` positions each
     fold: int
-
-    @property
-    def width(self):
-        return self.fold * self.channels
-
-    @property
-    def step(self):
-        """From a sample's coefficients to the next sample's."""
-        return self.width if self.statistics > 1 else 0
-
-    @property
-    def count(self):
-        """Positions that a channel's moments are taken over."""
-        return self.rows * self.fold * self.samples // self.statistics
-
-    @property
-    def piece_rows(self):
-        return max(1, min(self.rows, CHUNK_ELEMENTS // max(1, self.width)))
-
-    @property
-    def pieces(self):
-        return -(-self.rows // self.piece_rows)
+    count: int       # positions that a channel's moments are taken over
+    width: int       # fold * channels
+    step: int        # from a sample's coefficients to the next sample's
+    piece_rows: int
+    pieces: int      # of each sample, or of each sample and channel
+    piece_chunk: int
+    units: int       # rows in memory, each of one channel if the channels are first
+    row_chunk: int
 
 
 @lru_cache(maxsize=1024)
@@ -59,8 +45,19 @@ def layout_of(last, samples, channels, positions, groups, merged):
     if last:
         largest = max(1, WIDTH // max(1, channels))
         fold = next(k for k in range(min(largest, max(1, positions)), 0, -1) if not positions % k)
-    return Layout(last, samples, 1 if merged else samples, channels, groups, positions // fold,
-                  fold)
+    statistics, rows, width = 1 if merged else samples, positions // fold, fold * channels
+    row = width if last else rows
+    piece_rows = max(1, min(rows, CHUNK_ELEMENTS // max(1, width))) if last else 1
+    pieces = -(-rows // piece_rows) if last else channels
+    return Layout(
+        last, samples, statistics, channels, groups, rows, fold,
+        positions * samples // max(1, statistics), width, width if statistics > 1 else 0,
+        piece_rows, pieces, _chunk(piece_rows * row), samples * (rows if last else channels),
+        _chunk(row))
+
+
+def _chunk(elements):
+    return max(1, CHUNK_ELEMENTS // max(1, elements))
 
 
 def _new(x, *shapes):
@@ -69,16 +66,12 @@ def _new(x, *shapes):
 
 def _over_pieces(layout, kernel, operands, elements):
     """Run a kernel over the pieces of each sample, or over single rows of one channel."""
-    units = layout.samples * (layout.pieces if layout.last else layout.channels)
-    each = layout.piece_rows * layout.width if layout.last else layout.rows
-    kernel(None, operands, units, chunk=max(1, CHUNK_ELEMENTS // max(1, each)),
+    kernel(None, operands, layout.samples * layout.pieces, chunk=layout.piece_chunk,
            nanoseconds=elements * NANOSECONDS_PER_ELEMENT)
 
 
 def _over_rows(layout, kernel, operands, elements):
-    units = layout.samples * (layout.rows if layout.last else layout.channels)
-    each = layout.width if layout.last else layout.rows
-    kernel(None, operands, units, chunk=max(1, CHUNK_ELEMENTS // max(1, each)),
+    kernel(None, operands, layout.units, chunk=layout.row_chunk,
            nanoseconds=elements * NANOSECONDS_PER_ELEMENT)
 
 
@@ -104,12 +97,24 @@ def moments(layout, x):
     return mean, variance
 
 
+def move_running(layout, running, value, momentum, unbiased):
+    """Move a running moment towards the mean of the statistics', in place."""
+    target = memory.contiguous(running)
+    factor = layout.count / (layout.count - 1) if unbiased and layout.count > 1 else 1.0
+    kernels.move_running(None, (target, value, layout.statistics, layout.channels),
+                         layout.channels, chunk=_chunk(layout.statistics),
+                         nanoseconds=value.size * NANOSECONDS_PER_ELEMENT,
+                         numbers=(momentum, factor / max(1, layout.statistics)))
+    if target is not running:
+        running[...] = target
+
+
 def coefficients(layout, mean, variance, epsilon, weight, bias):
     """(centre, scale, shift) of each channel of each statistic."""
     found = _new(mean, *[(layout.statistics * layout.width,)] * 3)
     kernels.coefficients(None, (*found, mean, variance, weight, bias, layout.fold,
                                 layout.channels, layout.groups), layout.statistics,
-                         chunk=max(1, CHUNK_ELEMENTS // max(1, layout.width)),
+                         chunk=_chunk(layout.width),
                          nanoseconds=3 * found[0].size * NANOSECONDS_PER_ELEMENT,
                          numbers=(epsilon,))
     return found
@@ -151,7 +156,7 @@ def input_gradient(layout, gradient, x, sums, centre, scale, variance, epsilon, 
     kernels.gradient_coefficients(
         None, (slope, offset, *sums, variance, weight, layout.fold, layout.channels,
                layout.groups), layout.statistics,
-        chunk=max(1, CHUNK_ELEMENTS // max(1, layout.width)),
+        chunk=_chunk(layout.width),
         nanoseconds=2 * slope.size * NANOSECONDS_PER_ELEMENT, numbers=(epsilon, layout.count))
     operands = out, gradient, x, centre, scale, slope, offset
     if layout.last:
@@ -168,6 +173,6 @@ def parameter_gradients(layout, sums, variance, epsilon):
     found = _new(variance, (layout.channels,), (layout.channels,))
     kernels.parameter_gradients(
         None, (*found, *sums, variance, layout.statistics, layout.channels, layout.groups),
-        layout.channels, chunk=max(1, CHUNK_ELEMENTS // max(1, layout.statistics)),
+        layout.channels, chunk=_chunk(layout.statistics),
         nanoseconds=sums[0].size * NANOSECONDS_PER_ELEMENT, numbers=(epsilon,))
     return found

@@ -1,12 +1,13 @@
 """Normalisation of channels: batch, instance and group norm."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy
 
 from .. import tape
 from .. import tensor as tensors
-from .._kernels import memory, norms, reductions
+from .._kernels import memory, norms
 from ..op import Operation
 from ..registry import case, floats, public
 from .arithmetic import sqrt
@@ -23,20 +24,29 @@ class _Plan(NamedTuple):
     running: tuple   # (running mean, running variance, momentum) to be moved, or ()
 
 
+@lru_cache
+def _orders(ndim):
+    """The axes (N, ..., C) of (N, C, ...), and the way back."""
+    return (0, *range(2, ndim), 1), (0, ndim - 1, *range(1, ndim - 1))
+
+
 def _lies_last(x):
     """Whether the channels are read as the last dimension: where any copy is needed, they are."""
-    return x.ndim == 2 or numpy.moveaxis(x, 1, -1).flags.c_contiguous or not x.flags.c_contiguous
+    if x.ndim == 2 or not x.flags.c_contiguous:
+        return True
+    return x.transpose(_orders(x.ndim)[0]).flags.c_contiguous
 
 
 def _read(x, last):
     """The array in the order (N, ..., C) or (N, C, ...); a copy only if it lies otherwise."""
     if not last or x.ndim == 2:
         return memory.contiguous(x)
-    return memory.channels_last(x) if x.ndim == 4 else memory.contiguous(numpy.moveaxis(x, 1, -1))
+    return memory.channels_last(x) if x.ndim == 4 else \
+        memory.contiguous(x.transpose(_orders(x.ndim)[0]))
 
 
 def _image(array, last):
-    return numpy.moveaxis(array, -1, 1) if last else array
+    return array.transpose(_orders(array.ndim)[1]) if last else array
 
 
 def _layout(plan, x, last):
@@ -58,16 +68,11 @@ def _forward(plan, x, weight, bias):
 
 
 def _move_running(running, layout, mean, variance):
-    *stored, momentum = running
-    unbiased = layout.count / (layout.count - 1) if layout.count > 1 else numpy.nan
-    for each, value, factor in zip(stored, (mean, variance), (1.0, unbiased), strict=True):
-        if each is None:
-            continue
-        if layout.statistics > 1:
-            factor /= layout.statistics
-            value = reductions.sum_axis(value.reshape(1, layout.statistics, layout.channels))[0]
-        each.array[...] += momentum * (value * factor - each.array)
-        each._bump_version()
+    running_mean, running_var, momentum = running
+    for each, value, unbiased in ((running_mean, mean, False), (running_var, variance, True)):
+        if each is not None:
+            norms.move_running(layout, each.array, value, momentum, unbiased)
+            each._bump_version()
 
 
 def _rule(node, gradient):
