@@ -69,8 +69,9 @@ def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2,
                   include_last_offset=False, padding_idx=None):
     """Of bags of equal size: ``input`` has two dimensions."""
     out = np.zeros((len(input), weight.shape[1]))
+    padding = -1 if padding_idx is None else padding_idx % len(weight)
     for bag, members in enumerate(input):
-        kept = members != (-1 if padding_idx is None else padding_idx)
+        kept = members != padding
         rows = weight[members[kept]]
         if per_sample_weights is not None:
             rows = rows * per_sample_weights[bag][kept][:, None]

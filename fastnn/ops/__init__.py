@@ -7,6 +7,7 @@ from . import (  # noqa: F401  each fills the registry
     arithmetic,
     convolution,
     creation,
+    embedding,
     indexing,
     layer_normalization,
     linear,
