@@ -30,34 +30,65 @@ class Segments(NamedTuple):
 
 @kernel
 def sum_segments(start, stop, arguments, numbers):
+    """out[k] = sum over the places of segment k of table[row]: four rows at a time, in order."""
+    out, table = pointer(arguments[0]), pointer(arguments[1])
+    starts, order, rows = (pointer_i64(arguments[3]), pointer_i64(arguments[4]),
+                           pointer_i64(arguments[5]))
+    size, has_order = arguments[6], arguments[4] != 0
+    for segment in range(start, stop):
+        base, first, last = segment * size, starts[segment], starts[segment + 1]
+        if first == last:
+            for j in range(size):
+                out[base + j] = T(0)
+        else:
+            a = rows[order[first] if has_order else first] * size
+            for j in range(size):
+                out[base + j] = table[a + j]
+        first += 1
+        fours = (last - first) // 4 if last > first else 0
+        for four in range(fours):
+            p = first + 4 * four
+            a = rows[order[p] if has_order else p] * size
+            b = rows[order[p + 1] if has_order else p + 1] * size
+            c = rows[order[p + 2] if has_order else p + 2] * size
+            d = rows[order[p + 3] if has_order else p + 3] * size
+            for j in range(size):
+                out[base + j] += (table[a + j] + table[b + j]) + (table[c + j] + table[d + j])
+        for p in range(first + 4 * fours, last):
+            a = rows[order[p] if has_order else p] * size
+            for j in range(size):
+                out[base + j] += table[a + j]
+
+
+@kernel
+def sum_weighted_segments(start, stop, arguments, numbers):
     """out[k] = sum over the places of segment k of factor * table[row]."""
     out, table, factors = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
     starts, order, rows = (pointer_i64(arguments[3]), pointer_i64(arguments[4]),
                            pointer_i64(arguments[5]))
-    size, has_factors, has_order = arguments[6], arguments[2] != 0, arguments[4] != 0
+    size, has_order = arguments[6], arguments[4] != 0
     for segment in range(start, stop):
         base = segment * size
-        first, last = starts[segment], starts[segment + 1]
-        if first == last:
-            for j in range(size):
-                out[base + j] = T(0)
-        for position in range(first, last):
+        for j in range(size):
+            out[base + j] = T(0)
+        for position in range(starts[segment], starts[segment + 1]):
             place = order[position] if has_order else position
-            at = rows[place] * size
-            if has_factors:
-                factor = factors[place]
-                if position == first:
-                    for j in range(size):
-                        out[base + j] = factor * table[at + j]
-                else:
-                    for j in range(size):
-                        out[base + j] += factor * table[at + j]
-            elif position == first:
-                for j in range(size):
-                    out[base + j] = table[at + j]
-            else:
-                for j in range(size):
-                    out[base + j] += table[at + j]
+            at, factor = rows[place] * size, factors[place]
+            for j in range(size):
+                out[base + j] += factor * table[at + j]
+
+
+@kernel
+def copy_within(start, stop, arguments, numbers):
+    """Copy numbers of rows, and count those that lie outside of [0, limit)."""
+    out, rows, outside = (pointer_i64(arguments[0]), pointer_i64(arguments[1]),
+                          pointer_i64(arguments[2]))
+    size, limit = arguments[3], arguments[4]
+    count = 0
+    for i in range(size):
+        out[i] = rows[i]
+        count += rows[i] < 0 or rows[i] >= limit
+    outside[0] = count
 
 
 @kernel
@@ -153,6 +184,14 @@ def take_at_rows(start, stop, arguments, numbers):
             out[k * size + j] = x[row * size + j] if row >= 0 else T(0)
 
 
+def copied_rows(rows, table_size):
+    """The contiguous int64 numbers of rows as a new vector, or None if any row does not exist."""
+    out = memory.empty((rows.size,), rows.dtype)
+    outside = memory.empty((1,), rows.dtype)
+    copy_within("i64", (out, rows, outside, rows.size, table_size), 1, chunk=1, nanoseconds=0)
+    return None if outside[0] else out
+
+
 def single(rows, table_size):
     """One segment for each row named."""
     return Segments(numpy.arange(len(rows) + 1), None, rows, table_size)
@@ -178,10 +217,11 @@ def sums(segments, table, factors):
     count, size = len(segments.starts) - 1, table.shape[1]
     out = memory.empty((count, size), table.dtype)
     terms = len(segments.rows)
-    sum_segments(None, (out, table, factors, segments.starts, segments.order, segments.rows, size),
-                 count, chunk=_chunk(size * max(1, terms // max(1, count))),
-                 nanoseconds=terms * (NANOSECONDS_PER_PLACE + size * NANOSECONDS_PER_ELEMENT)
-                 + out.size * NANOSECONDS_PER_ELEMENT)
+    summed = sum_segments if factors is None else sum_weighted_segments
+    summed(None, (out, table, factors, segments.starts, segments.order, segments.rows, size),
+           count, chunk=_chunk(size * max(1, terms // max(1, count))),
+           nanoseconds=terms * (NANOSECONDS_PER_PLACE + size * NANOSECONDS_PER_ELEMENT)
+           + out.size * NANOSECONDS_PER_ELEMENT)
     return out
 
 

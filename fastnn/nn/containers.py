@@ -127,6 +127,16 @@ class Sequential(_Indexed):
     def _like(self, items):
         return type(self)(OrderedDict(items))
 
+    def __mul__(self, times):
+        if operator.index(times) < 1:
+            raise ValueError(f"Sequential: can be repeated once or more often, got {times}")
+        return self._joined(*[self] * times)
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times):
+        return self.extend(list(self * times)[len(self):])
+
     def insert(self, index, module):
         """Put a module before the one at ``index`` and return the container."""
         super().insert(index, module)
@@ -306,10 +316,20 @@ class ParameterDict(_Named):
         """A dict with ``default`` under each of the names."""
         return ParameterDict((key, default) for key in keys)
 
+    def __reversed__(self):
+        return reversed(self._parameters)
+
     def __or__(self, other):
         joined = self.copy()
         joined.update(other)
         return joined
+
+    def __ror__(self, other):
+        return ParameterDict(other) | self
+
+    def __ior__(self, other):
+        self.update(other)
+        return self
 
     def __repr__(self):
         return _text(self)

@@ -111,10 +111,11 @@ def _rows(name, input, weight):
         raise TypeError(f"{name}: input must be int64 or int32, got {input.dtype}")
     if weight.ndim != 2:
         raise ValueError(f"{name}: weight must be a matrix, got shape {tuple(weight.shape)}")
-    rows = numpy.array(input.array, numpy.int64, order="C").reshape(-1)
-    if rows.size and not (0 <= rows.min() and rows.max() < len(weight.array)):
-        raise IndexError(f"{name}: input holds numbers from {rows.min()} to {rows.max()}, weight "
-                         f"has {len(weight.array)} rows")
+    numbers = memory.contiguous(input.array).astype(numpy.int64, copy=False)
+    rows = segments.copied_rows(numbers, len(weight.array))
+    if rows is None:
+        raise IndexError(f"{name}: input holds numbers from {numbers.min()} to {numbers.max()}, "
+                         f"weight has {len(weight.array)} rows")
     return rows
 
 
