@@ -88,7 +88,11 @@ def moments_first(start, stop, arguments, numbers):
 
 @kernel
 def join_moments(start, stop, arguments, numbers):
-    """(mean, variance) of each group, from those of pieces, rows read as one, and channels."""
+    """(mean, variance) of each group, from those of pieces, rows read as one, and channels.
+
+    Means are joined as distances from the first: summed as they are, those of values far from zero
+    lose the digits that the deviation lies in.
+    """
     mean, variance = pointer(arguments[0]), pointer(arguments[1])
     means, squares = pointer(arguments[2]), pointer(arguments[3])
     centre, square = pointer(arguments[4]), pointer(arguments[5])
@@ -96,7 +100,7 @@ def join_moments(start, stop, arguments, numbers):
     rows, piece_rows = arguments[10], arguments[11]
     size = channels // groups
     for sample in range(start, stop):
-        base = sample * channels
+        base, first = sample * channels, sample * pieces * fold * channels
         share = T(1) / T(rows * fold)
         for c in range(channels):
             centre[base + c] = T(0)
@@ -106,7 +110,9 @@ def join_moments(start, stop, arguments, numbers):
             weight = T(min(rows, (part // fold + 1) * piece_rows) - part // fold * piece_rows) \
                 * share
             for c in range(channels):
-                centre[base + c] += means[at + c] * weight
+                centre[base + c] += (means[at + c] - means[first + c]) * weight
+        for c in range(channels):
+            centre[base + c] += means[first + c]
         for part in range(pieces * fold):
             at = (sample * pieces * fold + part) * channels
             count = T(min(rows, (part // fold + 1) * piece_rows) - part // fold * piece_rows)
@@ -117,8 +123,8 @@ def join_moments(start, stop, arguments, numbers):
             first = base + group * size
             average = T(0)
             for c in range(first, first + size):
-                average += centre[c]
-            average /= T(size)
+                average += centre[c] - centre[first]
+            average = centre[first] + average / T(size)
             total = T(0)
             for c in range(first, first + size):
                 apart = centre[c] - average
