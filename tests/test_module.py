@@ -104,7 +104,7 @@ def test_conversion_keeps_parameters_and_gradients():
 def test_repr():
     assert repr(Net()) == """Net(
   (first): Linear(in_features=3, out_features=4, bias=True)
-  (norm): BatchNorm1d(4, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)
+  (norm): BatchNorm1d(4, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
   (last): Sequential(
     (0): Linear(in_features=4, out_features=2, bias=True)
     (1): ReLU()
