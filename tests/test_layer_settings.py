@@ -129,7 +129,7 @@ def test_gradients_are_clipped_by_value():
     (lambda: nn.MSELoss(False), TypeError, r"MSELoss\(\*, reduction='mean'\): too many"),
     (lambda: nn.MaxPool2d(), TypeError, "missing a required argument: 'kernel_size'"),
     (lambda: nn.CrossEntropyLoss(weight=[1.0, 2.0]), TypeError, "buffer weight must be a Tensor"),
-    (lambda: nn.init.calculate_gain("cosine"), ValueError, "unknown 'cosine', there are conv2d"),
+    (lambda: nn.init.calculate_gain("cosine"), ValueError, "unknown 'cosine', there are conv1d"),
     (lambda: nn.init.xavier_normal_(fastnn.ones(3)), ValueError, "at least 2 dimensions, got 1"),
     (lambda: nn.init.kaiming_normal_(fastnn.ones(3, 2), mode="in"), ValueError, "mode must be"),
     (lambda: nn.init.trunc_normal_(fastnn.ones(3), a=10, b=11), ValueError, "trunc_normal_: 0 of"),

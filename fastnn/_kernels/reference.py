@@ -25,7 +25,6 @@ from .reference_activations import (  # noqa: F401
 )
 from .reference_images import (  # noqa: F401
     avg_pool2d,
-    batch_norm,
     conv2d,
     conv_transpose2d,
     fold,
@@ -39,6 +38,17 @@ from .reference_losses import (  # noqa: F401
     l1_loss,
     mse_loss,
     nll_loss,
+)
+from .reference_norms import (  # noqa: F401
+    batch_norm,
+    bilinear,
+    embedding,
+    embedding_bag,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    rms_norm,
 )
 
 add, sub, mul, div, pow = np.add, np.subtract, np.multiply, np.true_divide, np.power

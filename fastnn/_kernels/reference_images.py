@@ -146,15 +146,3 @@ def fold(columns, output_size, kernel_size, dilation=1, padding=0, stride=1):
             padded[:, :, i * stride[0] + a * dilation[0], j * stride[1] + b * dilation[1]] += (
                 values[:, :, a, b])
     return padded[:, :, padding[0]:padding[0] + sizes[0], padding[1]:padding[1] + sizes[1]]
-
-
-def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1,
-               eps=1e-5):
-    """The result alone; the running moments stay as they are."""
-    others = tuple(i for i in range(x.ndim) if i != 1)
-    by_channel = (-1,) + (1,) * (x.ndim - 2)
-    mean = x.mean(others) if training else running_mean
-    variance = x.var(others) if training else running_var
-    y = (x - mean.reshape(by_channel)) / np.sqrt(variance.reshape(by_channel) + eps)
-    y = y if weight is None else y * weight.reshape(by_channel)
-    return y if bias is None else y + bias.reshape(by_channel)
