@@ -1,26 +1,51 @@
 """Modules: layers, losses, containers and their initial values."""
 
-from ..ops import activation, loss, pooling
+from ..ops import loss, pooling
 from . import functional, init, utils
+from .activations import (
+    CELU,
+    ELU,
+    GELU,
+    GLU,
+    SELU,
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    RReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softmax2d,
+    Softmin,
+    Softplus,
+    Softshrink,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+    Threshold,
+)
 from .containers import ModuleList, Sequential
+from .dropouts import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    FeatureAlphaDropout,
+)
 from .from_functions import module_of
-from .layers import Conv2d, ConvTranspose2d, Dropout, Flatten, Identity, Linear, Unflatten
+from .layers import Conv2d, ConvTranspose2d, Flatten, Identity, Linear, Unflatten
 from .module import Module
 from .norms import BatchNorm1d, BatchNorm2d
 from .parameter import Parameter
-
-ReLU = module_of(activation.relu, "ReLU")
-LeakyReLU = module_of(activation.leaky_relu, "LeakyReLU")
-ELU = module_of(activation.elu, "ELU")
-SELU = module_of(activation.selu, "SELU")
-SiLU = module_of(activation.silu, "SiLU")
-Tanh = module_of(activation.tanh, "Tanh")
-Sigmoid = module_of(activation.sigmoid, "Sigmoid")
-Softplus = module_of(activation.softplus, "Softplus")
-Softsign = module_of(activation.softsign, "Softsign")
-GELU = module_of(activation.gelu, "GELU")
-Softmax = module_of(activation.softmax, "Softmax", without=("dtype",))
-LogSoftmax = module_of(activation.log_softmax, "LogSoftmax", without=("dtype",))
 
 MaxPool2d = module_of(pooling.max_pool2d, "MaxPool2d", settings=("kernel_size",),
                       last=("return_indices", "ceil_mode"))
@@ -38,9 +63,12 @@ BCEWithLogitsLoss = module_of(
     last=("pos_weight",))
 
 __all__ = [
-    "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv2d",
-    "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "ELU", "Flatten", "Fold", "GELU", "Identity",
-    "L1Loss", "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleList",
-    "NLLLoss", "Parameter", "ReLU", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus",
-    "Softsign", "Tanh", "Unflatten", "Unfold", "functional", "init", "utils",
+    "AlphaDropout", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d",
+    "CELU", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "Dropout1d", "Dropout2d",
+    "Dropout3d", "ELU", "FeatureAlphaDropout", "Flatten", "Fold", "GELU", "GLU", "Hardshrink",
+    "Hardsigmoid", "Hardswish", "Hardtanh", "Identity", "L1Loss", "LeakyReLU", "Linear",
+    "LogSigmoid", "LogSoftmax", "MSELoss", "MaxPool2d", "Mish", "Module", "ModuleList", "NLLLoss",
+    "PReLU", "Parameter", "RReLU", "ReLU", "ReLU6", "SELU", "Sequential", "SiLU", "Sigmoid",
+    "Softmax", "Softmax2d", "Softmin", "Softplus", "Softshrink", "Softsign", "Tanh", "Tanhshrink",
+    "Threshold", "Unflatten", "Unfold", "functional", "init", "utils",
 ]

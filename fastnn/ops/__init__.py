@@ -7,15 +7,19 @@ from . import (  # noqa: F401  each fills the registry
     arithmetic,
     convolution,
     creation,
+    dropout,
+    gated,
     indexing,
     linear,
     loss,
     methods,
     normalization,
+    piecewise,
     pooling,
     random,
     reduction,
     shape,
+    softmax,
 )
 
 tape.bind(Tensor, arithmetic.add)

@@ -11,10 +11,11 @@ from ..elementwise import elementwise
 from ..op import Operation
 from ..registry import case, floats, integers, public
 from ..tape import from_array
-from .activation import log_softmax, sigmoid, softmax, softplus
+from .activation import sigmoid, softplus
 from .checks import floating
 from .composed import rule_of_composition
 from .indexing import gather
+from .softmax import log_softmax, softmax
 
 REDUCTIONS = ("mean", "sum", "none")
 UNIT = dict(low=0.05, high=0.95)
