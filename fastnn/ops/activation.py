@@ -86,6 +86,7 @@ def celu(input, alpha=1.0, inplace=False):
     return _celu(input, alpha, inplace=inplace)
 
 
+VANISHED = 1000.0  # exp(-1000) is 0 in float64 too
 SELU_SCALE = 1.0507009873554804934193349852946
 SELU_ALPHA = 1.6732632423543772848170429916717
 
@@ -108,7 +109,15 @@ def silu(input):
 
     Elfwing et al., Sigmoid-Weighted Linear Units, 2017.
     """
-    return input * sigmoid(input)
+    near = max(-VANISHED, input)
+    return near * sigmoid(near)
+
+
+@silu.written_derivative()
+def _silu_slope(input):
+    near = max(-VANISHED, min(VANISHED, input))
+    share = sigmoid(near)
+    return share + near * (share * (1 - share))
 
 
 MISH_IS_INPUT = 25.0  # from here on tanh(softplus(input)) is 1, and its slope 0, in float64 too
@@ -122,14 +131,15 @@ def mish(input):
     With n = exp(input), tanh(log(1 + n)) is n (n + 2) / (n (n + 2) + 2). Misra, Mish: A Self
     Regularized Non-Monotonic Activation Function, 2019.
     """
-    power = math.exp(min(MISH_IS_INPUT, input))
+    near = max(-VANISHED, input)
+    power = math.exp(min(MISH_IS_INPUT, near))
     product = power * (power + 2)
-    return input * (product / (product + 2))
+    return near * (product / (product + 2))
 
 
 @mish.written_derivative()
 def _mish_slope(input):
-    near = min(MISH_IS_INPUT, input)
+    near = max(-VANISHED, min(MISH_IS_INPUT, input))
     power = math.exp(near)
     inverse = 1 / (power * (power + 2) + 2)
     rise = near * (4 * (power * inverse) * ((power + 1) * inverse))
@@ -179,7 +189,8 @@ def _logsigmoid_slope(input):
 def softplus(input, beta=1.0, threshold=20.0):
     """``log(1 + exp(beta * input)) / beta``, and ``input`` itself above ``threshold / beta``."""
     scaled = beta * input
-    return input if scaled > threshold else math.log1p(math.exp(scaled)) / beta
+    smooth = max(scaled, 0) + math.log1p(math.exp(-abs(scaled)))
+    return input if scaled > threshold else smooth / beta
 
 
 @softplus.written_derivative()
@@ -187,11 +198,16 @@ def _softplus_slope(input, beta, threshold):
     return 1 if beta * input > threshold else sigmoid(beta * input)
 
 
+SOFTSIGN_ENDS = 1e30  # from here on the result is 1 or -1, and no infinity is divided
+
+
 @public("functional", cases=WIDE)
 @elementwise
 def softsign(input):
     """``input / (1 + abs(input))``."""
-    return input / (1 + abs(input))
+    size = abs(input)
+    ends = 1 if input > 0 else -1 if input < 0 else input
+    return input / (1 + size) if size < SOFTSIGN_ENDS else ends
 
 
 @softsign.written_derivative()
@@ -219,15 +235,32 @@ GELU_TANH_IS_INPUT = 10.0
 
 @elementwise
 def _gelu_exact(input):
+    above = max(-GELU_IS_INPUT, input)
+    return 0.5 * above * (1 + math.erf(min(GELU_IS_INPUT, above) * 0.70710678118654752440))
+
+
+@_gelu_exact.written_derivative()
+def _gelu_exact_slope(input):
     near = max(-GELU_IS_INPUT, min(GELU_IS_INPUT, input))
-    return 0.5 * input * (1 + math.erf(near * 0.70710678118654752440))
+    density = 0.39894228040143267794 * math.exp(-0.5 * near * near)
+    return 0.5 * (1 + math.erf(near * 0.70710678118654752440)) + near * density
 
 
 @elementwise
 def _gelu_tanh(input):
-    near = max(-GELU_TANH_IS_INPUT, min(GELU_TANH_IS_INPUT, input))
+    above = max(-GELU_TANH_IS_INPUT, input)
+    near = min(GELU_TANH_IS_INPUT, above)
     inner = 0.79788456080286535588 * (near + 0.044715 * near * near * near)
-    return 0.5 * input * (1 + math.tanh(inner))
+    return 0.5 * above * (1 + math.tanh(inner))
+
+
+@_gelu_tanh.written_derivative()
+def _gelu_tanh_slope(input):
+    near = max(-GELU_TANH_IS_INPUT, min(GELU_TANH_IS_INPUT, input))
+    square = near * near
+    rise = 0.79788456080286535588 * (1 + 0.134145 * square)
+    bent = math.tanh(0.79788456080286535588 * near * (1 + 0.044715 * square))
+    return 0.5 * (1 + bent) + 0.5 * near * (1 - bent * bent) * rise
 
 
 @public("functional", cases=[*WIDE, case(floats(3, 4), approximate="tanh")])

@@ -59,7 +59,7 @@ def _hardswish_slope(input):
     return 0 if input <= -3 else 1 if input >= 3 else input / 3 + 0.5
 
 
-@public("functional", cases=[case(floats(20, 12, low=-6, high=6, kinks=(-3, 3)))])
+@public("functional", cases=SIX)
 @elementwise(inplace=True)
 def hardsigmoid(input):
     """``relu6(input + 3) / 6``; the derivative at -3 and 3 is 0."""
