@@ -116,7 +116,7 @@ def test_exact_over_all_sizes(name, dtype):
     found = of_both_orders(name, values)
     with mp.workprec(4000):
         function = exact_functions(mp)[name]
-    epsilon, tiny = np.finfo(dtype).eps, np.finfo(dtype).tiny
+    epsilon, tiny = float(np.finfo(dtype).eps), float(np.finfo(dtype).tiny)
     for place, x in enumerate(values):
         size = min(abs(float(x)), 40.0)
         for order, exact in enumerate(exact_orders(mp, function, x)):
