@@ -23,11 +23,15 @@ WITHOUT_CASES = {
     **dict.fromkeys(("rand", "randn", "rand_like", "randn_like", "randint", "randperm",
                      "bernoulli", "uniform_", "normal_"), RANDOM),
     **dict.fromkeys(("split", "chunk"), SEVERAL_RESULTS),
+    **dict.fromkeys(("relu_", "leaky_relu_", "elu_", "celu_", "selu_", "tanh_", "sigmoid_",
+                     "hardtanh_", "threshold_", "rrelu_"), "in place; tested in test_activations"),
+    "gumbel_softmax": "random; tested in test_activations",
     **dict.fromkeys(("all", "any"), "boolean; tested in test_parity over dtypes"),
 }
 VIEWS = {"reshape", "view", "flatten", "permute", "transpose", "t", "expand", "squeeze",
          "unsqueeze", "narrow"}
-SAME_TENSOR = {"contiguous", "dropout"}  # may give their input back as it is
+SAME_TENSOR = {"contiguous", "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout",
+               "feature_alpha_dropout"}  # may give their input back as it is
 SIZES_NAMED = {"reshape", "view", "expand"}  # their arguments name the very sizes of a case
 LARGE = 150_000  # elements that keep several threads busy with the cheapest operation
 

@@ -1,11 +1,66 @@
 """Modules: layers, losses, containers and their initial values."""
 
-from ..ops import activation, loss, pooling
+from ..ops import pooling
 from . import functional, init, utils
+from .activations import (
+    CELU,
+    ELU,
+    GELU,
+    GLU,
+    SELU,
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    RReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softmax2d,
+    Softmin,
+    Softplus,
+    Softshrink,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+    Threshold,
+)
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from .dropouts import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from .embedding import Bilinear, Embedding, EmbeddingBag
 from .from_functions import module_of
-from .layers import Conv2d, ConvTranspose2d, Dropout, Flatten, Identity, Linear, Unflatten
+from .layers import Conv2d, ConvTranspose2d, Flatten, Identity, Linear, Unflatten
+from .losses import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CosineEmbeddingLoss,
+    CosineSimilarity,
+    CrossEntropyLoss,
+    GaussianNLLLoss,
+    HingeEmbeddingLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MarginRankingLoss,
+    MSELoss,
+    MultiLabelMarginLoss,
+    MultiLabelSoftMarginLoss,
+    MultiMarginLoss,
+    NLLLoss,
+    PairwiseDistance,
+    PoissonNLLLoss,
+    SmoothL1Loss,
+    SoftMarginLoss,
+    TripletMarginLoss,
+    TripletMarginWithDistanceLoss,
+)
 from .module import Module
 from .norms import (
     BatchNorm1d,
@@ -21,41 +76,13 @@ from .norms import (
 )
 from .parameter import Parameter
 
-ReLU = module_of(activation.relu, "ReLU")
-LeakyReLU = module_of(activation.leaky_relu, "LeakyReLU")
-ELU = module_of(activation.elu, "ELU")
-SELU = module_of(activation.selu, "SELU")
-SiLU = module_of(activation.silu, "SiLU")
-Tanh = module_of(activation.tanh, "Tanh")
-Sigmoid = module_of(activation.sigmoid, "Sigmoid")
-Softplus = module_of(activation.softplus, "Softplus")
-Softsign = module_of(activation.softsign, "Softsign")
-GELU = module_of(activation.gelu, "GELU")
-Softmax = module_of(activation.softmax, "Softmax", without=("dtype",))
-LogSoftmax = module_of(activation.log_softmax, "LogSoftmax", without=("dtype",))
-
 MaxPool2d = module_of(pooling.max_pool2d, "MaxPool2d", settings=("kernel_size",),
                       last=("return_indices", "ceil_mode"))
 AvgPool2d = module_of(pooling.avg_pool2d, "AvgPool2d", settings=("kernel_size",))
 Unfold = module_of(pooling.unfold, "Unfold", settings=("kernel_size",))
 Fold = module_of(pooling.fold, "Fold", settings=("output_size", "kernel_size"))
 
-CrossEntropyLoss = module_of(loss.cross_entropy, "CrossEntropyLoss", tensors=("weight",))
-NLLLoss = module_of(loss.nll_loss, "NLLLoss", tensors=("weight",))
-MSELoss = module_of(loss.mse_loss, "MSELoss", without=("weight",))
-L1Loss = module_of(loss.l1_loss, "L1Loss", without=("weight",))
-BCELoss = module_of(loss.binary_cross_entropy, "BCELoss", tensors=("weight",))
-BCEWithLogitsLoss = module_of(
-    loss.binary_cross_entropy_with_logits, "BCEWithLogitsLoss", tensors=("weight", "pos_weight"),
-    last=("pos_weight",))
-
 __all__ = [
-    "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d",
-    "Bilinear", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "ELU", "Embedding",
-    "EmbeddingBag", "Flatten", "Fold", "GELU", "GroupNorm", "Identity", "InstanceNorm1d",
-    "InstanceNorm2d", "InstanceNorm3d", "L1Loss", "LayerNorm", "LeakyReLU", "Linear",
-    "LocalResponseNorm", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleDict",
-    "ModuleList", "NLLLoss", "Parameter", "ParameterDict", "ParameterList", "RMSNorm", "ReLU",
-    "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh",
-    "Unflatten", "Unfold", "functional", "init", "utils",
+    "functional", "init", "utils",
+    *(name for name, value in list(globals().items()) if isinstance(value, type)),
 ]

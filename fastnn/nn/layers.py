@@ -1,9 +1,9 @@
-"""Layers with weights, dropout and changes of shape."""
+"""Layers with weights and changes of shape."""
 
 import math
 import operator
 
-from ..ops import checks, convolution, linear, random, shape
+from ..ops import checks, convolution, linear, shape
 from ..ops.creation import empty
 from . import init
 from .module import Module
@@ -155,27 +155,6 @@ class ConvTranspose2d(_Convolution):
         return convolution.conv_transpose2d(
             input, self.weight, self.bias, self.stride, self.padding, self.output_padding,
             self.groups, self.dilation)
-
-
-class Dropout(Module):
-    """``dropout`` in training, the input unchanged in evaluation.
-
-    >>> import fastnn
-    >>> fastnn.nn.Dropout(0.5).eval()(fastnn.ones(3))
-    tensor([1., 1., 1.])
-    """
-
-    def __init__(self, p=0.5, inplace=False):
-        super().__init__()
-        if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: p must lie in [0, 1], got {p}")
-        self.p, self.inplace = p, inplace
-
-    def forward(self, input):
-        return random.dropout(input, self.p, self.training, self.inplace)
-
-    def extra_repr(self):
-        return f"p={self.p}, inplace={self.inplace}"
 
 
 class Flatten(Module):

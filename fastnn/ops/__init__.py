@@ -5,19 +5,27 @@ from ..tensor import Tensor
 from . import (  # noqa: F401  each fills the registry
     activation,
     arithmetic,
+    binary_loss,
+    class_loss,
     convolution,
     creation,
+    distance,
+    dropout,
     embedding,
+    gated,
     indexing,
     layer_normalization,
     linear,
-    loss,
+    margin_loss,
     methods,
     normalization,
+    piecewise,
     pooling,
     random,
     reduction,
+    regression_loss,
     shape,
+    softmax,
 )
 
 tape.bind(Tensor, arithmetic.add)
