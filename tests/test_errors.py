@@ -61,7 +61,7 @@ SHAPES = {
     "conv2d same": (lambda: F.conv2d(floats(1, 1, 4, 4), floats(1, 1, 3, 3), stride=2,
                                      padding="same"), "conv2d: padding 'same' needs stride 1"),
     "conv2d triple": (lambda: F.conv2d(floats(1, 1, 4, 4), floats(1, 1, 3, 3), stride=(1, 2, 3)),
-                      r"conv2d: stride must be a number or a pair, got \(1, 2, 3\)"),
+                      r"conv2d: stride must be an integer or a pair, got \(1, 2, 3\)"),
     "conv_transpose2d channels": (
         lambda: F.conv_transpose2d(floats(1, 3, 4, 4), floats(2, 4, 3, 3)),
         "conv_transpose2d: x has 3 channels, weight expects 2"),

@@ -15,6 +15,7 @@ from fastnn.registry import REGISTRY
 
 torch = pytest.importorskip("torch")
 functional = torch.nn.functional
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 
 SMALL = 200  # elements
 DTYPES = ["float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"]

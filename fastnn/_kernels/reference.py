@@ -32,6 +32,7 @@ from .reference_images import (  # noqa: F401
     max_pool2d,
     unfold,
 )
+from .reference_ranks import *  # noqa: F403
 from .reference_losses import (  # noqa: F401
     binary_cross_entropy,
     binary_cross_entropy_with_logits,

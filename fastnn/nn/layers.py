@@ -3,7 +3,7 @@
 import math
 import operator
 
-from ..ops import checks, convolution, linear, random, shape
+from ..ops import checks, convolve, linear, random, shape
 from ..ops.creation import empty
 from . import init
 from .module import Module
@@ -129,7 +129,7 @@ class Conv2d(_Convolution):
         return self.out_channels, self.in_channels // self.groups
 
     def forward(self, input):
-        return convolution.conv2d(input, self.weight, self.bias, self.stride, self.padding,
+        return convolve.conv2d(input, self.weight, self.bias, self.stride, self.padding,
                                   self.dilation, self.groups)
 
 
@@ -152,7 +152,7 @@ class ConvTranspose2d(_Convolution):
         return self.in_channels, self.out_channels // self.groups
 
     def forward(self, input):
-        return convolution.conv_transpose2d(
+        return convolve.conv_transpose2d(
             input, self.weight, self.bias, self.stride, self.padding, self.output_padding,
             self.groups, self.dilation)
 

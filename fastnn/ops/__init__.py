@@ -5,7 +5,7 @@ from ..tensor import Tensor
 from . import (  # noqa: F401  each fills the registry
     activation,
     arithmetic,
-    convolution,
+    convolve,
     creation,
     indexing,
     linear,

@@ -8,7 +8,7 @@ from .._kernels import memory, pool
 from ..op import Operation
 from ..registry import case, floats, public
 from . import checks
-from .convolution import output_size
+from .convolution_rules import output_size
 from .shape import reshape
 
 
