@@ -25,10 +25,11 @@ def copy(x, order):
     return result
 
 
-def empty_like(x):
-    """A new array of the shape, type and memory order of ``x``."""
+def empty_like(x, shape=None):
+    """A new array of the type and memory order of ``x``, and its shape unless one is given."""
+    shape = x.shape if shape is None else shape
     order = numpy.argsort([-step for step in x.strides], kind="stable")
-    result = empty(tuple(x.shape[i] for i in order), x.dtype)
+    result = empty(tuple(shape[i] for i in order), x.dtype)
     return result.transpose(numpy.argsort(order)) if x.ndim else result
 
 

@@ -32,7 +32,6 @@ from .reference_images import (  # noqa: F401
     max_pool2d,
     unfold,
 )
-from .reference_ranks import *  # noqa: F403
 from .reference_losses import (  # noqa: F401
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -41,6 +40,8 @@ from .reference_losses import (  # noqa: F401
     mse_loss,
     nll_loss,
 )
+from .reference_ranks import *  # noqa: F403
+from .reference_resizing import *  # noqa: F403
 
 add, sub, mul, div, pow = np.add, np.subtract, np.multiply, np.true_divide, np.power
 maximum, minimum, where = np.maximum, np.minimum, np.where

@@ -12,9 +12,11 @@ from . import (  # noqa: F401  each fills the registry
     loss,
     methods,
     normalization,
+    padding,
     pooling,
     random,
     reduction,
+    resampling,
     shape,
 )
 
