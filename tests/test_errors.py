@@ -75,7 +75,7 @@ SHAPES = {
                            "max_pool2d: padding .*more than half of kernel_size"),
     "avg_pool2d dimensions": (lambda: F.avg_pool2d(floats(4, 4), 2), r"avg_pool2d: .*\(4, 4\)"),
     "avg_pool2d divisor": (lambda: F.avg_pool2d(floats(1, 1, 4, 4), 2, divisor_override=0),
-                           "avg_pool2d: divisor_override must be positive, got 0"),
+                           "avg_pool2d: divisor_override must lie between 1 and .*, got 0"),
     "unfold": (lambda: F.unfold(floats(1, 1, 2, 2), 3), "unfold: kernel of 3 .*input of 2"),
     "fold rows": (lambda: F.fold(floats(1, 7, 4), (3, 3), 2), "fold: 7 rows do not divide"),
     "fold columns": (lambda: F.fold(floats(1, 4, 5), (3, 3), 2), "fold: 2 x 2 windows fit"),

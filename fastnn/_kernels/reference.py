@@ -40,6 +40,7 @@ from .reference_losses import (  # noqa: F401
     mse_loss,
     nll_loss,
 )
+from .reference_pooling import *  # noqa: F403
 from .reference_ranks import *  # noqa: F403
 from .reference_resizing import *  # noqa: F403
 

@@ -126,6 +126,8 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
 
 
 def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
+    if x.ndim == 3:
+        return unfold(x[None], kernel_size, dilation, padding, stride)[0]
     kernel, dilation, padding, stride = map(_pair, (kernel_size, dilation, padding, stride))
     padded = _padded(x, padding)
     positions = _positions(x.shape[2:], kernel, stride, padding, dilation)
@@ -136,6 +138,8 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
 
 def fold(columns, output_size, kernel_size, dilation=1, padding=0, stride=1):
     """Each column adds its values where ``unfold`` would have read them."""
+    if columns.ndim == 2:
+        return fold(columns[None], output_size, kernel_size, dilation, padding, stride)[0]
     sizes, kernel, dilation, padding, stride = map(
         _pair, (output_size, kernel_size, dilation, padding, stride))
     n, rows, _ = columns.shape

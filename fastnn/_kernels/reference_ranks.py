@@ -4,7 +4,8 @@ import numpy as np
 
 from . import reference_images as images
 
-__all__ = ["conv1d", "conv3d", "conv_transpose1d", "conv_transpose3d"]
+__all__ = ["conv1d", "conv3d", "conv_transpose1d", "conv_transpose3d", "max_pool1d", "max_pool3d",
+           "avg_pool1d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d"]
 
 
 def _numbers(value, count):
@@ -72,3 +73,59 @@ def conv_transpose3d(x, weight, bias=None, stride=1, padding=0, output_padding=0
             planes[place] += images.conv_transpose2d(x[:, :, source], weight[:, :, tap], None,
                                                      *settings)
     return np.stack(planes, 2)
+
+
+def max_pool1d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+    return images.max_pool2d(
+        x[..., None, :], _of_rows(kernel_size, 1), stride and _of_rows(stride, 1),
+        _of_rows(padding, 0), _of_rows(dilation, 1), ceil_mode)[..., 0, :]
+
+
+def avg_pool1d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    return images.avg_pool2d(
+        x[..., None, :], _of_rows(kernel_size, 1), stride and _of_rows(stride, 1),
+        _of_rows(padding, 0), ceil_mode, count_include_pad)[..., 0, :]
+
+
+def _in_two_passes(pool, x, settings):
+    """Pool the planes of (C, D, H, W), then all pixels' columns through them."""
+    flat = np.stack([pool(x[..., d, :, :], *(each[1:] for each in settings))
+                     for d in range(x.shape[-3])], -3)
+    columns = flat.reshape(*flat.shape[:-2], -1)
+    through = pool(columns, *((each[0], neutral) for each, neutral in
+                              zip(settings, (1, 1, 0, 1), strict=False)))
+    return through.reshape(*through.shape[:-1], *flat.shape[-2:])
+
+
+def max_pool3d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+    settings = [_numbers(each, 3) for each in
+                (kernel_size, kernel_size if stride is None else stride, padding, dilation)]
+    return _in_two_passes(lambda part, *window: images.max_pool2d(part, *window, ceil_mode), x,
+                          settings)
+
+
+def avg_pool3d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
+               divisor_override=None):
+    settings = [_numbers(each, 3) for each in
+                (kernel_size, kernel_size if stride is None else stride, padding)]
+    means = _in_two_passes(
+        lambda part, *window: images.avg_pool2d(part, *window, ceil_mode, count_include_pad), x,
+        settings)
+    return means if divisor_override is None else means * np.prod(settings[0]) / divisor_override
+
+
+def _power_mean(pool, rank, x, norm_type, kernel_size, stride, ceil_mode):
+    means = pool(x ** norm_type, kernel_size, stride, 0, ceil_mode)
+    return (means * np.prod(_numbers(kernel_size, rank))) ** (1 / norm_type)
+
+
+def lp_pool1d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
+    return _power_mean(avg_pool1d, 1, x, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool2d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
+    return _power_mean(images.avg_pool2d, 2, x, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool3d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
+    return _power_mean(avg_pool3d, 3, x, norm_type, kernel_size, stride, ceil_mode)

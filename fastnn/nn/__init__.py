@@ -1,6 +1,6 @@
 """Modules: layers, losses, containers and their initial values."""
 
-from ..ops import activation, loss, pooling
+from ..ops import activation, columns, loss, pooling
 from . import functional, init, utils
 from .containers import ModuleList, Sequential
 from .from_functions import module_of
@@ -25,8 +25,8 @@ LogSoftmax = module_of(activation.log_softmax, "LogSoftmax", without=("dtype",))
 MaxPool2d = module_of(pooling.max_pool2d, "MaxPool2d", settings=("kernel_size",),
                       last=("return_indices", "ceil_mode"))
 AvgPool2d = module_of(pooling.avg_pool2d, "AvgPool2d", settings=("kernel_size",))
-Unfold = module_of(pooling.unfold, "Unfold", settings=("kernel_size",))
-Fold = module_of(pooling.fold, "Fold", settings=("output_size", "kernel_size"))
+Unfold = module_of(columns.unfold, "Unfold", settings=("kernel_size",))
+Fold = module_of(columns.fold, "Fold", settings=("output_size", "kernel_size"))
 
 CrossEntropyLoss = module_of(loss.cross_entropy, "CrossEntropyLoss", tensors=("weight",))
 NLLLoss = module_of(loss.nll_loss, "NLLLoss", tensors=("weight",))

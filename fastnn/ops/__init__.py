@@ -4,7 +4,9 @@ from .. import op, tape
 from ..tensor import Tensor
 from . import (  # noqa: F401  each fills the registry
     activation,
+    adaptive_pooling,
     arithmetic,
+    columns,
     convolve,
     creation,
     indexing,
@@ -15,9 +17,11 @@ from . import (  # noqa: F401  each fills the registry
     padding,
     pooling,
     random,
+    rearranging,
     reduction,
     resampling,
     shape,
+    unpooling,
 )
 
 tape.bind(Tensor, arithmetic.add)
