@@ -1,13 +1,19 @@
 """Modules: layers, losses, containers and their initial values."""
 
-from ..ops import activation, columns, loss, pooling
-from . import functional, init, utils
+from ..ops import activation, loss
+from . import convolution, functional, init, padding, pooling, resizing, utils
 from .containers import ModuleList, Sequential
+from .convolution import *  # noqa: F403
+from .dropout import Dropout
 from .from_functions import module_of
-from .layers import Conv2d, ConvTranspose2d, Dropout, Flatten, Identity, Linear, Unflatten
+from .linear import Identity, Linear
 from .module import Module
 from .norms import BatchNorm1d, BatchNorm2d
+from .padding import *  # noqa: F403
 from .parameter import Parameter
+from .pooling import *  # noqa: F403
+from .resizing import *  # noqa: F403
+from .shapes import Flatten, Unflatten
 
 ReLU = module_of(activation.relu, "ReLU")
 LeakyReLU = module_of(activation.leaky_relu, "LeakyReLU")
@@ -22,12 +28,6 @@ GELU = module_of(activation.gelu, "GELU")
 Softmax = module_of(activation.softmax, "Softmax", without=("dtype",))
 LogSoftmax = module_of(activation.log_softmax, "LogSoftmax", without=("dtype",))
 
-MaxPool2d = module_of(pooling.max_pool2d, "MaxPool2d", settings=("kernel_size",),
-                      last=("return_indices", "ceil_mode"))
-AvgPool2d = module_of(pooling.avg_pool2d, "AvgPool2d", settings=("kernel_size",))
-Unfold = module_of(columns.unfold, "Unfold", settings=("kernel_size",))
-Fold = module_of(columns.fold, "Fold", settings=("output_size", "kernel_size"))
-
 CrossEntropyLoss = module_of(loss.cross_entropy, "CrossEntropyLoss", tensors=("weight",))
 NLLLoss = module_of(loss.nll_loss, "NLLLoss", tensors=("weight",))
 MSELoss = module_of(loss.mse_loss, "MSELoss", without=("weight",))
@@ -38,9 +38,9 @@ BCEWithLogitsLoss = module_of(
     last=("pos_weight",))
 
 __all__ = [
-    "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv2d",
-    "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "ELU", "Flatten", "Fold", "GELU", "Identity",
-    "L1Loss", "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleList",
-    "NLLLoss", "Parameter", "ReLU", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus",
-    "Softsign", "Tanh", "Unflatten", "Unfold", "functional", "init", "utils",
+    "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "CrossEntropyLoss", "Dropout",
+    "ELU", "Flatten", "GELU", "Identity", "L1Loss", "LeakyReLU", "Linear", "LogSoftmax", "MSELoss",
+    "Module", "ModuleList", "NLLLoss", "Parameter", "ReLU", "SELU", "Sequential", "SiLU", "Sigmoid",
+    "Softmax", "Softplus", "Softsign", "Tanh", "Unflatten", "functional", "init", "utils",
+    *convolution.__all__, *padding.__all__, *pooling.__all__, *resizing.__all__,
 ]
