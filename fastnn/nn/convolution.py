@@ -155,7 +155,7 @@ class _Transposed(_Convolution):
         if output_size is None:
             return self.output_padding
         name, rank = type(self).__name__, self.dimensions
-        wanted = checks.shape_argument(name, tuple(output_size))
+        wanted = checks.shape_argument(name, (tuple(output_size),))
         wanted = wanted[2:] if len(wanted) == rank + 2 else wanted
         if len(wanted) != rank:
             raise ValueError(f"{name}: output_size must have {rank} or {rank + 2} numbers, got "

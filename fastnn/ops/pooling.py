@@ -145,11 +145,11 @@ def _as_planes(x):
     return reshape(permute_((0, 2, 1, 3, 4), x), n * d, c, h, w)
 
 
-def _as_depth(images, n):
+def _as_depth(images, n, depth):
     """Images (N D, C, H, W) as images of a column for each pixel (N, C, D, H W)."""
-    count, c, h, w = images.shape
-    volumes = permute_((0, 2, 1, 3, 4), reshape(images, n, count // n, c, h, w))
-    return reshape(volumes, n, c, count // n, h * w)
+    _, c, h, w = images.shape
+    volumes = permute_((0, 2, 1, 3, 4), reshape(images, n, depth, c, h, w))
+    return reshape(volumes, n, c, depth, h * w)
 
 
 def _pooled(pool_images, x, pooled, window):
@@ -160,7 +160,7 @@ def _pooled(pool_images, x, pooled, window):
     images = _as_planes(x) if len(passes) == 2 else reshape(x, passes[0][0])
     for number, (shape, out_shape, part) in enumerate(passes):
         if number:
-            images = _as_depth(images, x.shape[0])
+            images = _as_depth(images, x.shape[0], x.shape[2])
         images = pool_images(number, (shape, out_shape, *part), images)
     return reshape(images, *x.shape[:2], *pooled)
 

@@ -34,7 +34,8 @@ def _unpooled_sizes(name, sizes, kernel_size, stride, padding, output_size):
         if min(usual) < 1:
             raise ValueError(f"{name}: the result would have size {usual}")
         return usual
-    wanted = checks.shape_argument(name, tuple(output_size))[-rank:]
+    wanted = checks.shape_argument(name, (tuple(output_size),))
+    wanted = wanted[2:] if len(wanted) == rank + 2 else wanted
     if len(wanted) != rank or any(not u - s < w < u + s for w, u, s in
                                   zip(wanted, usual, stride, strict=True)):
         raise ValueError(f"{name}: output_size {tuple(output_size)} must lie within one stride "
@@ -78,8 +79,8 @@ def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_siz
     """Images (N, C, H, W) or (C, H, W) put to the places that ``max_pool2d`` gave as indices into
     the result's flat planes, among zeros.
 
-    The result has the size ``(H - 1) stride - 2 padding + kernel_size``, or ``output_size``, whose
-    last two numbers must lie within one stride of that. Of values with one place the last stays.
+    The result has the size ``(H - 1) stride - 2 padding + kernel_size``, or ``output_size``, of
+    2 or 4 numbers of which the last two must lie within one stride of that. Of values with one place the last stays.
 
     >>> import fastnn
     >>> F = fastnn.nn.functional
