@@ -71,14 +71,56 @@ def _samples(mode, size, low, high):
     return sampling.Samples.of(size, MODES[mode](size, low, high))
 
 
-def _copied(mode, input, position, low, high):
-    """One axis padded by copies."""
-    size = input.shape[position]
-    if not low and not high:
-        return input
-    if input.is_floating_point():
-        return along((position, _samples(mode, size, low, high)), input)
-    return _taken((position, MODES[mode](size, low, high)), input)
+def _sources(mode, size, low, high):
+    """(rim, sources) as places in the padded axis, for the low rim and for the high one."""
+    sources = MODES[mode](size, low, high) + low
+    return ((slice(0, low), sources[:low]),
+            (slice(low + size, low + size + high), sources[low + size:]))
+
+
+def _along(position, part):
+    return (*(slice(None),) * position, part)
+
+
+def _rim_forward(plan, x):
+    mode, rims = plan
+    shape = tuple(size + low + high for size, (low, high) in zip(x.shape, rims, strict=True))
+    out = memory.empty_like(x, shape)
+    out[_inside(rims)[1]] = x
+    for position, (low, high) in enumerate(rims):
+        for rim, sources in _sources(mode, x.shape[position], low, high):
+            out[_along(position, rim)] = numpy.take(out, sources, position)
+    return out
+
+
+def _unrim_forward(plan, padded):
+    """The adjoint: what a rim holds is added to where it came from."""
+    mode, rims = plan
+    total = memory.copy(padded, "K")
+    for position, (low, high) in reversed([*enumerate(rims)]):
+        size = padded.shape[position] - low - high
+        for rim, sources in _sources(mode, size, low, high):
+            for place, source in zip(range(rim.start, rim.stop), sources, strict=True):
+                total[_along(position, source)] += total[_along(position, place)]
+    return memory.copy(total[_inside(rims)[1]], "K")
+
+
+_rim = Operation("pad", _rim_forward, lambda node, gradient: _unrim(node.plan, gradient))
+_unrim = Operation("unpad", _unrim_forward, lambda node, gradient: _rim(node.plan, gradient))
+
+
+def _copied(mode, input, rims):
+    """A rim of copies; where it also takes away, axis by axis."""
+    if min(min(rim) for rim in rims) >= 0:
+        return _rim((mode, rims), input)
+    result = input
+    for position, (low, high) in enumerate(rims):
+        size = input.shape[position]
+        if (low or high) and input.is_floating_point():
+            result = along((position, _samples(mode, size, low, high)), result)
+        elif low or high:
+            result = _taken((position, MODES[mode](size, low, high)), result)
+    return result
 
 
 def _rims(input, pad):
@@ -141,7 +183,4 @@ def pad(input, pad, mode="constant", value=None):
         return _constant((rims, 0 if value is None else value), input)
     if value is not None and value != 0:
         raise ValueError(f"pad: mode {mode!r} takes no value, got {value}")
-    result = input
-    for position in reversed(range(input.ndim)):
-        result = _copied(mode, result, position, *rims[position])
-    return result if result is not input else input.clone()
+    return _copied(mode, input, rims)

@@ -80,7 +80,8 @@ def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_siz
     the result's flat planes, among zeros.
 
     The result has the size ``(H - 1) stride - 2 padding + kernel_size``, or ``output_size``, of
-    2 or 4 numbers of which the last two must lie within one stride of that. Of values with one place the last stays.
+    2 or 4 numbers of which the last two must lie within one stride of that. Of values with one
+    place the last stays.
 
     >>> import fastnn
     >>> F = fastnn.nn.functional
