@@ -216,6 +216,27 @@ def test_results_own_their_memory():
         assert not np.shares_memory(result.array, x.array)
 
 
+@pytest.mark.parametrize("padding_mode", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("align", [True, False])
+def test_nearest_of_a_grid(padding_mode, align, torch):
+    """Points that are not finite are outside; PyTorch's bilinear mode makes them NaN."""
+    random = np.random.default_rng(0)
+    image, grid = random.standard_normal((2, 3, 4, 5)), random.uniform(-2, 2, (2, 3, 6, 2))
+    for mode in ("bilinear", "nearest"):
+        results = []
+        for library, tensor in ((fastnn, fastnn.tensor), (torch, torch.tensor)):
+            x = tensor(image, requires_grad=True)
+            y = library.nn.functional.grid_sample(x, tensor(grid), mode, padding_mode, align)
+            (y * y).sum().backward()
+            results.append([y.detach().numpy(), x.grad.numpy()])
+        for one, other in zip(*results, strict=True):
+            close(one, other, 1e-12)
+        if padding_mode == "zeros":
+            grid[0, 0, :4, 0] = np.nan, np.inf, -np.inf, 1e30
+            y = F.grid_sample(fastnn.tensor(image), fastnn.tensor(grid), mode, align_corners=align)
+            assert not y.numpy()[0, :, 0, :4].any()
+
+
 def test_no_gradient_of_an_empty_power_mean():
     x = fastnn.zeros(1, 1, 4, requires_grad=True)
     F.lp_pool1d(x, 2, 2).sum().backward()
@@ -289,6 +310,12 @@ ERRORS = [
     (lambda: F.pixel_shuffle(ones(1, 3, 2, 2), 2), ValueError, "shuffle: input has 3 channels"),
     (lambda: F.pixel_unshuffle(ones(1, 3, 3, 2), 2), ValueError, "2 does not divide images"),
     (lambda: F.channel_shuffle(ones(1, 3, 3), 2), ValueError, "shuffle: input has 3 channels"),
+    (lambda: F.grid_sample(ones(1, 1, 2, 2), ones(1, 1, 1, 3)), ValueError,
+     r"grid_sample: grid has shape \(1, 1, 1, 3\), wanted \(1, ..., 2\) of 4 dimensions"),
+    (lambda: F.grid_sample(ones(1, 1, 2, 2), ones(1, 1, 1, 2), "cubic"), ValueError,
+     "grid_sample: mode must be bilinear or nearest"),
+    (lambda: F.affine_grid(ones(1, 2, 2), (1, 1, 2, 2)), ValueError,
+     r"affine_grid: theta has shape \(1, 2, 2\), wanted \(1, 2, 3\)"),
     (lambda: F.interpolate(fastnn.tensor([[[1, 2]]]), 2), TypeError, "must be float32 or float64"),
 ]
 

@@ -28,7 +28,8 @@ WITHOUT_CASES = {
 VIEWS = {"reshape", "view", "flatten", "permute", "transpose", "t", "expand", "squeeze",
          "unsqueeze", "narrow"}
 SAME_TENSOR = {"contiguous", "dropout"}  # may give their input back as it is
-SIZES_NAMED = {"reshape", "view", "expand"}  # their arguments name the very sizes of a case
+# Their arguments name the very sizes of a case.
+SIZES_NAMED = {"reshape", "view", "expand", "affine_grid"}
 LARGE = 150_000  # elements that keep several threads busy with the cheapest operation
 
 each_case = pytest.mark.parametrize("entry, number", **every_case())

@@ -9,6 +9,7 @@ from . import (  # noqa: F401  each fills the registry
     columns,
     convolve,
     creation,
+    grids,
     indexing,
     linear,
     loss,
