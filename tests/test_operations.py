@@ -32,7 +32,8 @@ VIEWS = {"reshape", "view", "flatten", "permute", "transpose", "t", "expand", "s
          "unsqueeze", "narrow"}
 SAME_TENSOR = {"contiguous", "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout",
                "feature_alpha_dropout"}  # may give their input back as it is
-SIZES_NAMED = {"reshape", "view", "expand"}  # their arguments name the very sizes of a case
+# Their arguments name the very sizes of a case.
+SIZES_NAMED = {"reshape", "view", "expand", "affine_grid"}
 LARGE = 150_000  # elements that keep several threads busy with the cheapest operation
 
 each_case = pytest.mark.parametrize("entry, number", **every_case())

@@ -15,6 +15,7 @@ from fastnn.registry import REGISTRY
 
 torch = pytest.importorskip("torch")
 functional = torch.nn.functional
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 
 pytestmark = pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")  # of kl_div
 SMALL = 200  # elements

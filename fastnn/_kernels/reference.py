@@ -42,6 +42,7 @@ from .reference_activations import (  # noqa: F401
     tanhshrink,
     threshold,
 )
+from .reference_grids import *  # noqa: F403
 from .reference_images import (  # noqa: F401
     avg_pool2d,
     conv2d,
@@ -86,6 +87,9 @@ from .reference_norms import (  # noqa: F401
     local_response_norm,
     rms_norm,
 )
+from .reference_pooling import *  # noqa: F403
+from .reference_ranks import *  # noqa: F403
+from .reference_resizing import *  # noqa: F403
 
 add, sub, mul, div, pow = np.add, np.subtract, np.multiply, np.true_divide, np.power
 maximum, minimum, where = np.maximum, np.minimum, np.where

@@ -31,13 +31,15 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     if x.ndim == 3:
         return conv2d(x[None], weight, bias, stride, padding, dilation, groups)[0]
     stride, dilation, kernel = _pair(stride), _pair(dilation), weight.shape[2:]
+    n, c, *sizes = x.shape
     if padding == "same":
         padding = tuple(d * (k - 1) // 2 for d, k in zip(dilation, kernel, strict=True))
-    padding = (0, 0) if padding == "valid" else _pair(padding)
-    n, c = x.shape[:2]
-    positions = _positions(x.shape[2:], kernel, stride, padding, dilation)
+        positions = tuple(sizes)
+    else:
+        padding = (0, 0) if padding == "valid" else _pair(padding)
+        positions = _positions(sizes, kernel, stride, padding, dilation)
     out = np.zeros((n, len(weight), *positions))
-    padded = _padded(x, padding)
+    padded = np.pad(_padded(x, padding), ((0, 0), (0, 0), (0, dilation[0]), (0, dilation[1])))
     filters = len(weight) // groups
     for i, j in np.ndindex(positions):
         window = _window(padded, i, j, kernel, stride, dilation)
@@ -124,6 +126,8 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
 
 
 def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
+    if x.ndim == 3:
+        return unfold(x[None], kernel_size, dilation, padding, stride)[0]
     kernel, dilation, padding, stride = map(_pair, (kernel_size, dilation, padding, stride))
     padded = _padded(x, padding)
     positions = _positions(x.shape[2:], kernel, stride, padding, dilation)
@@ -134,6 +138,8 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
 
 def fold(columns, output_size, kernel_size, dilation=1, padding=0, stride=1):
     """Each column adds its values where ``unfold`` would have read them."""
+    if columns.ndim == 2:
+        return fold(columns[None], output_size, kernel_size, dilation, padding, stride)[0]
     sizes, kernel, dilation, padding, stride = map(
         _pair, (output_size, kernel_size, dilation, padding, stride))
     n, rows, _ = columns.shape

@@ -1,6 +1,5 @@
 """Modules: layers, losses, containers and their initial values."""
 
-from ..ops import pooling
 from . import functional, init, utils
 from .activations import (
     CELU,
@@ -33,10 +32,10 @@ from .activations import (
     Threshold,
 )
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .dropouts import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from .embedding import Bilinear, Embedding, EmbeddingBag
-from .from_functions import module_of
-from .layers import Conv2d, ConvTranspose2d, Flatten, Identity, Linear, Unflatten
+from .linear import Identity, Linear
 from .losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -74,13 +73,55 @@ from .norms import (
     LocalResponseNorm,
     RMSNorm,
 )
+from .padding import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)
 from .parameter import Parameter
-
-MaxPool2d = module_of(pooling.max_pool2d, "MaxPool2d", settings=("kernel_size",),
-                      last=("return_indices", "ceil_mode"))
-AvgPool2d = module_of(pooling.avg_pool2d, "AvgPool2d", settings=("kernel_size",))
-Unfold = module_of(pooling.unfold, "Unfold", settings=("kernel_size",))
-Fold = module_of(pooling.fold, "Fold", settings=("output_size", "kernel_size"))
+from .pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    Fold,
+    LPPool1d,
+    LPPool2d,
+    LPPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+    MaxUnpool1d,
+    MaxUnpool2d,
+    MaxUnpool3d,
+    Unfold,
+)
+from .resizing import (
+    ChannelShuffle,
+    PixelShuffle,
+    PixelUnshuffle,
+    Upsample,
+    UpsamplingBilinear2d,
+    UpsamplingNearest2d,
+)
+from .shapes import Flatten, Unflatten
 
 __all__ = [
     "functional", "init", "utils",

@@ -6,7 +6,7 @@ from ...ops.creation import empty
 from ...ops.linear import product
 from ...ops.shape import permute
 from .. import init
-from ..layers import ConvTranspose2d
+from ..convolution import ConvTranspose2d
 from ..parameter import Parameter
 from .weight_norm import parameter_of, registered, taken_out
 
