@@ -8,6 +8,8 @@ from .layers import Conv2d, ConvTranspose2d, Dropout, Flatten, Identity, Linear,
 from .module import Module
 from .norms import BatchNorm1d, BatchNorm2d
 from .parameter import Parameter
+from .recurrent import GRU, LSTM, RNN, RNNBase
+from .recurrent_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
 
 ReLU = module_of(activation.relu, "ReLU")
 LeakyReLU = module_of(activation.leaky_relu, "LeakyReLU")
@@ -43,4 +45,5 @@ __all__ = [
     "L1Loss", "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleList",
     "NLLLoss", "Parameter", "ReLU", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus",
     "Softsign", "Tanh", "Unflatten", "Unfold", "functional", "init", "utils",
+    "GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNBase", "RNNCell", "RNNCellBase",
 ]

@@ -18,6 +18,11 @@ from .shape import cat, narrow
 KINDS = tuple(rnn.KINDS)
 
 
+def gates_of(kind):
+    """How many rows the weights of a kind of network have for each hidden unit."""
+    return rnn.gates_of(kind)[0]
+
+
 @dataclass(frozen=True)
 class Plan:
     """The kind of network, its steps, and the shape of the operation's output.

@@ -1,11 +1,12 @@
-"""Gradients and parameters of many tensors at once."""
+"""Gradients and parameters of many tensors at once; `rnn` packs sequences."""
 
 import math
 
-from ..autograd import no_grad
-from ..ops.creation import tensor
-from ..ops.shape import cat, split
-from ..tensor import Tensor
+from ...autograd import no_grad
+from ...ops.creation import tensor
+from ...ops.shape import cat, split
+from ...tensor import Tensor
+from . import rnn
 
 
 def _with_gradients(parameters):
