@@ -1,6 +1,5 @@
 """Recurrent cells: single steps of RNN, LSTM and GRU."""
 
-from ..ops import checks
 from ..ops.recurrent import recurrence
 from ..ops.shape import reshape
 from .layers import count
@@ -25,8 +24,7 @@ class RNNCellBase(Recurrent):
         Without a batch the input is (features,) and the states are (hidden_size,); initial states
         are zeros by default.
         """
-        checks.dimensions(type(self).__name__, "input", input, 1, 2)
-        self._check_features(input)
+        self._check_input(input, 1, 2)
         batched, size = input.ndim == 2, self.hidden_size
         shape = (len(input), size) if batched else (size,)
         states = self._checked_states(
