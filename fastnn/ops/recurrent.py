@@ -110,8 +110,7 @@ def _rule(node, gradient):
         memory.copy(d_cells[initial], "C") if needs[2] else None,
         gemm.matmul(d_gates.T, x) if needs[3] else None,
         gemm.matmul(d_sums.T, states[plan.steps.before]) if needs[4] else None,
-        _column_sums(d_gates) if needs[5] else None,
-        _column_sums(d_sums) if needs[6] else None)
+        *_bias_gradients(needs[5:], d_gates, d_sums))
     return tuple(None if each is None else tape.from_array(each) for each in found)
 
 
@@ -133,6 +132,15 @@ def _through_time(node, gradient):
     if at_once:
         gemm.matmul(d_sums, weight, d_states[steps.before], accumulate=True)
     return states, d_states, d_cells, d_gates, d_sums
+
+
+def _bias_gradients(needs, d_gates, d_sums):
+    """Those of the input's and of the states' bias: the same numbers, but for GRU."""
+    first = _column_sums(d_gates) if needs[0] else None
+    if not needs[1]:
+        return first, None
+    same = first is not None and d_sums is d_gates
+    return first, memory.copy(first, "C") if same else _column_sums(d_sums)
 
 
 def _column_sums(rows):

@@ -39,7 +39,7 @@ UNIT_FUNCTION(tanh_backward) {
 }
 
 UNIT_FUNCTION(relu_backward) {
-    const BITS positive = (BITS)(LOAD(state) > 0);
+    const BITS positive = (BITS)(LOAD(state) > (VECTOR){0});
     STORE(d_gates, (VECTOR)((BITS)LOAD(d_state) & positive));
 }
 

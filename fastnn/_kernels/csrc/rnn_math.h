@@ -54,16 +54,17 @@ INLINE VECTOR NAME(sigmoid)(VECTOR x) {
     const VECTOR one = NAME(broadcast)(1), far = -NAME(magnitude)(x);
     const VECTOR lowest = NAME(broadcast)(RNN_LOWEST);
     VECTOR scale, rest;
-    NAME(exp_parts)(NAME(select)(far < lowest, lowest, far), &scale, &rest);
-    const VECTOR power = NAME(select)(far < lowest, (VECTOR){0}, scale + scale * rest);
-    return NAME(select)(x < 0, power, one) / (one + power);
+    const BITS is_zero = (BITS)(far < lowest), negative = (BITS)(x < (VECTOR){0});
+    NAME(exp_parts)(NAME(select)(is_zero, lowest, far), &scale, &rest);
+    const VECTOR power = NAME(select)(is_zero, (VECTOR){0}, scale + scale * rest);
+    return NAME(select)(negative, power, one) / (one + power);
 }
 
 INLINE VECTOR NAME(tanh)(VECTOR x) {
     const VECTOR far = NAME(magnitude)(x) * (REAL)-2, lowest = NAME(broadcast)(RNN_LOWEST);
     const BITS sign = (BITS)x & (BITS)NAME(broadcast)((REAL)-0.0);
     VECTOR scale, rest;
-    NAME(exp_parts)(NAME(select)(far < lowest, lowest, far), &scale, &rest);
+    NAME(exp_parts)(NAME(select)((BITS)(far < lowest), lowest, far), &scale, &rest);
     const VECTOR below = (scale - 1) + scale * rest;
     return (VECTOR)((BITS)(-below / (below + 2)) ^ sign);
 }
