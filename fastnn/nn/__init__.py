@@ -113,6 +113,8 @@ from .pooling import (
     MaxUnpool3d,
     Unfold,
 )
+from .recurrent import GRU, LSTM, RNN, Recurrent, RNNBase
+from .recurrent_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from .resizing import (
     ChannelShuffle,
     PixelShuffle,

@@ -1,6 +1,6 @@
-"""Gradients and parameters of many tensors at once; weights made from other tensors."""
+"""Gradients and parameters of many tensors at once; weights made of others; packed sequences."""
 
-from . import parametrizations, parametrize
+from . import parametrizations, parametrize, rnn
 from .gradients import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from .spectral_norm import remove_spectral_norm, spectral_norm
 from .vectors import parameters_to_vector, vector_to_parameters
@@ -9,5 +9,5 @@ from .weight_norm import remove_weight_norm, weight_norm
 __all__ = [
     "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm",
     "parameters_to_vector", "parametrizations", "parametrize", "remove_spectral_norm",
-    "remove_weight_norm", "spectral_norm", "vector_to_parameters", "weight_norm",
+    "remove_weight_norm", "rnn", "spectral_norm", "vector_to_parameters", "weight_norm",
 ]
