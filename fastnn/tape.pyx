@@ -663,23 +663,6 @@ def gradients_at(list outputs, list gradients, list ends, bint create_graph):
     return tuple([walk.waiting.get(end) for end in ends])
 
 
-def ends_of(list tensors, long long first):
-    """Leaves, and nodes recorded before number ``first``, on which tensors depend."""
-    cdef dict found = {}
-    cdef set seen = set()
-    cdef list stack = [_target(tensor) for tensor in tensors if requires_grad(tensor)]
-    while stack:
-        target = stack.pop()
-        if target in seen:
-            continue
-        seen.add(target)
-        if isinstance(target, Node) and (<Node> target).number >= first:
-            stack.extend([edge for edge in (<Node> target).edges if edge is not None])
-        else:
-            found[target] = None
-    return tuple(found)
-
-
 def next_number():
     """The number that the next recorded node will have."""
     return _next_number

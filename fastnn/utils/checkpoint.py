@@ -76,7 +76,7 @@ class _Part:
         places = [place for place, each in enumerate(outputs) if each.requires_grad]
         if not places:
             return result
-        self.ends = tape.ends_of([outputs[place] for place in places], first)
+        self.ends = _ends([outputs[place] for place in places], first)
         self.shapes = [(each.array.shape, each.dtype) for each in outputs]
         holder = tape.from_array(numpy.zeros(0))
         tape.record_operation(holder, self, None, self.ends, (), False)
@@ -114,6 +114,21 @@ class _Part:
             raise RuntimeError(f"checkpoint: the second call gave {shapes}, the first "
                                f"{self.shapes}")
         return outputs
+
+
+def _ends(tensors, first):
+    """Leaves, and nodes recorded before number ``first``, on which tensors depend."""
+    ends, seen, stack = {}, set(), [each.grad_fn or each for each in tensors]
+    while stack:
+        target = stack.pop()
+        if target in seen:
+            continue
+        seen.add(target)
+        if isinstance(target, tape.Node) and target.number >= first:
+            stack.extend(edge for edge in target.edges if edge is not None)
+        else:
+            ends[target] = None
+    return tuple(ends)
 
 
 class _Output:
