@@ -91,14 +91,13 @@ class DataLoader:
     def _by_workers(self, seed):
         workers = self._kept or [Worker(number, self.num_workers, self.dataset,
                                         self.worker_init_fn) for number in range(self.num_workers)]
-        self._kept = workers if self.persistent_workers else None
+        self._kept = None
         for worker in workers:
             worker.info.seed = seed + worker.info.id
         futures = of_indices(workers, self._jobs(seed)) if not self._streams else of_streams(
             workers, [_Stream(self, seed, worker.info.id) for worker in workers])
-        finished = waits = True
+        finished, waits = False, True
         try:
-            finished = False
             for batch in in_order(futures, self.num_workers * self.prefetch_factor, self.timeout):
                 if batch is not END:
                     yield batch
@@ -107,8 +106,9 @@ class DataLoader:
             waits = not self.timeout
             raise
         finally:
-            if not (finished and self.persistent_workers):
-                self._kept = None
+            if finished and self.persistent_workers:
+                self._kept = workers
+            else:
                 for worker in workers:
                     worker.stop(waits)
 
