@@ -46,19 +46,29 @@ class Fused(Optimizer):
     def _step_group(self, group):
         names = tuple(self._states(group))
         parameters = [each for each in group["params"] if each.grad is not None]
-        rows = defaultdict(list)
+        kernel, name = self._kernel(group), type(self).__name__
+        for position, rows in self._rows(group, parameters, names).items():
+            run(name, kernel, rows, self._numbers(group, position))
         for parameter in parameters:
-            state = self.state[parameter] if names else {}
-            fresh = bool(names) and state.get(names[-1]) is None
+            parameter._bump_version()
+
+    def _rows(self, group, parameters, names):
+        """The arrays of the parameters that are at one position, for each position."""
+        if not names:
+            return {None: [(each.array, each.grad.array) for each in parameters]}
+        rows = {}
+        for parameter in parameters:
+            state = self.state[parameter]
+            fresh = state.get(names[-1]) is None
             if fresh:
                 self._start(group, state, parameter)
             position = self._position(group, state, fresh)
-            rows[position].append((parameter.array, parameter.grad.array,
-                                   *[state[name].array for name in names]))
-        for position, alike in rows.items():
-            run(type(self).__name__, self._kernel(group), alike, self._numbers(group, position))
-        for parameter in parameters:
-            parameter._bump_version()
+            row = (parameter.array, parameter.grad.array, *[state[name].array for name in names])
+            if position in rows:
+                rows[position].append(row)
+            else:
+                rows[position] = [row]
+        return rows
 
 
 def filled_like(parameter, value):

@@ -19,12 +19,14 @@ def _with_hooks(step):
 
     @functools.wraps(step)
     def wrapped(self, *args, **kwargs):
-        for hook in list(self._pre_hooks.values()):
+        if not (self._pre_hooks or self._post_hooks):
+            return step(self, *args, **kwargs)
+        for hook in list(self._pre_hooks):
             replaced = hook(self, args, kwargs)
             if replaced is not None:
                 args, kwargs = _arguments(type(self).__name__, replaced)
         result = step(self, *args, **kwargs)
-        for hook in list(self._post_hooks.values()):
+        for hook in list(self._post_hooks):
             hook(self, args, kwargs)
         return result
 
@@ -36,18 +38,6 @@ def _arguments(name, replaced):
         raise RuntimeError(f"{name}: a step pre-hook must return None or the new (args, kwargs), "
                            f"got {replaced!r}")
     return replaced
-
-
-class _Handle:
-    """Takes back the hook that it was returned for."""
-
-    def __init__(self, hooks, hook):
-        self._hooks = hooks
-        hooks[self] = hook
-
-    def remove(self):
-        """Take the hook away; a second call does nothing."""
-        self._hooks.pop(self, None)
 
 
 class Optimizer:
@@ -71,7 +61,7 @@ class Optimizer:
 
     def __init__(self, params, defaults):
         self.defaults = defaults
-        self._pre_hooks, self._post_hooks = {}, {}
+        self._pre_hooks, self._post_hooks = [], []
         self.state = defaultdict(dict)
         self.param_groups = []
         groups = [params] if isinstance(params, (Tensor, dict)) else list(params)
@@ -120,11 +110,13 @@ class Optimizer:
 
     def register_step_pre_hook(self, hook):
         """Call ``hook(optimizer, args, kwargs)`` before each step; it may return new arguments."""
-        return _Handle(self._pre_hooks, hook)
+        self._pre_hooks.append(hook)
+        return tape.HookHandle(self._pre_hooks, hook)
 
     def register_step_post_hook(self, hook):
         """Call ``hook(optimizer, args, kwargs)`` after each step."""
-        return _Handle(self._post_hooks, hook)
+        self._post_hooks.append(hook)
+        return tape.HookHandle(self._post_hooks, hook)
 
     @_with_hooks
     def step(self, closure=None):
