@@ -3,11 +3,9 @@
 import numpy
 
 from .. import tape
-from ..ops.creation import zeros, zeros_like
-from ..ops.shape import stack
 from ..tensor import Tensor
 from .modes import enable_grad
-from .walks import grad
+from .walks import grad, zeros_like
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
@@ -172,19 +170,22 @@ def _slope(outputs, points, vector, create_graph, strict):
     if strict and any(each is None for each in gradients):
         number = [each is None for each in gradients].index(True)
         raise RuntimeError(f"strict: the result does not depend on input {number}")
-    return tuple(zeros(point.shape, dtype=point.dtype) if each is None else each
+    return tuple(zeros_like(point) if each is None else each
                  for each, point in zip(gradients, points, strict=True))
 
 
 def _rows(output, points, create_graph, strict):
     """The Jacobian of one output by each of the points."""
+    from ..ops.shape import stack  # operations may import the switches of this package
+
     rows = []
     for number in range(output.numel()):
         chosen = numpy.zeros(output.array.shape, output.dtype)
         chosen.reshape(-1)[number] = 1
         rows.append(_slope((output,), points, (tape.from_array(chosen),), create_graph, strict))
     if not rows:
-        return tuple(zeros((*output.shape, *point.shape), dtype=point.dtype) for point in points)
+        return tuple(tape.from_array(numpy.zeros((*output.shape, *point.shape), point.dtype))
+                     for point in points)
     return tuple(stack(column).reshape((*output.shape, *point.shape))
                  for column, point in zip(zip(*rows, strict=True), points, strict=True))
 

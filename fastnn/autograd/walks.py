@@ -1,8 +1,14 @@
 """`backward` and `grad`: the tape's walks over several tensors."""
 
+import numpy
+
 from .. import tape
-from ..ops.creation import zeros
 from ..tensor import Tensor
+
+
+def zeros_like(tensor):
+    """Zeros of the shape and type of a tensor."""
+    return tape.from_array(numpy.zeros_like(tensor.array))
 
 
 def _as_list(value):
@@ -48,5 +54,5 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
                           create_graph, bool(allow_unused) or materialize_grads)
     if not materialize_grads:
         return gradients
-    return tuple(zeros(each.shape, dtype=each.dtype) if gradient is None else gradient
+    return tuple(zeros_like(each) if gradient is None else gradient
                  for each, gradient in zip(inputs, gradients, strict=True))

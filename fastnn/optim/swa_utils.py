@@ -8,6 +8,7 @@ from copy import deepcopy
 
 from ..autograd import no_grad
 from ..nn.module import Module
+from ..nn.norms import _BatchNorm
 from ..ops.creation import tensor
 from .lr_scheduler.base import LRScheduler, one_each
 
@@ -110,7 +111,7 @@ def update_bn(loader, model, device=None):
 
     A batch is a tensor, or a list or tuple that begins with one.
     """
-    norms = [each for each in model.modules() if hasattr(each, "reset_running_stats")]
+    norms = [each for each in model.modules() if isinstance(each, _BatchNorm)]
     if not norms:
         return
     momenta, was_training = [each.momentum for each in norms], model.training
