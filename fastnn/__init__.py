@@ -19,7 +19,13 @@ from . import (
     threads,
     utils,
 )
-from .autograd import enable_grad, no_grad, set_grad_enabled
+from .autograd import (
+    enable_grad,
+    inference_mode,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from .config import show_config
 from .dtypes import (
     bool_ as bool,

@@ -1,6 +1,8 @@
 """The state of random numbers: a key from the seed, and how many blocks were used."""
 
 import secrets
+import threading
+from contextlib import contextmanager
 
 MASK = (1 << 64) - 1
 
@@ -52,7 +54,31 @@ class Generator:
         return (key - (1 << 64) if key >> 63 else key), offset
 
 
-default_generator = Generator()
+class _Default(Generator):
+    """The default generator, which a thread can replace for a while."""
+
+    def take(self, blocks):
+        make = getattr(_of_thread, "make", None)
+        if make is None:
+            return super().take(blocks)
+        if _of_thread.generator is None:
+            _of_thread.generator = make()
+        return _of_thread.generator.take(blocks)
+
+
+_of_thread = threading.local()
+default_generator = _Default()
+
+
+@contextmanager
+def replaced_default(make):
+    """Within the block this thread draws from the generator ``make()``, made when it first does."""
+    outer = getattr(_of_thread, "make", None), getattr(_of_thread, "generator", None)
+    _of_thread.make, _of_thread.generator = make, None
+    try:
+        yield
+    finally:
+        _of_thread.make, _of_thread.generator = outer
 
 
 def manual_seed(seed):

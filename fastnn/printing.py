@@ -19,7 +19,7 @@ def tensor_text(tensor):
     if array.size == 0 and array.ndim != 1:
         suffix += f", size={array.shape}"
     if tensor.grad_fn is not None:
-        suffix += f", grad_fn=<{tensor.grad_fn.name}>"
+        suffix += f", grad_fn=<{tensor.grad_fn.name()}>"
     elif tensor.requires_grad:
         suffix += ", requires_grad=True"
     return f"tensor({body}{suffix})"

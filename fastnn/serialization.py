@@ -7,6 +7,7 @@ flat dict of tensors, such as a ``state_dict``, has its own keys and is readable
 import json
 import os
 import tempfile
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy
@@ -84,7 +85,7 @@ def _describe(value, path, arrays):
     if isinstance(value, dict):
         items = [[_key(key), _describe(each, f"{path}.{key}" if path else str(key), arrays)]
                  for key, each in value.items()]
-        return {"dict": items}
+        return {"ordered" if isinstance(value, OrderedDict) else "dict": items}
     if isinstance(value, (list, tuple)):
         kind = "tuple" if isinstance(value, tuple) else "list"
         return {kind: [_describe(each, f"{path}.{i}" if path else str(i), arrays)
@@ -118,8 +119,9 @@ def _restore(value, tensors):
     (kind, content), = value.items()
     if kind == TENSOR:
         return tensors[content]
-    if kind == "dict":
-        return {key: _restore(each, tensors) for key, each in content}
+    if kind in ("dict", "ordered"):
+        items = [(key, _restore(each, tensors)) for key, each in content]
+        return dict(items) if kind == "dict" else OrderedDict(items)
     if kind not in ("list", "tuple"):
         raise ValueError(f"unknown kind {kind!r}")
     restored = [_restore(each, tensors) for each in content]

@@ -12,6 +12,7 @@ cdef class TensorBase:
     cdef bint leaf_requires_grad
     cdef TensorBase gradient
     cdef list hooks
+    cdef list accumulated_hooks
     cdef bint is_view
     cdef object __weakref__
 
@@ -30,6 +31,7 @@ cdef class Node:
     cdef tuple input_shapes
     cdef list hooks
     cdef object retained
+    cdef object place_of_call  # noted while anomalies are looked for
     cdef bint freed
     cdef bint gradient_is_free  # to be written over: nobody else holds it
     cdef object __weakref__

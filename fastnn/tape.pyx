@@ -30,12 +30,23 @@ cdef extern from "Python.h":
 cdef long long _next_number = 0
 cdef type _tensor_type = None
 cdef object _add = None
+cdef object _place_of_call = None  # while anomalies are looked for: gives what a node notes
+cdef object _inspect = None        # and looks at the gradients that its rule gave
 
 
 def bind(type tensor_type, add):
     """Give the tape the Tensor class, and the operation that adds gradients."""
     global _tensor_type, _add
     _tensor_type, _add = tensor_type, add
+
+
+def watch(place_of_call, inspect):
+    """Call ``place_of_call()`` for each new node, ``inspect(node, place, gradients)`` after a rule.
+
+    None ends it.
+    """
+    global _place_of_call, _inspect
+    _place_of_call, _inspect = place_of_call, inspect
 
 
 cdef bint is_recording() noexcept:
@@ -178,6 +189,21 @@ cdef class TensorBase:
         hooks.append(hook)
         return HookHandle(hooks, hook)
 
+    def register_post_accumulate_grad_hook(self, hook):
+        """Call ``hook(tensor)`` whenever ``backward()`` has added to this leaf's ``.grad``."""
+        if self.node is not None or not self.leaf_requires_grad:
+            raise RuntimeError(
+                "register_post_accumulate_grad_hook: only for leaves that require gradients")
+        if self.accumulated_hooks is None:
+            self.accumulated_hooks = []
+        self.accumulated_hooks.append(hook)
+        return HookHandle(self.accumulated_hooks, hook)
+
+    @property
+    def retains_grad(self):
+        """Whether ``retain_grad()`` was called on this result."""
+        return self.node is not None and self.node.retained is not None
+
     def retain_grad(self):
         """Keep the gradient of this non-leaf tensor in ``.grad`` after ``backward()``."""
         if not requires_grad(self):
@@ -213,15 +239,18 @@ def from_array(cnp.ndarray array):
 cdef class Node:
     """One recorded operation: its inputs' nodes, and what its derivative rule reads."""
 
-    @property
     def name(self):
         """Name of the operation."""
         return self.operation.name
 
     @property
     def next_functions(self):
-        """The nodes, or leaf tensors, that the inputs came from."""
-        return tuple(edge for edge in self.edges if edge is not None)
+        """For each input the node that made it, an `AccumulateGrad` for a leaf, and 0.
+
+        The node of an input without gradients is None.
+        """
+        return tuple([(AccumulateGrad(edge) if isinstance(edge, TensorBase) else edge, 0)
+                      for edge in self.edges])
 
     @property
     def shapes(self):
@@ -271,6 +300,19 @@ cdef class Node:
         self.kept_output = None
 
 
+class AccumulateGrad:
+    """The end of a graph in ``next_functions``: the leaf ``variable``, whose ``.grad`` grows."""
+
+    next_functions = ()
+
+    def __init__(self, variable):
+        self.variable = variable
+
+    def name(self):
+        """The name of this kind of node."""
+        return "AccumulateGrad"
+
+
 cdef _changed(Node node, str what, cnp.ndarray array):
     raise RuntimeError(
         f"backward: {node.operation.name} had saved its {what} of shape "
@@ -280,7 +322,10 @@ cdef _changed(Node node, str what, cnp.ndarray array):
 cdef void record(
         TensorBase output, object operation, object plan, tuple inputs, object kept,
         bint keep_output):
-    """Make the node of ``output``; ``kept`` are what the rule reads of the inputs."""
+    """Make the node of ``output``; ``kept`` are what the rule reads of the inputs.
+
+    A node in the place of an input stands for the tensor that it made.
+    """
     global _next_number
     cdef Node node = Node.__new__(Node)
     cdef TensorBase tensor
@@ -296,6 +341,11 @@ cdef void record(
             elif tensor.leaf_requires_grad:
                 edges[index] = tensor
                 needs[index] = True
+        elif isinstance(inputs[index], Node):
+            edges[index] = inputs[index]
+            needs[index] = True
+    if _place_of_call is not None:
+        node.place_of_call = _place_of_call()
     node.number = _next_number
     _next_number += 1
     node.operation = operation
@@ -361,6 +411,7 @@ cdef class _Walk:
     cdef set owned        # those whose gradient is ours to write to
     cdef list heap
     cdef set needed       # nodes on a way to a wanted tensor; None where all are
+    cdef set stops        # nodes to be treated as leaves, or None
     cdef bint create_graph
 
     cdef void give(self, object target, TensorBase gradient) except *:
@@ -368,7 +419,7 @@ cdef class _Walk:
         cdef TensorBase present = <TensorBase> self.waiting.get(target)
         if present is None:
             self.waiting[target] = gradient
-            if isinstance(target, Node):
+            if isinstance(target, Node) and (self.stops is None or target not in self.stops):
                 heappush(self.heap, (-(<Node> target).number, target))
         elif not self.create_graph and target in self.owned:
             _add.into(present, gradient)
@@ -403,6 +454,8 @@ cdef class _Walk:
         gradients = self.rule(node, gradient)
         if not isinstance(gradients, tuple):
             gradients = (gradients,)
+        if _inspect is not None:
+            _inspect(node, node.place_of_call, gradients)
         for index in range(len(node.edges)):
             target = node.edges[index]
             if target is None or gradients[index] is None:
@@ -527,6 +580,7 @@ def backward(list tensors, list gradients, retain_graph, bint create_graph, inpu
                 gradient = _captured(walk, captured, tensor)
                 if gradient is not None:
                     _add_to_grad(tensor, gradient, False, create_graph)
+                    _has_accumulated(tensor)
     finally:
         set_recording(before)
 
@@ -541,6 +595,14 @@ cdef void _accumulate_leaves(_Walk walk) except *:
             gradient = _apply_hooks(leaf.hooks, gradient)
             owned = False
         _add_to_grad(leaf, gradient, owned, walk.create_graph)
+        gradient = None
+        _has_accumulated(leaf)
+
+
+cdef void _has_accumulated(TensorBase leaf) except *:
+    if leaf.accumulated_hooks is not None:
+        for hook in list(leaf.accumulated_hooks):
+            hook(leaf)
 
 
 def _captures(_Walk walk, inputs):
@@ -582,3 +644,25 @@ def grad(list outputs, list inputs, list grad_outputs, retain_graph, bint create
                 "pass allow_unused=True to get None for it")
         results.append(gradient)
     return tuple(results)
+
+
+def gradients_at(list outputs, list gradients, list ends, bint create_graph):
+    """Gradients of ``outputs`` at nodes and leaves, not counting what comes by way of another end.
+
+    No hook of an end is called; None where nothing arrives.
+    """
+    cdef _Walk walk = _start([], [], "backward", create_graph)
+    walk.stops = set(ends)
+    for tensor, gradient in zip(outputs, gradients, strict=True):
+        walk.give(_target(tensor), gradient)
+    cdef bint before = set_recording(create_graph)
+    try:
+        walk.run(create_graph, None)
+    finally:
+        set_recording(before)
+    return tuple([walk.waiting.get(end) for end in ends])
+
+
+def next_number():
+    """The number that the next recorded node will have."""
+    return _next_number

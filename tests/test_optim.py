@@ -1,187 +1,172 @@
-"""Optimizers and schedules: 50 steps beside PyTorch's, state that resumes to the same bits."""
+"""Optimizers: states that resume, memory layouts, types, threads, hooks, what is refused."""
+
+import math
 
 import numpy as np
 import pytest
-from helpers import close
+from optimizers import EACH, parameters_of, train, weight
 
 import fastnn
-from fastnn import optim
-from fastnn.optim import lr_scheduler
-
-STEPS = 50
-SHAPES = ((3, 4), (5,), (2, 3, 4, 4), ())
-
-OPTIMIZERS = {
-    "SGD": ("SGD", dict(lr=0.05)),
-    "SGD momentum": ("SGD", dict(lr=0.05, momentum=0.9)),
-    "SGD dampened": ("SGD", dict(lr=0.05, momentum=0.9, dampening=0.3)),
-    "SGD nesterov": ("SGD", dict(lr=0.05, momentum=0.8, nesterov=True)),
-    "SGD decay": ("SGD", dict(lr=0.05, momentum=0.9, weight_decay=0.1)),
-    "SGD maximize": ("SGD", dict(lr=0.01, momentum=0.5, maximize=True)),
-    "Adam": ("Adam", dict(lr=0.02)),
-    "Adam settings": ("Adam", dict(lr=0.02, betas=(0.8, 0.95), eps=1e-4, weight_decay=0.1)),
-    "Adam amsgrad": ("Adam", dict(lr=0.02, amsgrad=True, weight_decay=0.05)),
-    "Adam maximize": ("Adam", dict(lr=0.02, maximize=True)),
-    "AdamW": ("AdamW", dict(lr=0.02)),
-    "AdamW settings": ("AdamW", dict(lr=0.02, weight_decay=0.3, amsgrad=True, maximize=True)),
-}
-each_optimizer = pytest.mark.parametrize("name", OPTIMIZERS)
+from fastnn import nn, optim
 
 
-@pytest.fixture
-def torch():
-    return pytest.importorskip("torch")
+def ours_of(array):
+    return fastnn.tensor(array, requires_grad=True)
 
 
-def starts():
-    random = np.random.default_rng(0)
-    return [np.asarray(random.standard_normal(shape)) for shape in SHAPES]
+def make(name, settings, parameters):
+    return getattr(optim, name)(parameters, **settings)
 
 
-def gradients(parameters, step):
-    """A gradient that depends on the parameter, so that errors add up; none now and then."""
-    random = np.random.default_rng(100 + step)
-    for number, parameter in enumerate(parameters):
-        noise = np.asarray(random.standard_normal(tuple(parameter.shape)))
-        if (step + number) % 7 == 3:
-            yield None
-        else:
-            yield parameter.detach().numpy() * 0.5 + noise
-
-
-def make(name, parameters, library=fastnn, **more):
-    kind, settings = OPTIMIZERS[name]
-    return getattr(library.optim, kind)(parameters, **{**settings, **more})
-
-
-def train(library, optimizer, parameters, steps=range(STEPS), schedule=None):
-    tensor = fastnn.tensor if library is fastnn else library.tensor
-    for step in steps:
-        for parameter, gradient in zip(parameters, gradients(parameters, step), strict=True):
-            parameter.grad = None if gradient is None else tensor(gradient, dtype=parameter.dtype)
-        optimizer.step()
-        if schedule is not None:
-            schedule.step()
-
-
-def leaves(dtype="float64"):
-    return [fastnn.tensor(each, dtype=dtype, requires_grad=True) for each in starts()]
-
-
-def torch_leaves(torch, dtype="float64"):
-    return [torch.tensor(each, dtype=getattr(torch, dtype), requires_grad=True)
-            for each in starts()]
-
-
-def assert_close(ours, theirs, tolerance):
-    for one, other in zip(ours, theirs, strict=True):
-        close(one.detach().array, other.detach().numpy(), tolerance)
-
-
-@pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-12), ("float32", 3e-5)])
-@each_optimizer
-def test_50_steps_beside_pytorch(name, dtype, tolerance, torch):
-    ours, theirs = leaves(dtype), torch_leaves(torch, dtype)
-    train(fastnn, make(name, ours), ours)
-    train(torch, make(name, theirs, torch), theirs)
-    assert_close(ours, theirs, tolerance)
-
-
-@each_optimizer
-def test_parameter_groups(name, torch):
-    results = []
-    for library, parameters in ((fastnn, leaves()), (torch, torch_leaves(torch))):
-        optimizer = make(name, [{"params": parameters[:1], "lr": 0.3},
-                                {"params": parameters[1:3], "weight_decay": 0.2}], library)
-        optimizer.add_param_group({"params": parameters[3]})
-        train(library, optimizer, parameters, range(10))
-        results.append(parameters)
-    assert_close(*results, 1e-12)
-
-
-@each_optimizer
-def test_state_dict_resumes_to_the_same_bits(name, tmp_path):
-    straight = leaves("float32")
-    train(fastnn, make(name, straight), straight, range(20))
-    first = leaves("float32")
-    optimizer = make(name, first)
-    train(fastnn, optimizer, first, range(10))
+@pytest.mark.parametrize(**EACH)
+def test_state_dict_resumes_to_the_same_bits(name, settings, tmp_path):
+    straight = parameters_of(fastnn, "float32")
+    train(fastnn, make(name, settings, straight), straight, range(12))
+    first = parameters_of(fastnn, "float32")
+    optimizer = make(name, settings, first)
+    train(fastnn, optimizer, first, range(6))
     fastnn.save(optimizer.state_dict(), tmp_path / "state.safetensors")
     second = [each.detach().clone().requires_grad_() for each in first]
-    resumed = make(name, second, lr=123.0)
+    resumed = make(name, {**settings, "lr": 123.0}, second)
     resumed.load_state_dict(fastnn.load(tmp_path / "state.safetensors"))
-    train(fastnn, resumed, second, range(10, 20))
+    train(fastnn, resumed, second, range(6, 12))
     for one, other in zip(second, straight, strict=True):
         np.testing.assert_array_equal(one.array, other.array)
 
 
-def test_state_dict_has_pytorchs_keys(torch):
-    for name in ("SGD momentum", "Adam amsgrad"):
-        ours, theirs = leaves(), torch_leaves(torch)
-        states = []
-        for library, parameters in ((fastnn, ours), (torch, theirs)):
-            optimizer = make(name, parameters, library)
-            train(library, optimizer, parameters, range(3))
-            states.append(optimizer.state_dict())
-        assert set(states[0]) == set(states[1])
-        assert states[0]["param_groups"][0]["params"] == states[1]["param_groups"][0]["params"]
-        assert set(states[0]["state"][0]) == set(states[1]["state"][0])
-
-
 def test_loaded_state_is_a_copy():
-    parameters = leaves()
-    optimizer = make("Adam", parameters)
+    parameters = parameters_of(fastnn)
+    optimizer = optim.Adam(parameters)
     train(fastnn, optimizer, parameters, range(2))
     state = optimizer.state_dict()
-    other = make("Adam", leaves())
+    others = parameters_of(fastnn)
+    other = optim.Adam(others)
     other.load_state_dict(state)
     before = state["state"][0]["exp_avg"].array.copy()
-    train(fastnn, other, other.param_groups[0]["params"], range(2, 4))
+    train(fastnn, other, others, range(2, 4))
     np.testing.assert_array_equal(state["state"][0]["exp_avg"].array, before)
 
 
 def test_state_dict_of_other_groups_is_refused():
-    optimizer = make("SGD", leaves())
-    for state in (make("SGD", leaves()[:2]).state_dict(),
-                  make("SGD", [{"params": leaves()[:2]}, {"params": leaves()[2:]}]).state_dict()):
+    parameters = parameters_of(fastnn)
+    optimizer = optim.SGD(parameters)
+    for groups in (parameters[:2], [{"params": parameters[:2]}, {"params": parameters[2:]}]):
         with pytest.raises(ValueError, match="load_state_dict"):
-            optimizer.load_state_dict(state)
+            optimizer.load_state_dict(optim.SGD(groups).state_dict())
 
 
-@pytest.mark.parametrize("name", ["SGD", "SGD momentum", "Adam"])
-def test_gradient_in_another_memory_order(name):
-    """Channels-last gradients of contiguous weights, and the reverse."""
-    def layouts(flip):
-        parameter = fastnn.tensor(starts()[2], requires_grad=True)
-        gradient = np.random.default_rng(0).standard_normal(SHAPES[2])
-        last = gradient.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2)
-        optimizer = make(name, [parameter])
-        for _ in range(3):
-            parameter.grad = fastnn.from_numpy(last if flip else gradient)
+def layouts():
+    """Parameters and gradients in memory orders that agree, disagree, or have gaps."""
+    base = np.random.default_rng(5).normal(size=(6, 4))
+    yield base.T.copy().T, base.T.copy().T
+    yield base.copy(), base.T.copy().T
+    yield base.T.copy().T, base.copy()
+    yield np.repeat(base, 2, axis=1)[:, ::2], base.copy()
+    yield base.copy(), np.repeat(base, 3, axis=0)[::3]
+    yield base.copy(), np.broadcast_to(base[:1], (6, 4))
+
+
+@pytest.mark.parametrize(**EACH)
+@pytest.mark.parametrize("number", range(6))
+def test_any_layout_gives_the_same(name, settings, number):
+    array, gradient = list(layouts())[number]
+    plain = ours_of(np.ascontiguousarray(array))
+    tensor = fastnn.from_numpy(array).requires_grad_()
+    before = gradient.copy()
+    optimizers = [getattr(optim, name)([each], **settings) for each in (plain, tensor)]
+    for _ in range(3):
+        plain.grad = fastnn.tensor(np.ascontiguousarray(gradient))
+        tensor.grad = fastnn.from_numpy(gradient)
+        for optimizer in optimizers:
             optimizer.step()
-        return parameter.array
-
-    np.testing.assert_array_equal(layouts(True), layouts(False))
+    np.testing.assert_array_equal(tensor.detach().numpy(), plain.detach().numpy())
+    np.testing.assert_array_equal(gradient, before)
 
 
 def test_parameters_that_are_views_of_larger_memory():
     array = np.zeros((4, 6))
     parameter = fastnn.from_numpy(array[:, ::2]).requires_grad_()
     parameter.grad = fastnn.ones(4, 3, dtype=fastnn.float64)
-    make("SGD", [parameter], lr=1.0).step()
+    optim.SGD([parameter], lr=1.0).step()
     assert (array[:, ::2] == -1).all() and not array[:, 1::2].any()
 
 
-def test_gradient_of_another_type_is_refused():
-    parameter = fastnn.ones(2, requires_grad=True)
-    parameter.grad = fastnn.ones(2, dtype=fastnn.float64)
-    with pytest.raises(TypeError, match="SGD: a gradient is float64, its parameter float32"):
-        make("SGD", [parameter]).step()
+def test_types_may_be_mixed_in_a_group():
+    wide, narrow = ours_of(np.ones(3)), ours_of(np.ones(3, np.float32))
+    optimizer = optim.Adam([wide, narrow], lr=0.1)
+    wide.grad, narrow.grad = fastnn.ones(3).double(), fastnn.ones(3)
+    optimizer.step()
+    assert wide.dtype == fastnn.float64 and narrow.dtype == fastnn.float32
+    np.testing.assert_allclose(wide.tolist(), narrow.tolist(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(**EACH)
+def test_same_bits_for_any_number_of_threads(threads, name, settings):
+    results = []
+    for count in (1, 2, 3):
+        threads(count)
+        fastnn.manual_seed(0)
+        weights = [fastnn.randn(200, 301), fastnn.randn(17)]
+        optimizer = getattr(optim, name)([each.requires_grad_() for each in weights], **settings)
+        for _ in range(3):
+            for each in weights:
+                each.grad = fastnn.randn(*each.shape)
+            optimizer.step()
+        results.append([each.detach().numpy() for each in weights])
+    for other in results[1:]:
+        for mine, same in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(mine, same)
+
+
+def test_denormal_moments_are_flushed():
+    weight = ours_of(np.zeros(4, np.float32))
+    optimizer = optim.SGD([weight], lr=1.0, momentum=0.5)
+    weight.grad = fastnn.full((4,), 1e-38)
+    optimizer.step()
+    weight.grad = fastnn.zeros(4)
+    for _ in range(4):
+        optimizer.step()
+    assert optimizer.state[weight]["momentum_buffer"].tolist() == [0.0] * 4
+
+
+def test_amsgrad_keeps_nan():
+    weight = ours_of(np.zeros(2))
+    optimizer = optim.Adam([weight], amsgrad=True)
+    for gradient in ([1.0, math.nan], [1.0, 1.0]):
+        weight.grad = fastnn.tensor(np.array(gradient))
+        optimizer.step()
+    assert np.isnan(weight.detach().numpy()).tolist() == [False, True]
+
+
+def test_a_step_counts_as_a_change_in_place():
+    weight = ours_of(np.ones(3))
+    loss = (weight * weight).sum()
+    weight.grad = fastnn.ones(3).double()
+    optim.SGD([weight], lr=0.1).step()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+
+
+@pytest.mark.parametrize(**EACH)
+def test_a_network_learns(name, settings):
+    x = fastnn.rand(64, 3)
+    y = (x * fastnn.tensor([1.0, -2.0, 0.5])).sum(1, keepdim=True)
+    net = nn.Sequential(nn.Linear(3, 16), nn.Tanh(), nn.Linear(16, 1))
+    optimizer = make(name, settings, net.parameters())
+    sign = -1.0 if settings.get("maximize") else 1.0
+    losses = []
+    for _ in range(30):
+        loss = nn.functional.mse_loss(net(x), y) * sign
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item() * sign)
+    assert losses[-1] < losses[0]
 
 
 def test_closure_and_zero_grad():
     w = fastnn.ones(2, requires_grad=True)
-    optimizer = make("SGD", [w], lr=0.5)
+    optimizer = optim.SGD([w], lr=0.5)
 
     def closure():
         optimizer.zero_grad()
@@ -198,96 +183,175 @@ def test_closure_and_zero_grad():
     assert w.grad is None
 
 
-def test_only_leaves_are_optimized():
-    with pytest.raises(ValueError, match="SGD: only leaves can be optimized"):
-        optim.SGD([fastnn.ones(1, requires_grad=True) * 2])
-
-
-def test_settings_are_shown():
-    assert "lr: 0.05" in repr(make("SGD", leaves())) and repr(make("Adam", leaves()))[:4] == "Adam"
-
-
-# Schedules
-
-SCHEDULES = {
-    "StepLR": dict(step_size=3, gamma=0.5), "MultiStepLR": dict(milestones=[2, 5, 5, 9], gamma=0.3),
-    "ExponentialLR": dict(gamma=0.9), "LambdaLR": dict(lr_lambda=lambda epoch: 1 / (1 + epoch)),
-    "CosineAnnealingLR": dict(T_max=10, eta_min=1e-3),
-    "OneCycleLR": dict(max_lr=0.5, total_steps=20),
-    "OneCycleLR linear": dict(max_lr=[0.5, 0.1], epochs=4, steps_per_epoch=5,
-                              anneal_strategy="linear", pct_start=0.4, div_factor=10),
-    "OneCycleLR three": dict(max_lr=0.5, total_steps=20, three_phase=True, final_div_factor=100,
-                             base_momentum=0.7),
-}
-
-
-def rates(library, name, parameters, kind="SGD momentum", steps=19):
-    optimizer = make(kind, [{"params": parameters[:1]}, {"params": parameters[1:], "lr": 0.2}],
-                     library)
-    schedule = getattr(library.optim.lr_scheduler, name.split()[0])(optimizer, **SCHEDULES[name])
-    found = []
-    for _ in range(steps):
+def test_hooks_of_a_step():
+    seen = []
+    parameter = weight()
+    parameter.grad = fastnn.ones(2, 2)
+    for kind in (optim.SGD, Plain):
+        optimizer = kind([parameter], {"lr": 0.5}) if kind is Plain else kind([parameter], lr=0.5)
+        before = optimizer.register_step_pre_hook(
+            lambda self, args, kwargs: seen.append(("before", self, args, kwargs)))
+        after = optimizer.register_step_post_hook(
+            lambda self, args, kwargs: seen.append(("after", self, args, kwargs)))
         optimizer.step()
-        found.append([*schedule.get_last_lr(), *(
-            group.get("momentum", group.get("betas", (0,))[0] if "betas" in group else 0)
-            for group in optimizer.param_groups)])
-        schedule.step()
-    return found
+        assert seen == [("before", optimizer, (), {}), ("after", optimizer, (), {})]
+        before.remove()
+        after.remove()
+        after.remove()
+        optimizer.step()
+        assert len(seen) == 2
+        seen.clear()
 
 
-@pytest.mark.parametrize("kind", ["SGD momentum", "Adam"])
-@pytest.mark.parametrize("name", SCHEDULES)
-def test_schedule_beside_pytorch(name, kind, torch):
-    close(rates(fastnn, name, leaves(), kind), rates(torch, name, torch_leaves(torch), kind), 1e-12)
-
-
-@pytest.mark.parametrize("name", [name for name in SCHEDULES if name != "LambdaLR"])
-def test_schedule_resumes(name, tmp_path):
-    def make_both():
-        optimizer = make("SGD momentum", leaves()[:2], lr=0.2)
-        settings = {key: value[0] if key == "max_lr" and isinstance(value, list) else value
-                    for key, value in SCHEDULES[name].items()}
-        return optimizer, getattr(lr_scheduler, name.split()[0])(optimizer, **settings)
-
-    optimizer, schedule = make_both()
-    for _ in range(5):
-        schedule.step()
-    fastnn.save([optimizer.state_dict(), schedule.state_dict()], tmp_path / "state.safetensors")
-    other, resumed = make_both()
-    first, second = fastnn.load(tmp_path / "state.safetensors")
-    other.load_state_dict(first)
-    resumed.load_state_dict(second)
-    for _ in range(8):
-        schedule.step()
-        resumed.step()
-        assert resumed.get_last_lr() == schedule.get_last_lr()
-        assert other.param_groups[0]["lr"] == optimizer.param_groups[0]["lr"]
-
-
-def test_schedule_errors():
-    optimizer = make("SGD", leaves())
-    for settings, message in ((dict(), "total_steps, or epochs"),
-                              (dict(total_steps=-1), "must be positive, got -1"),
-                              (dict(total_steps=5, pct_start=2.0), r"must lie in \[0, 1\], got 2"),
-                              (dict(total_steps=5, anneal_strategy="x"), "'cos' or 'linear'")):
-        with pytest.raises(ValueError, match=f"OneCycleLR: .*{message}"):
-            lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, **settings)
-    with pytest.raises(KeyError, match="needs initial_lr"):
-        lr_scheduler.StepLR(optimizer, 3, last_epoch=4)
-    schedule = lr_scheduler.OneCycleLR(make("SGD momentum", leaves()), max_lr=1.0, total_steps=3)
-    with pytest.raises(ValueError, match="OneCycleLR: step 4 of 3"):
-        for _ in range(4):
-            schedule.step()
+def test_a_hook_may_give_the_closure():
+    optimizer = optim.SGD([weight()], lr=0.5)
+    optimizer.register_step_pre_hook(lambda self, args, kwargs: ((lambda: "loss",), {}))
+    assert optimizer.step() == "loss"
+    optimizer.register_step_pre_hook(lambda self, args, kwargs: 3)
+    with pytest.raises(RuntimeError, match="SGD: a step pre-hook must return None or the new"):
+        optimizer.step()
 
 
 def test_step_numbers_that_overflow_nothing():
-    """A hundred thousand steps in one: the corrections for the start at zero are 1."""
-    parameter = fastnn.ones(3, requires_grad=True)
-    optimizer = make("Adam", [parameter])
-    parameter.grad = fastnn.ones(3)
+    """A million steps in one: the corrections for the start at zero are 1."""
+    parameter = weight()
+    optimizer = optim.Adam([parameter])
+    parameter.grad = fastnn.ones(2, 2)
     optimizer.step()
     state = optimizer.state_dict()
     state["state"][0]["step"] = 10 ** 6
     optimizer.load_state_dict(state)
     optimizer.step()
     assert np.isfinite(parameter.array).all()
+
+
+def test_rprop_waits_where_the_sign_turns():
+    parameter = fastnn.zeros(1, requires_grad=True)
+    optimizer = optim.Rprop([parameter], lr=0.5)
+    positions = []
+    for gradient in (1.0, 1.0, -1.0, -1.0):
+        parameter.grad = fastnn.tensor([gradient])
+        optimizer.step()
+        positions.append(round(parameter.item(), 6))
+    assert positions == [-0.5, -1.1, -1.1, -0.8]
+
+
+@pytest.mark.parametrize("search", [None, "strong_wolfe"])
+def test_lbfgs_resumes_to_the_same_bits(search, tmp_path):
+    def start(values):
+        x = fastnn.tensor(values, dtype=fastnn.float64, requires_grad=True)
+        optimizer = optim.LBFGS([x], lr=0.1, max_iter=3, line_search_fn=search)
+
+        def closure():
+            optimizer.zero_grad()
+            loss = (x ** 4).sum() + (x[0] * x[1] - 1) ** 2
+            loss.backward()
+            return loss
+
+        return x, optimizer, closure
+
+    x, optimizer, closure = start([1.5, -0.5])
+    for _ in range(3):
+        optimizer.step(closure)
+    fastnn.save(optimizer.state_dict(), tmp_path / "state")
+    other, resumed, other_closure = start(x.tolist())
+    resumed.load_state_dict(fastnn.load(tmp_path / "state"))
+    for _ in range(3):
+        optimizer.step(closure)
+        resumed.step(other_closure)
+    assert x.tolist() == other.tolist()
+
+
+def test_lbfgs_errors():
+    with pytest.raises(ValueError, match="line_search_fn must be None or 'strong_wolfe', got 'x'"):
+        optim.LBFGS([weight()], line_search_fn="x")
+    with pytest.raises(ValueError, match="LBFGS: expected one parameter group, got 2"):
+        optim.LBFGS([{"params": weight()}, {"params": weight()}])
+
+
+def with_gradient(change):
+    """A step after ``change`` to a parameter or its state, which must not be computed."""
+    parameter = weight()
+    optimizer = optim.Adam([parameter])
+    parameter.grad = fastnn.ones(2, 2)
+    optimizer.step()
+    before = parameter.detach().clone()
+    change(parameter, optimizer.state[parameter])
+    try:
+        optimizer.step()
+    finally:
+        assert (parameter.to(fastnn.float32) == before).all()
+
+
+def loaded(change):
+    parameter = weight()
+    optimizer = optim.Adam([parameter])
+    parameter.grad = fastnn.ones(2, 2)
+    optimizer.step()
+    state = optimizer.state_dict()
+    change(state)
+    optimizer.load_state_dict(state)
+
+
+@pytest.mark.parametrize("call, error, text", [
+    (lambda: optim.SGD([]), ValueError, "SGD: no parameters given"),
+    (lambda: optim.SGD([3.0]), TypeError, "SGD: parameters must be Tensors, got float"),
+    (lambda: optim.SGD({"lr": 1.0}), TypeError, "must be a dict with 'params', got dict"),
+    (lambda: optim.SGD([{"params": {weight()}}]), TypeError, "must have an order, got a set"),
+    (lambda: optim.SGD([weight() * 2]), ValueError, "only leaves can be optimized, not the result "
+                                                    "of mul"),
+    (lambda: optim.SGD([w := weight(), w]), ValueError, "in more than one place, that of"),
+    (lambda: optim.SGD([weight()], lr=-1), ValueError, "SGD: lr must be at least 0, got -1"),
+    (lambda: optim.SGD([weight()], lr="fast"), TypeError, "SGD: lr must be a number, got 'fast'"),
+    (lambda: optim.SGD([weight()], momentum=math.nan), ValueError, "momentum must be at least 0"),
+    (lambda: optim.SGD([weight()], nesterov=True), ValueError, "nesterov needs a momentum"),
+    (lambda: optim.Adam([weight()], betas=(0.9, 1.0)), ValueError, "betas must be two numbers in"),
+    (lambda: optim.AdamW([weight()], eps=-1), ValueError, "AdamW: eps must be at least 0, got -1"),
+    (lambda: optim.Adam([weight()], capturable=True), ValueError, "capturable=True is not offered"),
+    (lambda: optim.Rprop([weight()], etas=(1, 2)), ValueError, "Rprop: etas must be below and"),
+    (lambda: optim.Adadelta([weight()], rho=2), ValueError, r"rho must lie in \[0, 1\], got 2"),
+    (lambda: optim.NAdam([weight()], momentum_decay=-1), ValueError, "momentum_decay must be at"),
+    (lambda: optim.SGD([("w", weight()), weight()]), ValueError, "either all parameters of a"),
+    (lambda: optim.Optimizer([weight()], {}).step(), NotImplementedError, "Optimizer has no step"),
+    (lambda: with_gradient(lambda p, s: s.update(exp_avg=fastnn.ones(3))), ValueError,
+     r"Adam: a state has shape \(3,\), its parameter \(2, 2\)"),
+    (lambda: with_gradient(lambda p, s: setattr(p, "data", p.double())), TypeError,
+     "Adam: a gradient is float32, its parameter float64"),
+    (lambda: loaded(lambda state: state["param_groups"][0].update(params=[0, 1])), ValueError,
+     r"Adam.load_state_dict: groups of \[2\] parameters, expected \[1\]"),
+    (lambda: loaded(lambda state: state["state"].update({4: {}})), ValueError,
+     r"state for unknown parameters \[4\]"),
+    (lambda: loaded(lambda state: state["state"][0].update(exp_avg=fastnn.ones(5))), ValueError,
+     r"exp_avg has shape \(5,\), the parameter \(2, 2\)"),
+])
+def test_errors(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
+
+
+class Plain(optim.Optimizer):
+    """An optimizer of a user's own, written with tensors."""
+
+    @fastnn.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.sub_(parameter.grad * group["lr"])
+
+
+def test_an_optimizer_of_a_users_own():
+    parameter = weight()
+    optimizer = Plain([parameter], {"lr": 0.25})
+    (parameter * 2).sum().backward()
+    optimizer.step()
+    assert parameter.tolist() == [[0.5, 0.5]] * 2
+    assert repr(optimizer) == "Plain (\nParameter Group 0\n    lr: 0.25\n)"
+
+
+def test_empty_parameters_hold_nothing_up():
+    """NumPy gives arrays without elements strides of 0, or others."""
+    empty, full = ours_of(np.ones((0, 2))), ours_of(np.ones(3))
+    optimizer = optim.SGD([empty, full], lr=1.0, momentum=0.5)
+    empty.grad, full.grad = fastnn.from_numpy(np.ones((2, 0)).T), fastnn.ones(3).double()
+    optimizer.step()
+    assert full.tolist() == [0.0] * 3 and empty.shape == (0, 2)

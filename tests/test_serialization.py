@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ NESTED = {
     "dots": {"a.b": fastnn.zeros(1), "a": {"b": fastnn.ones(1)}},
     "types": [fastnn.ones(2, dtype=name) for name in (
         "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool")],
+    "ordered": OrderedDict([("b", 1), ("a", OrderedDict(x=fastnn.ones(1)))]),
     "infinite": [float("inf"), -float("inf")],
     "large": fastnn.rand(2, 3, 9, 9),
     "odd keys": {"": fastnn.ones(1), "$tensor": fastnn.zeros(1), "dict": 1,

@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import struct
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -246,3 +248,9 @@ def test_digits_hold_out_every_fifth_image():
     assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     images = training.data.numpy()
     assert images.shape == (1438, 8, 8) and images.min() == 0 and images.max() == 255
+
+
+def test_the_network_is_loaded_when_something_is_downloaded():
+    code = "import sys, fastnn.vision.datasets; print('urllib.request' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

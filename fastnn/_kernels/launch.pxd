@@ -7,7 +7,7 @@ ctypedef void (*kernel_t)(
 cdef enum:
     MAX_OPERANDS = 7
     MAX_AXES = 32
-    MAX_NUMBERS = 8
+    MAX_NUMBERS = 12
 
 # The operands of an elementwise kernel, the output first, brought to one shape.
 cdef struct Operands:

@@ -1,88 +1,139 @@
 """Optimizer updates in one pass over the memory, for all tensors of a group in one launch.
 
-`update.pyx` makes the table of chunks that the kernels read: a row for at most 16 K elements, with
-the number of elements and the addresses of the parameter, its gradient and its state.
+Each is the formula of one element: ``w`` the parameter, ``g`` its gradient, then the states, then
+the settings; it returns the new parameter and states. ``sign`` is -1 where the function is to be
+maximised, ``decay`` times the parameter is added to the gradient, and ``shrink`` multiplies the
+parameter before (decay that is decoupled from the gradient).
 """
 
-from .kernel import kernel
-from .names import T, pointer, sqrt
+from .names import sqrt
+from .update_kernel import update_kernel
 
 
-@kernel
-def sgd_update(start, stop, arguments, numbers):
-    """w -= rate * (g + decay * w)."""
-    columns = arguments[0]
-    rate, decay, sign = T(numbers[0]), T(numbers[1]), T(numbers[2])
-    for row in range(start, stop):
-        at = 1 + row * columns
-        size, w, g = arguments[at], pointer(arguments[at + 1]), pointer(arguments[at + 2])
-        for i in range(size):
-            w[i] -= rate * (sign * g[i] + decay * w[i])
+@update_kernel(arrays=2)
+def sgd(w, g, rate, decay, sign):
+    return w - rate * (sign * g + decay * w)
 
 
-@kernel
-def momentum_update(start, stop, arguments, numbers):
-    """v = momentum * v + (1 - dampening) * g; w -= rate * v, or of g + momentum * v (Nesterov)."""
-    columns = arguments[0]
-    rate, decay, sign = T(numbers[0]), T(numbers[1]), T(numbers[2])
-    momentum, share, nesterov = T(numbers[3]), T(numbers[4]), numbers[5] != 0
-    for row in range(start, stop):
-        at = 1 + row * columns
-        size, w, g = arguments[at], pointer(arguments[at + 1]), pointer(arguments[at + 2])
-        v = pointer(arguments[at + 3])
-        if nesterov:
-            for i in range(size):
-                slope = sign * g[i] + decay * w[i]
-                v[i] = momentum * v[i] + share * slope
-                w[i] -= rate * (slope + momentum * v[i])
-        else:
-            for i in range(size):
-                v[i] = momentum * v[i] + share * (sign * g[i] + decay * w[i])
-                w[i] -= rate * v[i]
+@update_kernel(arrays=3)
+def momentum(w, g, v, rate, decay, sign, keep, share):
+    v = keep * v + share * (sign * g + decay * w)
+    return w - rate * v, v
 
 
-@kernel
-def adam_update(start, stop, arguments, numbers):
-    """m and v are running means of g and its square; w -= step * m / (sqrt(v) / root + epsilon).
-
-    ``shrink`` multiplies w before (AdamW's decay); ``decay`` is added to the gradient (Adam's).
-    """
-    columns = arguments[0]
-    step, root, epsilon = T(numbers[0]), T(numbers[1]), T(numbers[2])
-    decay, shrink, sign = T(numbers[5]), T(numbers[6]), T(numbers[7])
-    new_m, keep_v, new_v = T(1.0 - numbers[3]), T(numbers[4]), T(1.0 - numbers[4])
-    for row in range(start, stop):
-        at = 1 + row * columns
-        size, w, g = arguments[at], pointer(arguments[at + 1]), pointer(arguments[at + 2])
-        m, v = pointer(arguments[at + 3]), pointer(arguments[at + 4])
-        for i in range(size):
-            weight = w[i] * shrink
-            slope = sign * g[i] + decay * weight
-            mean = m[i] + new_m * (slope - m[i])
-            square = keep_v * v[i] + new_v * slope * slope
-            m[i] = mean
-            v[i] = square
-            w[i] = weight - step * mean / (sqrt(square) * root + epsilon)
+@update_kernel(arrays=3)
+def nesterov(w, g, v, rate, decay, sign, keep, share):
+    slope = sign * g + decay * w
+    v = keep * v + share * slope
+    return w - rate * (slope + keep * v), v
 
 
-@kernel
-def amsgrad_update(start, stop, arguments, numbers):
-    """As `adam_update`, with the largest v so far in the place of v; NaN is largest."""
-    columns = arguments[0]
-    step, root, epsilon = T(numbers[0]), T(numbers[1]), T(numbers[2])
-    decay, shrink, sign = T(numbers[5]), T(numbers[6]), T(numbers[7])
-    new_m, keep_v, new_v = T(1.0 - numbers[3]), T(numbers[4]), T(1.0 - numbers[4])
-    for row in range(start, stop):
-        at = 1 + row * columns
-        size, w, g = arguments[at], pointer(arguments[at + 1]), pointer(arguments[at + 2])
-        m, v, top = (pointer(arguments[at + 3]), pointer(arguments[at + 4]),
-                     pointer(arguments[at + 5]))
-        for i in range(size):
-            weight = w[i] * shrink
-            slope = sign * g[i] + decay * weight
-            mean = m[i] + new_m * (slope - m[i])
-            square = keep_v * v[i] + new_v * slope * slope
-            m[i] = mean
-            v[i] = square
-            top[i] = top[i] if square <= top[i] else square
-            w[i] = weight - step * mean / (sqrt(top[i]) * root + epsilon)
+@update_kernel(arrays=4)
+def adam(w, g, m, v, rate, root, epsilon, new_m, keep_v, new_v, decay, shrink, sign):
+    w = w * shrink
+    slope = sign * g + decay * w
+    m = m + new_m * (slope - m)
+    v = keep_v * v + new_v * slope * slope
+    return w - rate * m / (sqrt(v) * root + epsilon), m, v
+
+
+@update_kernel(arrays=5)
+def amsgrad(w, g, m, v, top, rate, root, epsilon, new_m, keep_v, new_v, decay, shrink, sign):
+    w = w * shrink
+    slope = sign * g + decay * w
+    m = m + new_m * (slope - m)
+    v = keep_v * v + new_v * slope * slope
+    top = top if v <= top else v  # NaN is largest
+    return w - rate * m / (sqrt(top) * root + epsilon), m, v, top
+
+
+@update_kernel(arrays=4)
+def nadam(w, g, m, v, rate_g, rate_m, root, epsilon, new_m, keep_v, new_v, decay, shrink, sign):
+    w = w * shrink
+    slope = sign * g + decay * w
+    m = m + new_m * (slope - m)
+    v = keep_v * v + new_v * slope * slope
+    return w - (rate_g * slope + rate_m * m) / (sqrt(v) * root + epsilon), m, v
+
+
+@update_kernel(arrays=4)
+def radam(w, g, m, v, plain, adaptive, epsilon, new_m, keep_v, new_v, decay, shrink, sign):
+    w = w * shrink
+    slope = sign * g + decay * w
+    m = m + new_m * (slope - m)
+    v = keep_v * v + new_v * slope * slope
+    return w - m * (plain + (adaptive / (sqrt(v) + epsilon) if adaptive != 0 else adaptive)), m, v
+
+
+@update_kernel(arrays=4)
+def adamax(w, g, m, top, rate, epsilon, new_m, keep, decay, sign):
+    slope = sign * g + decay * w
+    m = m + new_m * (slope - m)
+    top = keep * top
+    size = abs(slope) + epsilon
+    top = top if size <= top else size
+    return w - rate * m / top, m, top
+
+
+@update_kernel(arrays=3)
+def rmsprop(w, g, v, rate, keep, new, epsilon, decay, sign):
+    slope = sign * g + decay * w
+    v = keep * v + new * slope * slope
+    return w - rate * slope / (sqrt(v) + epsilon), v
+
+
+@update_kernel(arrays=4)
+def rmsprop_momentum(w, g, v, b, rate, keep, new, epsilon, decay, sign, momentum):
+    slope = sign * g + decay * w
+    v = keep * v + new * slope * slope
+    b = momentum * b + slope / (sqrt(v) + epsilon)
+    return w - rate * b, v, b
+
+
+@update_kernel(arrays=4)
+def rmsprop_centered(w, g, v, m, rate, keep, new, epsilon, decay, sign):
+    slope = sign * g + decay * w
+    v = keep * v + new * slope * slope
+    m = m + new * (slope - m)
+    return w - rate * slope / (sqrt(v - m * m) + epsilon), v, m
+
+
+@update_kernel(arrays=5)
+def rmsprop_centered_momentum(w, g, v, b, m, rate, keep, new, epsilon, decay, sign, momentum):
+    slope = sign * g + decay * w
+    v = keep * v + new * slope * slope
+    m = m + new * (slope - m)
+    b = momentum * b + slope / (sqrt(v - m * m) + epsilon)
+    return w - rate * b, v, b, m
+
+
+@update_kernel(arrays=3)
+def adagrad(w, g, total, rate, epsilon, decay, sign):
+    slope = sign * g + decay * w
+    total = total + slope * slope
+    return w - rate * slope / (sqrt(total) + epsilon), total
+
+
+@update_kernel(arrays=4)
+def adadelta(w, g, v, moved, rate, keep, new, epsilon, decay, sign):
+    slope = sign * g + decay * w
+    v = keep * v + new * slope * slope
+    change = sqrt(moved + epsilon) / sqrt(v + epsilon) * slope
+    return w - rate * change, v, keep * moved + new * change * change
+
+
+@update_kernel(arrays=3)
+def asgd(w, g, mean, rate, shrink, share, decay, sign):
+    slope = sign * g + decay * w
+    w = w * shrink - rate * slope
+    return w, w if share == 1 else mean + share * (w - mean)
+
+
+@update_kernel(arrays=4)
+def rprop(w, g, before, size, up, down, smallest, largest, sign):
+    slope = sign * g
+    turn = slope * before
+    size = size * (up if turn > 0 else down if turn < 0 else turn * 0 + 1)
+    size = smallest if size < smallest else largest if size > largest else size
+    slope = slope * 0 if turn < 0 else slope
+    return w - (size if slope > 0 else -size if slope < 0 else slope), slope, size

@@ -27,6 +27,8 @@ def update(Kernel kernel, list rows, tuple numbers, double nanoseconds_per_eleme
     cdef double values[MAX_NUMBERS]
     if not rows:
         return True
+    if len(numbers) > MAX_NUMBERS:
+        raise ValueError(f"{kernel.name}: at most {MAX_NUMBERS} numbers, got {len(numbers)}")
     columns = len(<tuple> rows[0])
     first = <cnp.ndarray?> (<tuple> rows[0])[0]
     cdef int itemsize = cnp.PyArray_ITEMSIZE(first)

@@ -1,21 +1,51 @@
 """`Optimizer`: groups of parameters with settings, and their state."""
 
+import functools
 from collections import defaultdict
 
 import numpy
 
 from .. import tape
 from .._kernels import memory
-from .._kernels.update import update
 from ..autograd import enable_grad
 from ..tensor import Tensor, is_number
+
+# States that are a number for each parameter.
+FIGURES = ("step", "mu_product", "eta", "mu")
+
+
+def _with_hooks(step):
+    """A ``step`` that calls the hooks of its optimizer before and after."""
+
+    @functools.wraps(step)
+    def wrapped(self, *args, **kwargs):
+        if not (self._pre_hooks or self._post_hooks):
+            return step(self, *args, **kwargs)
+        for hook in list(self._pre_hooks):
+            replaced = hook(self, args, kwargs)
+            if replaced is not None:
+                args, kwargs = _arguments(type(self).__name__, replaced)
+        result = step(self, *args, **kwargs)
+        for hook in list(self._post_hooks):
+            hook(self, args, kwargs)
+        return result
+
+    return wrapped
+
+
+def _arguments(name, replaced):
+    if not isinstance(replaced, tuple) or len(replaced) != 2:
+        raise RuntimeError(f"{name}: a step pre-hook must return None or the new (args, kwargs), "
+                           f"got {replaced!r}")
+    return replaced
 
 
 class Optimizer:
     """The base of the optimizers: parameter groups, state, and their dicts.
 
     ``params`` are parameters, or dicts with ``"params"`` and settings of their own. Parameters
-    without a gradient are skipped by ``step()``.
+    without a gradient are skipped by ``step()``. Pairs of a name and a parameter are possible too;
+    the group then has ``"param_names"``.
 
     >>> import fastnn
     >>> net = fastnn.nn.Linear(2, 1)
@@ -24,8 +54,14 @@ class Optimizer:
     [0.1, 1.0]
     """
 
+    def __init_subclass__(cls, **keywords):
+        super().__init_subclass__(**keywords)
+        if "step" in vars(cls):
+            cls.step = _with_hooks(cls.step)
+
     def __init__(self, params, defaults):
         self.defaults = defaults
+        self._pre_hooks, self._post_hooks = [], []
         self.state = defaultdict(dict)
         self.param_groups = []
         groups = [params] if isinstance(params, (Tensor, dict)) else list(params)
@@ -44,6 +80,11 @@ class Optimizer:
         if isinstance(params, (set, frozenset)):
             raise TypeError(f"{name}: parameters must have an order, got a {type(params).__name__}")
         params = [params] if isinstance(params, Tensor) else list(params)
+        if named := [each for each in params if isinstance(each, tuple)]:
+            if len(named) != len(params):
+                raise ValueError(f"{name}: either all parameters of a group have names, or none")
+            param_group = {**param_group, "param_names": [each for each, _ in params]}
+            params = [parameter for _, parameter in params]
         known = {id(each) for group in self.param_groups for each in group["params"]}
         for parameter in params:
             if not isinstance(parameter, Tensor):
@@ -51,7 +92,7 @@ class Optimizer:
                                 f"{type(parameter).__name__}")
             if not parameter.is_leaf:
                 raise ValueError(f"{name}: only leaves can be optimized, not the result of "
-                                 f"{parameter.grad_fn.name}")
+                                 f"{parameter.grad_fn.name()}")
             if id(parameter) in known:
                 raise ValueError(f"{name}: a parameter is in more than one place, that of shape "
                                  f"{tuple(parameter.shape)}")
@@ -67,6 +108,17 @@ class Optimizer:
                 elif parameter.grad is not None:
                     parameter.grad = parameter.grad.detach().zero_()
 
+    def register_step_pre_hook(self, hook):
+        """Call ``hook(optimizer, args, kwargs)`` before each step; it may return new arguments."""
+        self._pre_hooks.append(hook)
+        return tape.HookHandle(self._pre_hooks, hook)
+
+    def register_step_post_hook(self, hook):
+        """Call ``hook(optimizer, args, kwargs)`` after each step."""
+        self._post_hooks.append(hook)
+        return tape.HookHandle(self._post_hooks, hook)
+
+    @_with_hooks
     def step(self, closure=None):
         """Update every parameter that has a gradient; ``closure`` computes the loss anew before."""
         loss = None
@@ -91,7 +143,8 @@ class Optimizer:
             for parameter in group["params"]:
                 positions[parameter] = len(positions)
             groups.append({**group, "params": [positions[each] for each in group["params"]]})
-        state = {positions[parameter]: dict(values) for parameter, values in self.state.items()}
+        state = {positions[parameter]: dict(values)
+                 for parameter, values in self.state.items() if parameter in positions}
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict):
@@ -110,12 +163,16 @@ class Optimizer:
                   for position, parameter in zip(theirs["params"], mine["params"], strict=True)}
         if unknown := [position for position in state_dict["state"] if position not in places]:
             raise ValueError(f"{name}: state for unknown parameters {unknown}")
-        state = {places[position]: {key: _restored(name, places[position], key, value)
+        state = {places[position]: {key: self._restored(name, places[position], key, value)
                                     for key, value in values.items()}
                  for position, values in state_dict["state"].items()}
         self.state = defaultdict(dict, state)
         for mine, theirs in zip(self.param_groups, groups, strict=True):
             mine.update({key: value for key, value in theirs.items() if key != "params"})
+
+    @staticmethod
+    def _restored(operation, parameter, key, value):
+        return restored(operation, parameter, key, value)
 
     def __repr__(self):
         settings = [f"Parameter Group {number}\n" + "\n".join(
@@ -124,88 +181,21 @@ class Optimizer:
         return f"{type(self).__name__} (\n" + "\n".join(settings) + "\n)"
 
 
-def zeros_of(parameter):
-    """Zeros of the shape, type and memory order of a parameter."""
-    array = memory.empty_like(parameter.array)
-    array[...] = 0
-    return tape.from_array(array)
-
-
-def _restored(operation, parameter, key, value):
+def restored(operation, parameter, key, value):
     """A value of a loaded state: tensors are copied to the type and memory order of the parameter.
 
-    PyTorch counts the steps of Adam in a tensor; here it is a number.
+    PyTorch counts steps in a tensor, and keeps other figures in one; here they are numbers.
     """
     if value is None or is_number(value):
         return value
     if not isinstance(value, Tensor):
         raise TypeError(f"{operation}: {key} must be a Tensor or a number, got "
                         f"{type(value).__name__}")
-    if key == "step" and value.numel() == 1:
-        return int(value.item())
+    if key in FIGURES and value.numel() == 1:
+        return int(value.item()) if key == "step" else value.item()
     if value.shape != parameter.shape:
         raise ValueError(f"{operation}: {key} has shape {tuple(value.shape)}, the parameter "
                          f"{tuple(parameter.shape)}")
-    restored = zeros_of(parameter)
-    numpy.copyto(restored.array, value.array)
-    return restored
-
-
-def check_range(optimizer, **settings):
-    """Raise for a setting that is no number, or below 0."""
-    for name, value in settings.items():
-        if not is_number(value):
-            raise TypeError(f"{optimizer}: {name} must be a number, got {value!r}")
-        if not value >= 0:
-            raise ValueError(f"{optimizer}: {name} must be at least 0, got {value}")
-
-
-def check_betas(optimizer, betas):
-    """Raise a ValueError unless both betas lie in [0, 1)."""
-    if len(betas) != 2 or not all(is_number(beta) and 0 <= beta < 1 for beta in betas):
-        raise ValueError(f"{optimizer}: betas must be two numbers in [0, 1), got {betas}")
-
-
-def run(optimizer, kernel, rows, numbers, nanoseconds_per_element):
-    """Update by a kernel: rows are (parameter, gradient, *state) of arrays; all in one launch."""
-    if not update(kernel, rows, numbers, nanoseconds_per_element):
-        _run_on_copies(optimizer, kernel, rows, numbers, nanoseconds_per_element)
-
-
-def _run_on_copies(optimizer, kernel, rows, numbers, nanoseconds_per_element):
-    """As `run`, for several types, and for arrays that lie in other orders than their parameter."""
-    for row in rows:
-        _check_row(optimizer, *row)
-    copies = [_dense(row) for row in rows]
-    by_type = defaultdict(list)
-    for copied in copies:
-        by_type[copied[0].dtype].append(copied)
-    for same_type in by_type.values():
-        if not update(kernel, same_type, numbers, nanoseconds_per_element):
-            raise RuntimeError(f"{optimizer}: the tensors of {same_type[0][0].dtype} do not fit")
-    for row, copied in zip(rows, copies, strict=True):
-        for index, (array, used) in enumerate(zip(row, copied, strict=True)):
-            if used is not array and index != 1:
-                numpy.copyto(array, used)
-
-
-def _check_row(optimizer, parameter, gradient, *state):
-    for name, array in (("gradient", gradient), *(("state", each) for each in state)):
-        if array.dtype != parameter.dtype:
-            raise TypeError(f"{optimizer}: a {name} is {array.dtype}, its parameter "
-                            f"{parameter.dtype}")
-        if array.shape != parameter.shape:
-            raise ValueError(f"{optimizer}: a {name} has shape {array.shape}, its parameter "
-                             f"{parameter.shape}")
-
-
-def _dense(row):
-    """The arrays of a row, or copies, in the memory order of the parameter, without gaps."""
-    model = memory.empty_like(row[0])
-    arrays = []
-    for array in row:
-        if array.strides != model.strides or not array.flags.behaved:
-            original, array = array, memory.empty_like(model)
-            numpy.copyto(array, original)
-        arrays.append(array)
-    return tuple(arrays)
+    array = memory.empty_like(parameter.array)
+    numpy.copyto(array, value.array)
+    return tape.from_array(array)

@@ -1,5 +1,5 @@
 """Checks for those who add operations or layers: gradients against finite differences."""
 
-from .gradients import GradcheckError, gradcheck, gradgradcheck
+from ..autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]

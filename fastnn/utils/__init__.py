@@ -1,5 +1,5 @@
-"""Helpers around training: `fastnn.utils.data` feeds batches."""
+"""Helpers around training: `data` feeds batches, `checkpoint` saves memory."""
 
-from . import data
+from . import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]

@@ -11,7 +11,6 @@ from fastnn.tensor import Tensor
 from fastnn.utils.data import Dataset
 from fastnn.utils.data.collate import as_array, default_collate
 
-from .download import download
 from .idx import read_idx
 from .transforms import whole_batch
 
@@ -131,6 +130,8 @@ class MNIST(ImageDataset):
     @classmethod
     def _download(cls, root):
         """Fetch the files that are not there yet and return their folder."""
+        from .download import download  # loads urllib, 43 ms
+
         folder = _cache() / cls.folder if root is None else Path(root) / cls.__name__ / "raw"
         for name, sha256 in cls.files.items():
             if not _file(folder, name):

@@ -1,6 +1,7 @@
 """Samples made into batches, and the step between tensors and arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
+from copy import copy
 from numbers import Integral, Real
 
 import numpy
@@ -34,13 +35,29 @@ def default_convert(sample):
     >>> default_convert({"x": numpy.zeros(2, "float32"), "name": "a"})
     {'x': tensor([0., 0.]), 'name': 'a'}
     """
+    if isinstance(sample, (str, bytes)):
+        return sample
     if isinstance(sample, (numpy.ndarray, numpy.generic)):
         return from_numpy(numpy.asarray(sample))
     if isinstance(sample, Mapping):
-        return {key: default_convert(value) for key, value in sample.items()}
+        return _like_mapping(sample, {key: default_convert(sample[key]) for key in sample})
     if isinstance(sample, (tuple, list)):
-        return [default_convert(part) for part in sample]
+        return _like_sequence(sample, [default_convert(part) for part in sample])
     return sample
+
+
+def _like_mapping(original, items):
+    """A dict, or where it can be a mapping of the kind of the original."""
+    if type(original) is dict or not isinstance(original, MutableMapping):
+        return items
+    result = copy(original)
+    result.update(items)
+    return result
+
+
+def _like_sequence(original, parts):
+    """A list; a named tuple stays one."""
+    return type(original)(*parts) if hasattr(original, "_fields") else parts
 
 
 def default_collate(batch):
@@ -58,6 +75,8 @@ def default_collate(batch):
     first = batch[0]
     if isinstance(first, (Tensor, numpy.ndarray)):
         return _stack(batch)
+    if isinstance(first, (str, bytes)):
+        return list(batch)
     if isinstance(first, (bool, numpy.bool_)):
         return from_numpy(numpy.array(batch, dtype=bool))
     if isinstance(first, numpy.generic):
@@ -66,10 +85,9 @@ def default_collate(batch):
         return from_numpy(numpy.array(batch, dtype=numpy.int64))
     if isinstance(first, Real):
         return from_numpy(numpy.array(batch, dtype=numpy.float64))
-    if isinstance(first, (str, bytes)):
-        return list(batch)
     if isinstance(first, Mapping):
-        return {key: default_collate([sample[key] for sample in batch]) for key in first}
+        return _like_mapping(first, {
+            key: default_collate([sample[key] for sample in batch]) for key in first})
     if isinstance(first, Sequence):
         return _collate_parts(batch)
     raise TypeError(
@@ -78,14 +96,14 @@ def default_collate(batch):
 
 
 def _collate_parts(batch):
-    """A list of the collated parts; a named tuple stays one."""
+    """The collated parts in a list."""
     first = batch[0]
     for number, sample in enumerate(batch):
         if len(sample) != len(first):
             raise ValueError(f"default_collate: sample 0 has {len(first)} parts, "
                              f"sample {number} has {len(sample)}")
-    parts = [default_collate(list(part)) for part in zip(*batch, strict=True)]
-    return type(first)(*parts) if hasattr(first, "_fields") else parts
+    return _like_sequence(first, [default_collate(list(part))
+                                  for part in zip(*batch, strict=True)])
 
 
 def _stack(batch):

@@ -1,6 +1,4 @@
-"""Data sets that are indexed by a number."""
-
-from numbers import Integral
+"""Data sets that are indexed by a number, or walked."""
 
 import numpy
 
@@ -8,7 +6,6 @@ from fastnn.ops.creation import from_numpy
 from fastnn.tensor import Tensor
 
 from .collate import default_collate, gather
-from .randomness import as_generator, draw_seed
 
 
 class Dataset:
@@ -29,6 +26,33 @@ class Dataset:
 
     def __getitem__(self, index):
         raise NotImplementedError(f"{type(self).__name__}: a data set defines __getitem__")
+
+    def __add__(self, other):
+        from .combined import ConcatDataset
+
+        return ConcatDataset([self, other])
+
+
+class IterableDataset(Dataset):
+    """Base of data sets without indices: a subclass defines ``__iter__``, which gives samples.
+
+    Each worker of a `DataLoader` walks a (shallow) copy of it; `get_worker_info` tells them apart,
+    so that each can give a part of the samples.
+
+    >>> class Countdown(IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter((3, 2, 1))
+    >>> list(Countdown())
+    [3, 2, 1]
+    """
+
+    def __iter__(self):
+        raise NotImplementedError(f"{type(self).__name__}: an iterable data set defines __iter__")
+
+    def __add__(self, other):
+        from .combined import ChainDataset
+
+        return ChainDataset([self, other])
 
 
 class TensorDataset(Dataset):
@@ -68,62 +92,6 @@ def _as_tensor(number, value):
     if not value.ndim:
         raise ValueError(f"TensorDataset: argument {number} has no dimensions")
     return value if isinstance(value, Tensor) else from_numpy(value)
-
-
-class Subset(Dataset):
-    """Those samples of a data set whose indices are given.
-
-    >>> Subset("abcdef", [1, 3])[1]
-    'd'
-    """
-
-    def __init__(self, dataset, indices):
-        self.dataset = dataset
-        self.indices = indices
-
-    def __getitem__(self, index):
-        return self.dataset[self.indices[index]]
-
-    def get_batch(self, indices):
-        """The samples of the list `indices`, counted within the subset, as one batch."""
-        return fetch(self.dataset, [self.indices[index] for index in indices])
-
-    def __len__(self):
-        return len(self.indices)
-
-
-def random_split(dataset, lengths, generator=None):
-    """Cut a data set at random into `Subset` objects that share no sample.
-
-    ``lengths`` are numbers of samples that add up to ``len(dataset)``, or fractions that add up
-    to 1; samples left over by rounding go one each to the first parts. ``generator`` is a
-    generator of fastnn or NumPy, a seed, or None for fastnn's default one. ValueError for other
-    lengths.
-
-    >>> [len(part) for part in random_split(range(10), [0.75, 0.25], generator=0)]
-    [8, 2]
-    """
-    size = len(dataset)
-    counts = _counts(list(lengths), size)
-    seed = draw_seed(as_generator("random_split", generator))
-    order = numpy.random.default_rng(seed).permutation(size)
-    parts = numpy.split(order, numpy.cumsum(counts)[:-1])
-    return [Subset(dataset, part.tolist()) for part in parts]
-
-
-def _counts(lengths, size):
-    """How many samples each part gets."""
-    if not lengths or any(length < 0 for length in lengths):
-        raise ValueError(f"random_split: lengths is {lengths}, expected numbers of at least 0")
-    if all(isinstance(length, Integral) for length in lengths) and sum(lengths) == size:
-        return lengths
-    if abs(sum(lengths) - 1) > 1e-6:
-        raise ValueError(f"random_split: lengths add up to {sum(lengths)}, "
-                         f"expected the {size} samples, or 1 for fractions")
-    counts = [int(length * size) for length in lengths]
-    for place in range(size - sum(counts)):
-        counts[place % len(counts)] += 1
-    return counts
 
 
 def fetch(dataset, indices):

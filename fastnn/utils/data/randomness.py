@@ -1,8 +1,9 @@
 """Where loaders and transforms draw from, so that a seed decides everything.
 
 `fastnn.manual_seed` governs all of it: without a generator of its own a loader draws one seed from
-fastnn's generator at each epoch. Every batch then has a generator made from that seed and the
-batch's number, so random transforms give the same batches on any number of worker threads.
+fastnn's generator at each epoch. Every batch then has generators made from that seed and the
+batch's number, `batch_generator` and what fastnn's random functions draw from meanwhile, so random
+transforms give the same batches on any number of worker threads.
 """
 
 import threading
@@ -11,7 +12,7 @@ from numbers import Integral
 
 import numpy
 
-from fastnn.generator import Generator
+from fastnn.generator import Generator, replaced_default
 from fastnn.ops.random import randint
 
 SEEDS = 2**31 - 1
@@ -43,12 +44,18 @@ _current = _Current()
 
 @contextmanager
 def batch_seed(seed):
-    """Within the block, `batch_generator` draws from this seed on the calling thread."""
+    """Within the block, this thread's random numbers, fastnn's too, come from this seed."""
     outer, _current.source = _current.source, seed
     try:
-        yield
+        with replaced_default(lambda: _generator_of(seed)):
+            yield
     finally:
         _current.source = outer
+
+
+def _generator_of(seed):
+    words = numpy.random.SeedSequence(seed).generate_state(1, numpy.uint64)
+    return Generator().manual_seed(int(words[0]))
 
 
 def batch_generator():

@@ -5,6 +5,7 @@ from numbers import Integral
 
 import numpy
 
+from .collate import as_array
 from .randomness import as_generator, draw_seed
 
 
@@ -76,6 +77,61 @@ class RandomSampler(Sampler):
     def _permutations(random, size, count):
         for start in range(0, count, max(size, 1)):
             yield from random.permutation(size)[: count - start].tolist()
+
+    def __len__(self):
+        return self.num_samples
+
+
+class SubsetRandomSampler(Sampler):
+    """Given indices in a new random order at each epoch.
+
+    >>> sorted(SubsetRandomSampler([4, 2, 7], generator=0))
+    [2, 4, 7]
+    """
+
+    def __init__(self, indices, generator=None):
+        self.indices = indices
+        self.generator = as_generator("SubsetRandomSampler", generator)
+
+    def __iter__(self):
+        random = numpy.random.default_rng(draw_seed(self.generator))
+        return iter([self.indices[place] for place in random.permutation(len(self.indices))])
+
+    def __len__(self):
+        return len(self.indices)
+
+
+class WeightedRandomSampler(Sampler):
+    """``num_samples`` indices, each as likely as its weight, with or without replacement.
+
+    The weights need not add up to 1. Without replacement at least ``num_samples`` of them must not
+    be 0.
+
+    >>> set(WeightedRandomSampler([0.0, 2.0, 0.0, 1.0], 50, generator=0))
+    {1, 3}
+    """
+
+    def __init__(self, weights, num_samples, replacement=True, generator=None):
+        self.num_samples = check_count("WeightedRandomSampler", "num_samples", num_samples)
+        self.weights = numpy.asarray(as_array(weights), dtype=numpy.float64)
+        if self.weights.ndim != 1:
+            raise ValueError("WeightedRandomSampler: weights must have one dimension, got shape "
+                             f"{self.weights.shape}")
+        if not (self.weights >= 0).all() or not 0 < self.weights.sum() < numpy.inf:
+            raise ValueError("WeightedRandomSampler: weights must be finite, at least 0 and not "
+                             "all 0")
+        self.replacement = bool(replacement)
+        if not replacement and self.num_samples > numpy.count_nonzero(self.weights):
+            raise ValueError(f"WeightedRandomSampler: {self.num_samples} samples without "
+                             f"replacement from {numpy.count_nonzero(self.weights)} weights "
+                             "above 0")
+        self.generator = as_generator("WeightedRandomSampler", generator)
+
+    def __iter__(self):
+        random = numpy.random.default_rng(draw_seed(self.generator))
+        shares = self.weights / self.weights.sum()
+        return iter(random.choice(len(shares), self.num_samples, self.replacement,
+                                  shares).tolist())
 
     def __len__(self):
         return self.num_samples

@@ -5,8 +5,10 @@ from contextlib import contextmanager
 
 import numpy
 
-from .. import autograd, dtypes, tape
+from .. import dtypes, tape
 from ..tensor import Tensor
+from .modes import enable_grad
+from .walks import grad
 
 # f'(x) from f at four points around x; the error falls with the fourth power of the step.
 STENCIL = ((1, 8 / 12), (-1, -8 / 12), (2, -1 / 12), (-2, 1 / 12))
@@ -40,7 +42,7 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
     leaves = _leaves("gradcheck", inputs)
     check = _check_directions if fast_mode else _check_jacobians
     try:
-        with autograd.enable_grad():
+        with enable_grad():
             _check_repeats(func, inputs, leaves, nondet_tol)
             check(func, inputs, leaves, eps, atol, rtol)
     except GradcheckError:
@@ -63,7 +65,7 @@ def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=
     """
     inputs = _as_tuple(inputs)
     leaves = _leaves("gradgradcheck", inputs)
-    with autograd.enable_grad():
+    with enable_grad():
         outputs = _outputs(func, inputs)
     if grad_outputs is None:
         random = numpy.random.default_rng(1)
@@ -73,7 +75,7 @@ def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=
 
     def first_gradients(*arguments):
         outputs = _outputs(func, arguments[:len(inputs)])
-        found = autograd.grad(outputs, leaves, arguments[len(inputs):], create_graph=True,
+        found = grad(outputs, leaves, arguments[len(inputs):], create_graph=True,
                               allow_unused=True)
         # 0 * leaf keeps a gradient on the tape that does not depend on the inputs any more.
         return tuple(each if each.requires_grad else each + 0 * leaf
@@ -113,7 +115,7 @@ def _outputs(func, arguments):
 
 def _gradients(outputs, leaves, upstream):
     """The gradients as arrays, zeros for a leaf that was not used."""
-    found = autograd.grad(outputs, leaves, upstream, retain_graph=True, allow_unused=True)
+    found = grad(outputs, leaves, upstream, retain_graph=True, allow_unused=True)
     return [numpy.zeros(leaf.shape) if each is None else each.detach().array
             for each, leaf in zip(found, leaves, strict=True)]
 
@@ -148,7 +150,7 @@ def _check_repeats(func, inputs, leaves, tolerance):
     random = numpy.random.default_rng(2)
     upstream = [_constant(random.standard_normal(output.shape), output.dtype)
                 for output in outputs]
-    found = autograd.grad(outputs, leaves, upstream, retain_graph=True, allow_unused=True)
+    found = grad(outputs, leaves, upstream, retain_graph=True, allow_unused=True)
     for number, (leaf, gradient) in enumerate(zip(leaves, found, strict=True)):
         if gradient is not None and (gradient.shape, gradient.dtype) != (leaf.shape, leaf.dtype):
             raise GradcheckError(

@@ -2,7 +2,7 @@
 
 import math
 
-from .optimizer import Optimizer
+from .base import check_optimizer, one_each
 
 MODES, THRESHOLD_MODES = ("min", "max"), ("rel", "abs")
 
@@ -25,25 +25,19 @@ class ReduceLROnPlateau:
 
     def __init__(self, optimizer, mode="min", factor=0.1, patience=10, threshold=1e-4,
                  threshold_mode="rel", cooldown=0, min_lr=0, eps=1e-8):
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError("ReduceLROnPlateau: expected an Optimizer, got "
-                            f"{type(optimizer).__name__}")
+        check_optimizer("ReduceLROnPlateau", optimizer)
         if factor >= 1.0:
             raise ValueError(f"ReduceLROnPlateau: factor must be below 1, got {factor}")
         if mode not in MODES or threshold_mode not in THRESHOLD_MODES:
             raise ValueError(f"ReduceLROnPlateau: mode must be one of {MODES} and threshold_mode "
                              f"one of {THRESHOLD_MODES}, got {mode!r} and {threshold_mode!r}")
-        groups = optimizer.param_groups
-        self.min_lrs = list(min_lr) if isinstance(min_lr, (list, tuple)) else [min_lr] * len(groups)
-        if len(self.min_lrs) != len(groups):
-            raise ValueError(f"ReduceLROnPlateau: min_lr has {len(self.min_lrs)} values, the "
-                             f"optimizer {len(groups)} groups")
+        self.min_lrs = one_each("ReduceLROnPlateau", "min_lr", min_lr, optimizer)
         self.optimizer = optimizer
         self.mode, self.threshold_mode, self.threshold = mode, threshold_mode, threshold
         self.factor, self.patience, self.cooldown, self.eps = factor, patience, cooldown, eps
         self.best = math.inf if mode == "min" else -math.inf
         self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
-        self._last_lr = [group["lr"] for group in groups]
+        self._last_lr = [group["lr"] for group in optimizer.param_groups]
 
     def get_last_lr(self):
         """The rates that were set last."""
