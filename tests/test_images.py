@@ -207,6 +207,16 @@ def test_padding_of_integers(torch):
             np.testing.assert_array_equal(got.numpy(), wanted.numpy())
 
 
+@pytest.mark.parametrize("shape", [(2, 5, 9), (2, 5, 4, 3), (2, 5, 3, 4, 2), (0, 5, 9)])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_copies_of_channels_last_memory(shape, dtype):
+    array = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+    last = np.moveaxis(np.moveaxis(array, 1, -1).copy(), -1, 1)
+    copied = fastnn.from_numpy(last).contiguous()
+    assert copied.is_contiguous()
+    np.testing.assert_array_equal(copied.numpy(), array)
+
+
 def test_results_own_their_memory():
     """Even where nothing changes, a result is no view of the input."""
     x = fastnn.ones(1, 4, 2, 2)
@@ -304,7 +314,7 @@ ERRORS = [
     (lambda: F.interpolate(ones(1, 1, 4), 2, align_corners=True), ValueError,
      "interpolate: align_corners has no meaning for mode 'nearest'"),
     (lambda: F.interpolate(ones(1, 1, 4), scale_factor=0.1), ValueError, r"makes sizes \(0,\)"),
-    (lambda: F.interpolate(ones(1, 1, 4), scale_factor=1e9), ValueError, r"makes sizes \(4000000000"),
+    (lambda: F.interpolate(ones(1, 1, 4), scale_factor=1e9), ValueError, "makes sizes"),
     (lambda: F.interpolate(ones(1, 1, 4), scale_factor=-1.0), ValueError, "must be positive"),
     (lambda: F.interpolate(ones(1, 1, 4), 2, antialias=True), ValueError, "antialias is for"),
     (lambda: F.pixel_shuffle(ones(1, 3, 2, 2), 2), ValueError, "shuffle: input has 3 channels"),
