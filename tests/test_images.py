@@ -133,11 +133,10 @@ def test_layer_in_float32_of_any_layout(layer):
         close(array_of(module(fastnn.from_numpy(other))), array_of(wanted), 1e-5)
 
 
-PADDED_REPR = ["Conv1d 0", "Conv2d 8", "Conv3d 12", "ConvTranspose1d 18", "ConvTranspose3d 21"]
-
-
-@pytest.mark.parametrize("name", PADDED_REPR)
-def test_repr_of_convolutions(name, torch):
+@pytest.mark.parametrize("name", [name for name in NAMED if "Pool" not in name
+                                  and not name.startswith("Fold")])
+def test_repr_is_pytorchs(name, torch):
+    """Pools show the settings that are not at their defaults, where PyTorch shows some of all."""
     kind, arguments, settings, _ = NAMED[name]
     assert repr(getattr(nn, kind)(*arguments, **settings)) == repr(
         getattr(torch.nn, kind)(*arguments, **settings))
@@ -206,6 +205,16 @@ def test_padding_of_integers(torch):
             wanted = torch.nn.functional.pad(torch.tensor(array), rims, mode)
             assert str(got.dtype) == str(wanted.dtype).removeprefix("torch.")
             np.testing.assert_array_equal(got.numpy(), wanted.numpy())
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 9), (2, 5, 4, 3), (2, 5, 3, 4, 2), (0, 5, 9)])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_copies_of_channels_last_memory(shape, dtype):
+    array = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+    last = np.moveaxis(np.moveaxis(array, 1, -1).copy(), -1, 1)
+    copied = fastnn.from_numpy(last).contiguous()
+    assert copied.is_contiguous()
+    np.testing.assert_array_equal(copied.numpy(), array)
 
 
 def test_results_own_their_memory():
@@ -305,6 +314,7 @@ ERRORS = [
     (lambda: F.interpolate(ones(1, 1, 4), 2, align_corners=True), ValueError,
      "interpolate: align_corners has no meaning for mode 'nearest'"),
     (lambda: F.interpolate(ones(1, 1, 4), scale_factor=0.1), ValueError, r"makes sizes \(0,\)"),
+    (lambda: F.interpolate(ones(1, 1, 4), scale_factor=1e9), ValueError, "makes sizes"),
     (lambda: F.interpolate(ones(1, 1, 4), scale_factor=-1.0), ValueError, "must be positive"),
     (lambda: F.interpolate(ones(1, 1, 4), 2, antialias=True), ValueError, "antialias is for"),
     (lambda: F.pixel_shuffle(ones(1, 3, 2, 2), 2), ValueError, "shuffle: input has 3 channels"),

@@ -83,13 +83,12 @@ _average_backward = Operation("avg_pool2d_backward", _average_backward_forward,
 
 def _pooled_size(name, size, kernel, stride, padding, dilation, ceil_mode):
     """Windows along an axis; with ``ceil_mode`` a last one may reach beyond the padded end."""
-    positions = output_size(name, size, kernel, stride, padding, dilation)
     if ceil_mode:
         reach = size + 2 * padding - dilation * (kernel - 1) - 1
         rounded_up = -(-reach // stride) + 1
-        if (rounded_up - 1) * stride < size + padding:
+        if rounded_up > 0 and (rounded_up - 1) * stride < size + padding:
             return rounded_up
-    return positions
+    return output_size(name, size, kernel, stride, padding, dilation)
 
 
 @checks.remembered
@@ -204,7 +203,8 @@ def _volume_indices(shape, in_planes, in_depth):
 
 @public("functional", "fastnn", cases=[
     case(floats(2, 3, 6), 2), case(floats(2, 2, 7), 3, 2, 1),
-    case(floats(1, 2, 9), (3,), (2,), dilation=2), case(floats(2, 5), 2, ceil_mode=True)])
+    case(floats(1, 2, 9), (3,), (2,), dilation=2), case(floats(2, 5), 2, ceil_mode=True),
+    case(floats(2, 2, 7), 5, 3, 0, 2, ceil_mode=True)])
 def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
                return_indices=False):
     """The largest value of each window of sequences (N, C, L) or (C, L), as ``max_pool2d``."""

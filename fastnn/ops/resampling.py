@@ -144,7 +144,7 @@ def _sizes(name, input, size, scale_factor, recompute):
     scales = _scales(name, scale_factor, rank)
     sizes = tuple(math.floor(old * scale)
                   for old, scale in zip(input.array.shape[2:], scales, strict=True))
-    if min(sizes) < 1:
+    if not 1 <= min(sizes) <= max(sizes) <= checks.LARGEST:
         raise ValueError(f"{name}: scale_factor {scale_factor} makes sizes {sizes} of "
                          f"{tuple(input.shape)}")
     return sizes, (None,) * rank if recompute else scales
