@@ -1,7 +1,7 @@
 """Cross-entropy of rows of logits against class numbers."""
 
 from . import memory
-from .elementwise import ELEMENTS_PER_PIECE, sum_source
+from .elementwise import ELEMENTS_PER_PIECE, LANES, sum_source
 from .kernel import kernel
 from .launch import Kernel
 from .names import T, exp, log, pointer, pointer_i64
@@ -24,7 +24,7 @@ def cross_entropy_rows(start, stop, arguments, numbers):
         first, last = block * together, min(rows, (block + 1) * together)
         for row in range(first, last):
             base, label = row * classes, target[row]
-            top = max_run(x, base, base + classes)
+            top = max_run(x, powers, base, base + classes)
             loss[row] = T(0) if label == ignored else top - x[base + label]
             for j in range(base, base + classes):
                 powers[j] = x[j] - top
@@ -86,7 +86,8 @@ def summed(formula):
         size = arrays[0].size
         pieces = max(1, -(-size // ELEMENTS_PER_PIECE))
         out = memory.empty((pieces,), arrays[0].dtype)
-        loop(None, (out, *arrays, size), pieces, chunk=8, nanoseconds=1.5 * size,
+        lanes = memory.empty((pieces, LANES), out.dtype)
+        loop(None, (out, lanes, *arrays, size), pieces, chunk=8, nanoseconds=1.5 * size,
              numbers=(*numbers, scale))
         return out.reshape(()) if pieces == 1 else sum_axis(out.reshape(1, pieces, 1)).reshape(())
 
