@@ -25,6 +25,7 @@ WITHOUT_CASES = {
     **dict.fromkeys(("split", "chunk"), SEVERAL_RESULTS),
     **dict.fromkeys(("relu_", "leaky_relu_", "elu_", "celu_", "selu_", "tanh_", "sigmoid_",
                      "hardtanh_", "threshold_", "rrelu_"), "in place; tested in test_activations"),
+    "pdist": "as many results as pairs of rows; tested in test_losses",
     "gumbel_softmax": "random; tested in test_activations",
     **dict.fromkeys(("all", "any"), "boolean; tested in test_parity over dtypes"),
 }

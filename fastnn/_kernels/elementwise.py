@@ -65,23 +65,35 @@ def _stored(value, formula, dtype):
 
 
 ELEMENTS_PER_PIECE = 4096  # of a sum: each piece is added up by itself
+LANES = 256  # sums of a piece that run side by side, so that the compiler can use vectors
 
 
 def sum_source(formula):
     """The source of a kernel that sums a formula over contiguous inputs, piece by piece."""
     inputs = formula.inputs
-    lines = [HEADER, "    out_ = pointer(arguments[0])"]
-    lines += [f"    {name}_ = pointer(arguments[{i}])" for i, name in enumerate(inputs, 1)]
-    lines.append(f"    size = arguments[{len(inputs) + 1}]")
+    lines = [HEADER, "    out_, lanes_ = pointer(arguments[0]), pointer(arguments[1])"]
+    lines += [f"    {name}_ = pointer(arguments[{i}])" for i, name in enumerate(inputs, 2)]
+    lines.append(f"    size_ = arguments[{len(inputs) + 2}]")
     lines += [f"    {name} = T(numbers[{i}])" for i, name in enumerate(formula.parameters)]
-    lines.append(f"    scale = T(numbers[{len(formula.parameters)}])")
-    lines.append("    for piece in range(start, stop):")
-    lines.append("        total = T(0)")
-    lines.append(f"        first = piece * {ELEMENTS_PER_PIECE}")
-    lines.append(f"        for i in range(first, min(size, first + {ELEMENTS_PER_PIECE})):")
-    body = [f"{name} = {name}_[i]" for name in inputs]
+    lines.append(f"    scale_ = T(numbers[{len(formula.parameters)}])")
+    lines += [
+        "    for piece_ in range(start, stop):",
+        f"        base_, first_ = piece_ * {LANES}, piece_ * {ELEMENTS_PER_PIECE}",
+        f"        count_ = min(size_ - first_, {ELEMENTS_PER_PIECE})",
+        f"        for j_ in range(base_, base_ + {LANES}):",
+        "            lanes_[j_] = T(0)",
+        f"        for block_ in range((count_ + {LANES - 1}) // {LANES}):",
+        f"            shift_ = first_ + block_ * {LANES}",
+        f"            for j_ in range(min({LANES}, first_ + count_ - shift_)):",
+        "                i_ = shift_ + j_"]
+    body = [f"{name} = {name}_[i_]" for name in inputs]
     body += [f"{name} = {_typed(expression)}" for name, expression in formula.lets]
-    body.append(f"total += T({_typed(formula.result)})")
-    lines += [f"            {line}" for line in body]
-    lines.append("        out_[piece] = total * scale")
+    body.append(f"lanes_[base_ + j_] += T({_typed(formula.result)})")
+    lines += [f"                {line}" for line in body]
+    width = LANES
+    while width > 1:
+        width //= 2
+        lines += [f"        for j_ in range(base_, base_ + {width}):",
+                  f"            lanes_[j_] += lanes_[j_ + {width}]"]
+    lines.append("        out_[piece_] = lanes_[base_] * scale_")
     return "\n".join(lines) + "\n"

@@ -1,67 +1,80 @@
 """Cross-entropy of rows of logits against class numbers."""
 
 from . import memory
-from .elementwise import ELEMENTS_PER_PIECE, sum_source
+from .elementwise import ELEMENTS_PER_PIECE, LANES, sum_source
 from .kernel import kernel
 from .launch import Kernel
 from .names import T, exp, log, pointer, pointer_i64
-from .reductions import sum_axis
+from .reductions import sum_axis, sum_run
+from .softmax import BLOCK_ELEMENTS, CHUNK_BLOCKS, max_run
 
 ROWS_PER_CHUNK = 256
 
 
-@kernel
+@kernel(uses=(max_run, sum_run))
 def cross_entropy_rows(start, stop, arguments, numbers):
-    """loss[row] = logsumexp(x[row]) - x[row, target], 0 where the target is ignored."""
-    loss, logsumexp = pointer(arguments[0]), pointer(arguments[1])
-    x, target = pointer(arguments[2]), pointer_i64(arguments[3])
-    classes, ignored = arguments[4], arguments[5]
-    for row in range(start, stop):
-        base = row * classes
-        largest = x[base]
-        for j in range(classes):
-            value = x[base + j]
-            largest = value if value > largest or value != value else largest
-        total = T(0)
-        for j in range(classes):
-            total += exp(x[base + j] - largest)
-        logsumexp[row] = largest + log(total)
-        label = target[row]
-        loss[row] = T(0) if label == ignored else logsumexp[row] - x[base + label]
+    """loss[row] = log(sum(powers)) + max - x[target], 0 where ignored; a unit is a block of rows.
+
+    powers[row] = exp(x[row] - max), of which totals[row] is the sum.
+    """
+    loss, powers, totals = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
+    x, target = pointer(arguments[3]), pointer_i64(arguments[4])
+    rows, classes, together, ignored = arguments[5], arguments[6], arguments[7], arguments[8]
+    for block in range(start, stop):
+        first, last = block * together, min(rows, (block + 1) * together)
+        for row in range(first, last):
+            base, label = row * classes, target[row]
+            top = max_run(x, powers, base, base + classes)
+            loss[row] = T(0) if label == ignored else top - x[base + label]
+            for j in range(base, base + classes):
+                powers[j] = x[j] - top
+        for j in range(first * classes, last * classes):
+            powers[j] = exp(powers[j])
+        for row in range(first, last):
+            totals[row] = sum_run(powers, row * classes, (row + 1) * classes)
+            if target[row] != ignored:
+                loss[row] += log(totals[row])
 
 
 @kernel
 def cross_entropy_gradient_rows(start, stop, arguments, numbers):
-    """out[row] = scale * gradient * (softmax(x[row]) - one-hot target)."""
-    out, gradient, x = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
-    logsumexp, target = pointer(arguments[3]), pointer_i64(arguments[4])
+    """out[row] = scale * gradient * (powers[row] / totals[row] - one-hot target)."""
+    out, gradient, powers = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
+    totals, target = pointer(arguments[3]), pointer_i64(arguments[4])
     classes, ignored, step = arguments[5], arguments[6], arguments[7]
     for row in range(start, stop):
         base = row * classes
         label = target[row]
         scale = T(0) if label == ignored else gradient[row * step] * T(numbers[0])
+        share = scale / totals[row]
         for j in range(classes):
-            out[base + j] = scale * exp(x[base + j] - logsumexp[row])
+            out[base + j] = share * powers[base + j]
         if label != ignored:
             out[base + label] -= scale
 
 
 def cross_entropy(x, target, ignored):
-    """(loss of each row, its logsumexp)."""
+    """(loss of each row, its exponentials, their sum)."""
     rows, classes = x.shape
-    loss, logsumexp = memory.empty((rows,), x.dtype), memory.empty((rows,), x.dtype)
-    cross_entropy_rows(None, (loss, logsumexp, x, target, classes, ignored), rows,
-                       chunk=ROWS_PER_CHUNK, nanoseconds=2.0 * x.size)
-    return loss, logsumexp
+    loss, totals = memory.empty((rows,), x.dtype), memory.empty((rows,), x.dtype)
+    powers = memory.empty(x.shape, x.dtype)
+    if not classes:
+        loss.fill(0)  # every target is ignored
+        return loss, powers, totals
+    together = max(1, BLOCK_ELEMENTS // classes)
+    operands = (loss, powers, totals, x, target, rows, classes, together, ignored)
+    cross_entropy_rows(None, operands, -(-rows // together), chunk=CHUNK_BLOCKS,
+                       nanoseconds=1.0 * x.size)
+    return loss, powers, totals
 
 
-def cross_entropy_gradient(gradient, x, logsumexp, target, ignored, scale):
+def cross_entropy_gradient(gradient, powers, totals, target, ignored, scale):
     """The gradient of the logits; ``gradient`` is one number or one for each row."""
-    rows, classes = x.shape
-    out = memory.empty(x.shape, x.dtype)
-    operands = (out, gradient, x, logsumexp, target, classes, ignored, int(gradient.ndim > 0))
+    rows, classes = powers.shape
+    out = memory.empty(powers.shape, powers.dtype)
+    operands = (out, gradient, powers, totals, target, classes, ignored, int(gradient.ndim > 0))
     cross_entropy_gradient_rows(None, operands, rows, chunk=ROWS_PER_CHUNK,
-                                nanoseconds=2.0 * x.size, numbers=(scale,))
+                                nanoseconds=0.5 * out.size, numbers=(scale,))
     return out
 
 
@@ -73,7 +86,8 @@ def summed(formula):
         size = arrays[0].size
         pieces = max(1, -(-size // ELEMENTS_PER_PIECE))
         out = memory.empty((pieces,), arrays[0].dtype)
-        loop(None, (out, *arrays, size), pieces, chunk=8, nanoseconds=1.5 * size,
+        lanes = memory.empty((pieces, LANES), out.dtype)
+        loop(None, (out, lanes, *arrays, size), pieces, chunk=8, nanoseconds=1.5 * size,
              numbers=(*numbers, scale))
         return out.reshape(()) if pieces == 1 else sum_axis(out.reshape(1, pieces, 1)).reshape(())
 

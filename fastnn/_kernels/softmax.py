@@ -15,33 +15,36 @@ from .reductions import sum_run
 BLOCK_ELEMENTS = 2048  # of rows: their exponentials stay in the first cache
 COLUMNS = 512  # of a block: the largest and the sum of each stay in the first cache
 CHUNK_BLOCKS = 4
+LONG = 128  # elements of a row that fills vectors by itself
 CHUNK_ELEMENTS = 16384
 NANOSECONDS_PER_ELEMENT = 1.0
 
 
-def max_run(x, first, last):
-    """The largest of x[first:last] in 8 chains; NaN wins."""
-    a = b = c = d = e = f = g = h = x[first]
-    whole = first + (last - first) // 8 * 8
-    for block in range((whole - first) // 8):
-        i = first + 8 * block
-        a = a if a >= x[i] or a != a else x[i]
-        b = b if b >= x[i + 1] or b != b else x[i + 1]
-        c = c if c >= x[i + 2] or c != c else x[i + 2]
-        d = d if d >= x[i + 3] or d != d else x[i + 3]
-        e = e if e >= x[i + 4] or e != e else x[i + 4]
-        f = f if f >= x[i + 5] or f != f else x[i + 5]
-        g = g if g >= x[i + 6] or g != g else x[i + 6]
-        h = h if h >= x[i + 7] or h != h else x[i + 7]
-    for i in range(whole, last):
-        a = a if a >= x[i] or a != a else x[i]
-    a = a if a >= b or a != a else b
-    c = c if c >= d or c != c else d
-    e = e if e >= f or e != e else f
-    g = g if g >= h or g != h else h
-    a = a if a >= c or a != a else c
-    e = e if e >= g or e != e else g
-    return a if a >= e or a != a else e
+def max_run(x, scratch, first, last):
+    """The largest of x[first:last]; NaN wins. ``scratch`` is overwritten in the same place.
+
+    Long runs are folded to 64 lanes there, which the compiler keeps in vectors.
+    """
+    if last - first >= 128:
+        for j in range(first, first + 64):
+            scratch[j] = x[j]
+        for block in range(1, (last - first) // 64):
+            for j in range(first, first + 64):
+                value = x[64 * block + j]
+                scratch[j] = scratch[j] if scratch[j] >= value or scratch[j] != scratch[j] \
+                    else value
+        for i in range(first + (last - first) // 64 * 64, last):
+            value = x[i]
+            scratch[first] = scratch[first] if scratch[first] >= value or \
+                scratch[first] != scratch[first] else value
+        top = scratch[first]
+        for j in range(first + 1, first + 64):
+            top = top if top >= scratch[j] or top != top else scratch[j]
+        return top
+    top = x[first]
+    for i in range(first + 1, last):
+        top = top if top >= x[i] or top != top else x[i]
+    return top
 
 
 def dot_run(x, y, first, last):
@@ -73,12 +76,17 @@ def forward_rows(start, stop, arguments, numbers):
         first, last = block * together, min(rows, (block + 1) * together)
         for row in range(first, last):
             base = row * size
-            top = max_run(x, base, base + size)
+            top = max_run(x, out, base, base + size)
             tops[row] = top
-            for j in range(base, base + size):
-                out[j] = x[j] - top
-        for j in range(first * size, last * size):
-            out[j] = exp(out[j])
+            if together == 1:
+                for j in range(base, base + size):
+                    out[j] = exp(x[j] - top)
+            else:
+                for j in range(base, base + size):
+                    out[j] = x[j] - top
+        if together > 1:
+            for j in range(first * size, last * size):
+                out[j] = exp(out[j])
         for row in range(first, last):
             base = row * size
             total = sum_run(out, base, base + size)
@@ -182,7 +190,7 @@ def gradient_columns(start, stop, arguments, numbers):
 def _plan(outer, size, inner):
     """(units, of a chunk, options of the kernel) by the sizes alone."""
     if inner == 1:
-        together = max(1, BLOCK_ELEMENTS // max(1, size))
+        together = max(1, BLOCK_ELEMENTS // max(1, size)) if size < LONG else 1
         return -(-outer // together), CHUNK_BLOCKS, (outer, size, together)
     width = min(inner, COLUMNS)
     blocks = -(-inner // width)

@@ -31,12 +31,12 @@ def _rows_back(rows, shape):
 
 def _cross_entropy_forward(plan, x):
     target, ignored, scale, reduction = plan
-    loss, logsumexp = losses.cross_entropy(_class_rows(x), target, ignored)
+    loss, *kept = losses.cross_entropy(_class_rows(x), target, ignored)
     if reduction == "none":
-        return loss.reshape(x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()), logsumexp
+        return loss.reshape(x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()), *kept
     total = losses.sum_axis(loss.reshape(1, -1, 1)).reshape(())
     total *= scale
-    return total, logsumexp
+    return total, *kept
 
 
 def _cross_entropy_rule(node, gradient):
@@ -44,14 +44,14 @@ def _cross_entropy_rule(node, gradient):
 
 
 def _cross_entropy_gradient_forward(plan, gradient, x):
-    (target, ignored, scale, _), logsumexp = plan
+    (target, ignored, scale, _), *kept = plan
     rows = losses.cross_entropy_gradient(
-        memory.contiguous(gradient), _class_rows(x), logsumexp, target, ignored, scale)
+        memory.contiguous(gradient), *kept, target, ignored, scale)
     return _rows_back(rows, x.shape)
 
 
 def _cross_entropy_gradient_composition(plan, gradient, x):
-    (target, ignored, scale, reduction), _ = plan
+    target, ignored, scale, _ = plan[0]
     classes = 1 if x.ndim > 1 else 0
     kept = target != ignored
     one_hot = numpy.zeros((target.size, x.shape[classes]), x.dtype)

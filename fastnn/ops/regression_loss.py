@@ -106,6 +106,7 @@ def l1_loss(input, target, *, reduction="mean", weight=None):
 
 @public("functional", cases=[
     case(floats(3, 4, **BENT[0]), floats(3, 4, **BENT[1])),
+    case(floats(70, 150, **BENT[1]), floats(70, 150, **BENT[2])),
     case(floats(3, 4, **BENT[1]), floats(3, 4, **BENT[2]), reduction="sum"),
     case(floats(3, 4, **BENT[1]), floats(3, 4, **BENT[2]), reduction="none", delta=0.5),
     case(floats(3, 4, **BENT[0]), floats(3, 4, **BENT[1]), weight=floats(3, 4, low=0.1, high=2))])
@@ -127,6 +128,7 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
 
 @public("functional", cases=[
     case(floats(3, 4, **BENT[0]), floats(3, 4, **BENT[1])),
+    case(floats(70, 150, **BENT[1]), floats(70, 150, **BENT[2]), beta=0.5),
     case(floats(3, 4, **BENT[1]), floats(3, 4, **BENT[2]), reduction="sum", beta=0.5),
     case(floats(3, 4, **BENT[1]), floats(3, 4, **BENT[2]), reduction="none", beta=0.0)])
 def smooth_l1_loss(input, target, *, reduction="mean", beta=1.0):
