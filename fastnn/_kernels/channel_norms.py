@@ -10,21 +10,20 @@ from .kernel import kernel
 from .names import T, pointer, sqrt
 
 
-def row_sum(x, first, last):
+def row_mean(x, first, last):
+    """By distances from the first value, so that the mean of equal values is that value."""
+    total, origin = T(0), x[first]
+    for i in range(first, last):
+        total += x[i] - origin
+    return origin + total / T(last - first)
+
+
+def row_squares(x, first, last, mean):
     total = T(0)
     for i in range(first, last):
-        total += x[i]
-    return total
-
-
-def row_distances(x, first, last, mean):
-    """Sum of the distances from a mean, and of their squares."""
-    total = square = T(0)
-    for i in range(first, last):
         apart = x[i] - mean
-        total += apart
-        square += apart * apart
-    return total, square
+        total += apart * apart
+    return total
 
 
 def row_products(g, x, first, last, mean):
@@ -38,52 +37,47 @@ def row_products(g, x, first, last, mean):
 
 @kernel
 def moments_last(start, stop, arguments, numbers):
-    """Mean and sum of squared distances from it, of each piece of rows: the corrected two passes.
+    """Mean and sum of squared distances from it, of each piece of rows.
 
-    Chan, Golub and LeVeque, Algorithms for Computing the Sample Variance, 1983.
+    The mean is taken of distances from the first row, so that of equal values it is that value.
     """
     means, squares, x = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
-    rest, width = pointer(arguments[3]), arguments[4]
-    rows, piece_rows, pieces = arguments[5], arguments[6], arguments[7]
+    width, rows, piece_rows, pieces = arguments[3], arguments[4], arguments[5], arguments[6]
     for unit in range(start, stop):
         sample, first = unit // pieces, unit % pieces * piece_rows
         last = min(rows, first + piece_rows)
         base, offset = unit * width, sample * rows * width
+        origin = offset + first * width
         share = T(1) / T(last - first)
         for c in range(width):
             means[base + c] = T(0)
             squares[base + c] = T(0)
-            rest[base + c] = T(0)
-        for row in range(first, last):
+        for row in range(first + 1, last):
             at = offset + row * width
             for c in range(width):
-                means[base + c] += x[at + c]
+                means[base + c] += x[at + c] - x[origin + c]
         for c in range(width):
-            means[base + c] *= share
+            means[base + c] = x[origin + c] + means[base + c] * share
         for row in range(first, last):
             at = offset + row * width
             for c in range(width):
                 apart = x[at + c] - means[base + c]
-                rest[base + c] += apart
                 squares[base + c] += apart * apart
-        for c in range(width):
-            left = rest[base + c] * share
-            means[base + c] += left
-            squares[base + c] -= left * rest[base + c]
 
 
-@kernel(sums=(row_sum, row_distances))
+@kernel(sums=(row_mean, row_squares))
 def moments_first(start, stop, arguments, numbers):
     """As `moments_last`, of rows that each belong to one channel of one sample."""
     means, squares, x = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
     rows = arguments[3]
     for unit in range(start, stop):
         first, last = unit * rows, (unit + 1) * rows
-        mean = row_sum(x, first, last) / T(rows)
-        rest, square = row_distances(x, first, last, mean)
-        left = rest / T(rows)
-        means[unit] = mean + left
-        squares[unit] = square - left * rest
+        if rows:
+            means[unit] = row_mean(x, first, last)
+            squares[unit] = row_squares(x, first, last, means[unit])
+        else:
+            means[unit] = T(0)
+            squares[unit] = T(0)
 
 
 @kernel

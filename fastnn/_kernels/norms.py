@@ -81,9 +81,8 @@ def moments(layout, x):
     parts = (layout.samples, layout.pieces if layout.last else 1, layout.width)
     means, squares = _new(x, parts, parts)
     if layout.last:
-        rest, = _new(x, parts)
         _over_pieces(layout, kernels.moments_last, (
-            means, squares, x, rest, layout.width, layout.rows, layout.piece_rows, layout.pieces),
+            means, squares, x, layout.width, layout.rows, layout.piece_rows, layout.pieces),
             x.size)
         pieces = layout.pieces, layout.fold, layout.rows, layout.piece_rows
     else:

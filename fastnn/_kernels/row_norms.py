@@ -1,20 +1,13 @@
 """Normalisation of the rows of a matrix: layer norm, and RMS norm where no mean is taken away."""
 
 from . import memory
-from .channel_norms import row_distances, row_sum
+from .channel_norms import row_mean, row_squares
 from .kernel import kernel
 from .names import T, pointer, sqrt
 from .reductions import CHUNK_ELEMENTS, sum_axis
 
 NANOSECONDS_PER_ELEMENT = 0.6
 MOST_PIECES = 64
-
-
-def row_square_mean(x, first, last):
-    total, share = T(0), T(1) / T(last - first)
-    for i in range(first, last):
-        total += x[i] * x[i]
-    return total * share
 
 
 def gradient_projections(g, x, first, last, weight, has_weight, mean):
@@ -32,7 +25,7 @@ def gradient_projections(g, x, first, last, weight, has_weight, mean):
     return total, product
 
 
-@kernel(sums=(row_sum, row_distances, row_square_mean))
+@kernel(sums=(row_mean, row_squares))
 def normalise_rows(start, stop, arguments, numbers):
     """out[row] = (x[row] - mean) / deviation * weight + bias; mean and 1 / deviation are kept."""
     out, means, inverses = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
@@ -41,15 +34,8 @@ def normalise_rows(start, stop, arguments, numbers):
     has_weight, has_bias = arguments[4] != 0, arguments[5] != 0
     for row in range(start, stop):
         first, last = row * size, (row + 1) * size
-        if centred:
-            mean = row_sum(x, first, last) / T(size)
-            rest, square = row_distances(x, first, last, mean)
-            left = rest / T(size)
-            mean += left
-            variance = (square - left * rest) / T(size)
-        else:
-            mean, variance = T(0), row_square_mean(x, first, last)
-        inverse = T(1) / sqrt(variance + T(numbers[0]))
+        mean = row_mean(x, first, last) if centred and size else T(0)
+        inverse = T(1) / sqrt(row_squares(x, first, last, mean) / T(size) + T(numbers[0]))
         means[row], inverses[row] = mean, inverse
         if has_weight and has_bias:
             for i in range(size):

@@ -29,6 +29,17 @@ class Segments(NamedTuple):
 
 
 @kernel
+def copy_rows(start, stop, arguments, numbers):
+    """out[i] = table[rows[i]]."""
+    out, table = pointer(arguments[0]), pointer(arguments[1])
+    rows, size = pointer_i64(arguments[2]), arguments[3]
+    for i in range(start, stop):
+        at, row = i * size, rows[i] * size
+        for j in range(size):
+            out[at + j] = table[row + j]
+
+
+@kernel
 def sum_segments(start, stop, arguments, numbers):
     """out[k] = sum over the places of segment k of table[row]: four rows at a time, in order."""
     out, table = pointer(arguments[0]), pointer(arguments[1])
@@ -190,6 +201,15 @@ def copied_rows(rows, table_size):
     outside = memory.empty((1,), rows.dtype)
     copy_within("i64", (out, rows, outside, rows.size, table_size), 1, chunk=1, nanoseconds=0)
     return None if outside[0] else out
+
+
+def looked_up(rows, table):
+    """The rows of a table."""
+    size = table.shape[1]
+    out = memory.empty((len(rows), size), table.dtype)
+    copy_rows(None, (out, table, rows, size), len(rows), chunk=_chunk(size),
+              nanoseconds=len(rows) * (NANOSECONDS_PER_PLACE + size * NANOSECONDS_PER_ELEMENT))
+    return out
 
 
 def single(rows, table_size):

@@ -57,7 +57,7 @@ _dots = Operation("segment_dots", _dots_forward, _dots_rule, saves=(0, 1))
 
 def _lookup_forward(plan, table):
     rows, shape, _ = plan
-    found = segments.sums(segments.single(rows, len(table)), memory.contiguous(table), None)
+    found = segments.looked_up(rows, memory.contiguous(table))
     return found.reshape(*shape, table.shape[1]), table.shape
 
 

@@ -199,12 +199,12 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
            bias=bias)
     if not training:
         return _by_running("batch_norm", input, running_mean, running_var, weight, bias, eps)
-    count = input.numel() // max(1, input.shape[1])
-    if count < 2:
+    channels = input.array.shape[1]
+    if input.array.size < 2 * channels or not channels:
         raise ValueError("batch_norm: training needs more than one value for each channel, got "
                          f"shape {tuple(input.shape)}")
     running = _running("batch_norm", running_mean, running_var, momentum)
-    return _norm(_Plan(input.array.shape[1], True, eps, running), input, weight, bias)
+    return _norm(_Plan(channels, True, eps, running), input, weight, bias)
 
 
 @public("functional", cases=[
