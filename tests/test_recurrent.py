@@ -1,4 +1,4 @@
-"""Recurrent layers against plain NumPy and finite differences; packed sequences; errors."""
+"""Recurrent layers against plain NumPy and finite differences; errors."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,6 @@ from helpers import LAYOUTS, close
 import fastnn
 from fastnn import nn
 from fastnn._kernels import reference_recurrent as reference
-from fastnn._kernels import rnn as kernel
-from fastnn._kernels.sequences import sequences
 from fastnn.nn.utils import rnn
 from fastnn.ops.recurrent import KINDS, gates_of, recurrence
 from fastnn.testing import gradcheck, gradgradcheck
@@ -210,31 +208,6 @@ def test_writes_every_element(kind, reverse):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("dtype, tolerance", [("float32", 4), ("float64", 4)])
-def test_gate_functions_are_within_4_units(dtype, tolerance):
-    """Of a tanh network and of a GRU whose weights let the input through."""
-    x = np.concatenate([np.linspace(-20, 20, 20001), np.geomspace(1e-30, 1, 2000),
-                        -np.geomspace(1e-30, 1, 2000)]).astype(dtype)
-    one, none = np.ones((1, 1), dtype), np.zeros((1, 1), dtype)
-    rows = fastnn.from_numpy(x[:, None].copy())
-    found, _, _ = recurrence("RNN_TANH", rows, (len(x),),
-                             [fastnn.from_numpy(each) for each in (one, none)] + [None, None])
-    check_units(found.array[:, 0], np.tanh(x.astype(np.longdouble)), dtype, tolerance)
-    # The update gate z = sigmoid(x), new = 0 and the state before 1 give h = z.
-    weight = np.array([[0], [1], [0]], dtype)
-    found, _, _ = recurrence(
-        "GRU", rows, (len(x),),
-        [fastnn.from_numpy(each) for each in (weight, 0 * weight)] + [None, None],
-        fastnn.ones(len(x), 1, dtype=dtype))
-    exact = 1 / (1 + np.exp(-x.astype(np.longdouble)))
-    check_units(found.array[:, 0], exact, dtype, tolerance)
-
-
-def check_units(found, exact, dtype, most):
-    units = np.abs(found - exact) / np.spacing(np.abs(exact).astype(dtype))
-    assert units.max() <= most
-
-
 @each_kind
 def test_tails(kind):
     """Huge, infinite and NaN inputs: gates saturate, nothing overflows, NaN stays in its row."""
@@ -247,12 +220,6 @@ def test_tails(kind):
         assert finite[:2].all() and finite[5] and not finite[4]
         if kind != "RNN_RELU":
             assert finite[2:4].all()
-
-
-def test_denormals_are_flushed():
-    x = fastnn.full((1, 1), 1e-40)
-    weights = [fastnn.ones(1, 1), fastnn.ones(1, 1), None, None]
-    assert recurrence("RNN_RELU", x, (1,), weights)[0].item() == 0
 
 
 @each_kind
@@ -338,52 +305,6 @@ def test_weight_is_shared_between_calls():
     gradcheck(lambda x: cell(x, cell(x)), [x], **STRICT)
 
 
-LENGTHS = [[3, 2, 2], [1, 4, 2], [2]]
-
-
-@pytest.mark.parametrize("batch_first", [False, True])
-@pytest.mark.parametrize("lengths", LENGTHS)
-def test_packing_there_and_back(lengths, batch_first):
-    parts = [fastnn.randn(length, 2, dtype="float64") for length in lengths]
-    padded = rnn.pad_sequence(parts, batch_first, 7.0)
-    packed = rnn.pack_padded_sequence(padded, lengths, batch_first, enforce_sorted=False)
-    assert packed.batch_sizes.tolist() == [
-        sum(length > t for length in lengths) for t in range(max(lengths))]
-    again, found = rnn.pad_packed_sequence(packed, batch_first, 7.0)
-    assert (again == padded).all() and found.tolist() == lengths
-    longer, _ = rnn.pad_packed_sequence(packed, batch_first, total_length=6)
-    assert longer.shape[1 if batch_first else 0] == 6
-    for one, other in zip(rnn.unpack_sequence(packed), parts, strict=True):
-        assert (one == other).all()
-    for one, other in zip(rnn.unpad_sequence(padded, fastnn.tensor(lengths), batch_first), parts,
-                          strict=True):
-        assert (one == other).all()
-    left = rnn.pad_sequence(parts, True, 7.0, "left")
-    for one, other in zip(left, parts, strict=True):
-        assert (one[len(one) - len(other):] == other).all()
-        assert (one[:len(one) - len(other)] == 7).all()
-
-
-def test_packing_gradients():
-    parts = [fastnn.randn(length, 2, dtype="float64", requires_grad=True) for length in (2, 4, 1)]
-
-    def function(*parts):
-        packed = rnn.pack_sequence(parts, enforce_sorted=False)
-        squares = rnn.PackedSequence(packed.data * packed.data, *packed[1:])
-        return rnn.pad_packed_sequence(squares, padding_value=3.0)[0]
-
-    gradcheck(function, parts, **STRICT)
-    gradgradcheck(function, parts, **STRICT)
-
-
-def test_packed_sequence_changes_its_type():
-    packed = rnn.pack_sequence([fastnn.ones(2, 3), fastnn.ones(1, 3)])
-    assert packed.double().data.dtype == "float64" and packed.double().float().data.dtype == \
-        "float32"
-    assert packed.cpu() is packed and not packed.is_cuda
-    assert rnn.PackedSequence((packed.data, packed.batch_sizes)).batch_sizes is packed.batch_sizes
-
-
 @each_kind
 def test_packed_sequences_do_not_see_each_other(kind):
     """Each sequence of a packed batch gives what it gives alone."""
@@ -436,52 +357,7 @@ def two(*shape):
     (lambda: nn.GRUCell(3, 4)(fastnn.ones(2, 5)), ValueError, "5 features, input_size is 3"),
     (lambda: nn.GRU(3, 4)(rnn.PackedSequence(fastnn.ones(3, 3), fastnn.tensor([1, 2]))),
      ValueError, r"GRU: batch_sizes must be positive, not grow .* 3 rows of data, got \(1, 2\)"),
-    (lambda: rnn.PackedSequence(fastnn.ones(3)), TypeError, r"the pair \(data, batch_sizes\)"),
-    (lambda: rnn.pack_padded_sequence(fastnn.ones(3, 2), [1, 3]), ValueError,
-     r"lengths must fall, got \[1, 3\]; pass enforce_sorted=False"),
-    (lambda: rnn.pack_padded_sequence(fastnn.ones(3, 2), [3, 0]), ValueError, "between 1 and 3"),
-    (lambda: rnn.pack_padded_sequence(fastnn.ones(3, 2), [4, 3]), ValueError, "between 1 and 3"),
-    (lambda: rnn.pack_padded_sequence(fastnn.ones(3, 2), [3]), ValueError, "each of 2 sequences"),
-    (lambda: rnn.pack_padded_sequence(fastnn.ones(3, 0), []), ValueError, "there are no sequences"),
-    (lambda: rnn.pack_padded_sequence(fastnn.ones(3), [3]), ValueError, "in two dimensions"),
-    (lambda: rnn.pack_padded_sequence([1], [3]), TypeError, "expected a Tensor, got list"),
-    (lambda: rnn.pad_packed_sequence(fastnn.ones(3)), TypeError, "expected a PackedSequence"),
-    (lambda: rnn.pad_packed_sequence(rnn.pack_sequence([fastnn.ones(3)]), total_length=2),
-     ValueError, "total_length is 2, the longest sequence has 3 steps"),
-    (lambda: rnn.pad_sequence([]), ValueError, "pad_sequence: there are no sequences"),
-    (lambda: rnn.pad_sequence([fastnn.ones(2)], padding_side="up"), ValueError, "'right' or 'left"),
-    (lambda: rnn.pad_sequence([fastnn.tensor(1.0)]), TypeError, "at least one dimension"),
-    (lambda: rnn.pad_sequence([fastnn.ones(2, 3), fastnn.ones(1, 2)]), ValueError, "differ beyond"),
-    (lambda: rnn.unpad_sequence(fastnn.ones(3, 2), [3]), ValueError, "2 sequences, but 1 lengths"),
 ])
 def test_errors(call, error, text):
     with pytest.raises(error, match=text):
         call()
-
-
-def kernel_arguments(**changes):
-    """Arguments of a call that is right, but for the changes."""
-    plan = sequences((2, 2, 1), False)
-    given = dict(kind="GRU", batch=2, shift=2, spans=plan.spans, weight=np.ones((12, 4)), bias=None,
-                 states=np.ones((7, 4)), cells=None, gates=np.ones((5, 16)))
-    return {**given, **changes}.values()
-
-
-@pytest.mark.parametrize("changes, error, text", [
-    (dict(kind="XX"), ValueError, "kind 'XX', there are"),
-    (dict(weight=np.ones((12, 4), int)), TypeError, "weight has dtype int64"),
-    (dict(weight=np.ones((16, 4))), ValueError, "weight has 16 rows, wanted 12"),
-    (dict(states=np.ones((7, 4), np.float32)), TypeError, "states has dtype float32"),
-    (dict(states=np.ones((6, 4))), ValueError, "span 2 names rows that do not exist"),
-    (dict(gates=np.ones((4, 16))), ValueError, "span 2 names rows that do not exist"),
-    (dict(gates=np.ones((5, 12))), ValueError, "gates has 12 columns, wanted 16"),
-    (dict(batch=1), ValueError, "span 0 names rows that do not exist"),
-    (dict(shift=-1), ValueError, "span 0 names rows that do not exist"),
-    (dict(spans=np.array([[0, 0, 2 ** 62, 1]])), ValueError, "span 0 names rows"),
-    (dict(spans=np.zeros((2, 3), np.int64)), ValueError, "spans has 3 columns, wanted 4"),
-    (dict(bias=np.ones(3)), ValueError, "bias has 3 numbers, wanted 12"),
-    (dict(kind="LSTM", weight=np.ones((16, 4))), TypeError, "cells is None"),
-])
-def test_kernel_refuses(changes, error, text):
-    with pytest.raises(error, match=text):
-        kernel.forward(*kernel_arguments(**changes))
