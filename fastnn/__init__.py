@@ -12,6 +12,8 @@ except ImportError as error:
 
 from . import (
     autograd,
+    cuda,
+    linalg,
     nn,
     ops,  # noqa: F401  fills the registry
     optim,
@@ -20,6 +22,7 @@ from . import (
 )
 from .autograd import enable_grad, no_grad, set_grad_enabled
 from .config import show_config
+from .device import device
 from .dtypes import (
     bool_ as bool,
 )
@@ -43,6 +46,7 @@ from .generator import (
     seed,
     set_rng_state,
 )
+from .ops.shape import FORMATS
 from .registry import in_place
 from .serialization import load, save
 from .tape import is_grad_enabled
@@ -53,6 +57,8 @@ float = float32
 double = float64
 long = int64
 int = int32
+
+contiguous_format, preserve_format, channels_last = FORMATS
 
 globals().update(in_place("fastnn"))
 

@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch")
 functional = torch.nn.functional
 
 SMALL = 200  # elements
+FIRST_ORDER_ONLY = {"cdist"}  # PyTorch has no second derivative of it
 DTYPES = ["float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"]
 
 
@@ -87,7 +88,8 @@ def test_gradients(entry, number):
     """Of both orders where the case is small: PyTorch's second one is slow."""
     call = Call(entry, number)
     leaves = differentiable_in_torch(call)
-    small = sum(leaf.array.size for leaf in call.floats) <= SMALL
+    small = (sum(leaf.array.size for leaf in call.floats) <= SMALL
+             and entry.name not in FIRST_ORDER_ONLY)
     ours, theirs = call.tensors(), torch_tensors(call, "float64")
     our_leaves = [ours[leaf].requires_grad_() for leaf in leaves]
     their_leaves = [theirs[leaf].requires_grad_() for leaf in leaves]

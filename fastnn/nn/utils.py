@@ -4,7 +4,7 @@ import math
 
 from ..autograd import no_grad
 from ..ops.creation import tensor
-from ..ops.shape import cat, split
+from ..ops.joining import cat, split
 from ..tensor import Tensor
 
 

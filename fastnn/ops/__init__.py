@@ -7,17 +7,27 @@ from . import (  # noqa: F401  each fills the registry
     arithmetic,
     convolution,
     creation,
+    distance,
+    einsum,
+    in_place,
     indexing,
+    joining,
     linear,
     loss,
+    masks,
     methods,
     normalization,
+    picking,
     pooling,
+    products,
     random,
+    rearranging,
     reduction,
     shape,
+    sorting,
+    types,
 )
 
 tape.bind(Tensor, arithmetic.add)
-op.bind(arithmetic.promote, shape.sum_to)
+op.bind(arithmetic.promote, shape.sum_to, in_place.write_through)
 methods.attach()

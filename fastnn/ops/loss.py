@@ -14,7 +14,7 @@ from ..tape import from_array
 from .activation import log_softmax, sigmoid, softmax, softplus
 from .checks import floating
 from .composed import rule_of_composition
-from .indexing import gather
+from .picking import gather
 
 REDUCTIONS = ("mean", "sum", "none")
 UNIT = dict(low=0.05, high=0.95)
