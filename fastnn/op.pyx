@@ -281,13 +281,16 @@ cdef class Elementwise:
         cdef double scalars[MAX_OPERANDS]
         cdef char* data[MAX_OPERANDS]
         cdef cnp.ndarray result
-        cdef TensorBase output
+        cdef TensorBase output, original = None
         cdef int index
         cdef int result_type = cnp.NPY_BOOL if self.boolean_result else typenum
         cdef kernel_t kernel = self.kernel.for_type(typenum)
         cdef bint broadcast = False
         if target is not None:
             _check_in_place(self.name, target, recorded)
+            if recorded and inputs[0] is target and 0 in self._plan_for(inputs).kept:
+                original = wrap((<object> target.array).copy(order="K"))
+                original.node = target.node
         if flat and target is None and self._all_tensors(inputs):
             result = empty(cnp.PyArray_NDIM(first), cnp.PyArray_DIMS(first), result_type)
             data[0] = <char*> cnp.PyArray_DATA(result)
@@ -308,7 +311,7 @@ cdef class Elementwise:
             launch_elementwise(kernel, &o, itemsizes, numbers)
         output = wrap(result) if target is None else target
         if recorded and not self.boolean_result:
-            self._record(output, inputs, numbers, broadcast)
+            self._record(output, inputs, original, numbers, broadcast)
         if target is not None:
             _note_change(target, recorded)
         return output
@@ -319,21 +322,27 @@ cdef class Elementwise:
                 return False
         return True
 
-    cdef void _record(self, TensorBase output, tuple inputs, double* numbers,
-                      bint broadcast) except *:
+    cdef _Plan _plan_for(self, tuple inputs):
         cdef int index, mask = 0
         cdef _Plan plan
-        cdef list parameters
-        cdef Node node
         for index in range(self.arity):
             if requires_grad(inputs[index]):
                 mask |= 1 << index
         plan = self.plans.get(mask)
         if plan is None:
             plan = self.plans[mask] = self._plan(mask)
+        return plan
+
+    cdef void _record(self, TensorBase output, tuple inputs, TensorBase original, double* numbers,
+                      bint broadcast) except *:
+        """Record the result; ``original`` is what the first input was if it was written over."""
+        cdef _Plan plan = self._plan_for(inputs)
+        cdef list parameters, kept
+        cdef Node node
+        cdef int index
         parameters = [numbers[index] for index in range(self.parameter_count)]
-        record(output, self, parameters, inputs, tuple([inputs[i] for i in plan.kept]),
-               plan.keeps_output)
+        kept = [inputs[i] if i or original is None else original for i in plan.kept]
+        record(output, self, parameters, inputs, tuple(kept), plan.keeps_output)
         node = output.node
         if broadcast:
             node.input_shapes = tuple(

@@ -60,6 +60,9 @@ def _plain(operand, labels, sizes):
     while place < len(labels):
         if labels[place] in labels[:place]:
             first = labels.index(labels[place])
+            if operand.shape[first] != operand.shape[place]:
+                raise ValueError(f"einsum: dimension {labels[place]!r} has sizes "
+                                 f"{operand.shape[first]} and {operand.shape[place]}")
             operand = diagonal(operand, 0, first, place)
             labels = [each for i, each in enumerate(labels) if i not in (first, place)] \
                 + [labels[place]]

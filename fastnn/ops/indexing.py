@@ -140,7 +140,7 @@ def _spread_forward(plan, gradient):
 
 def _view_forward(plan, x):
     try:
-        return numpy.asarray(x[plan[0]])
+        return x[(*plan[0], ...)]  # the dots keep a single element an array, and a view
     except IndexError as error:
         raise IndexError(f"index: {error}; the tensor has shape {x.shape}") from None
 
@@ -226,24 +226,18 @@ def _put_arguments(operation, indices, values, dtype):
     if not isinstance(indices, (tuple, list)):
         raise TypeError(f"{operation}: indices must be a tuple of tensors, got "
                         f"{type(indices).__name__}")
-    index = tuple(slice(None) if each is None else each for each in indices)
-    if isinstance(values, tensors.Tensor) and values.dtype != dtype:
+    index = tuple(tensors.as_tensor(operation, each) for each in indices)
+    if tensors.as_tensor(operation, values).dtype != dtype:
         raise TypeError(f"{operation}: values are {values.dtype}, the tensor {dtype}")
-    return index, _value(operation, values, dtype)
+    return tuple(each.reshape(1) if not each.ndim else each for each in index)
 
 
 def _accumulated(input, index, values):
     """Zeros of the shape of ``input`` with the values added at the index."""
-    view, picks = _split(index, input.ndim)
-    dims, place = _pick_plan(input.array.shape, picks)
-    first, count = dims[0], len(dims)
-    order = tuple(range(input.ndim))
-    if dims != order[first:first + count]:
-        order, first = dims + tuple(i for i in order if i not in dims), 0
-    shape = tuple(input.array.shape[i] for i in order)
-    values = expand(values, *shape[:first], *place.shape, *shape[first + count:])
-    total = spread((first, count, shape, place), values)
-    return permute(total, *(order.index(i) for i in range(input.ndim)))
+    shape = input.array.shape
+    dims, place = _pick_plan(shape, tuple(each.array for each in index))
+    values = expand(values, *place.shape, *shape[len(dims):])
+    return spread((0, len(dims), shape, place), values)
 
 
 @public("fastnn", "method", cases=[
@@ -251,7 +245,7 @@ def _accumulated(input, index, values):
     case(floats(4, 3), [integers(5, high=4)], floats(5, 3), accumulate=True)])
 def index_put(input, indices, values, accumulate=False):
     """``input`` with ``values`` at the positions of a tuple of index tensors, or added there."""
-    index, values = _put_arguments("index_put", indices, values, input.dtype)
+    index = _put_arguments("index_put", indices, values, input.dtype)
     if accumulate:
         return input + _accumulated(input, index, values)
     view, picks = _split(index, input.ndim)
@@ -260,7 +254,7 @@ def index_put(input, indices, values, accumulate=False):
 
 def index_put_(input, indices, values, accumulate=False):
     """``index_put`` in place."""
-    index, values = _put_arguments("index_put_", indices, values, input.dtype)
+    index = _put_arguments("index_put_", indices, values, input.dtype)
     if accumulate:
         return input.add_(_accumulated(input, index, values))
     assign(input, index, values)

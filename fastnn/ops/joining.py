@@ -292,6 +292,9 @@ def meshgrid(*tensors, indexing="ij"):
 def cartesian_prod(*tensors):
     """All tuples of one element from each vector, a row for each, the last one changing fastest."""
     parts = _tensors("cartesian_prod", tensors)
+    if any(part.ndim != 1 for part in parts):
+        raise ValueError(f"cartesian_prod: expected vectors, got shapes "
+                         f"{[tuple(part.shape) for part in parts]}")
     if len(parts) == 1:
         return parts[0]
     return stack([reshape(grid, -1) for grid in meshgrid(*parts, indexing="ij")], 1)

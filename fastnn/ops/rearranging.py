@@ -70,7 +70,9 @@ def roll(input, shifts, dims=None):
     dims = tuple(axis("roll", dim, input.ndim) for dim in dims)
     if len(dims) != len(shifts):
         raise ValueError(f"roll: {len(shifts)} shifts for {len(dims)} dimensions")
-    return _roll((shifts, dims), input) if input.ndim else input.clone()
+    if dims and not input.ndim:
+        raise ValueError("roll: a tensor without dimensions has none to roll along")
+    return _roll((shifts, dims), input)
 
 
 @public("fastnn", "method", cases=[
@@ -194,7 +196,8 @@ def windows(input, dimension, size, step):
     """All windows of ``size`` in steps along a dimension, as a view with a new last dimension."""
     shape = tensors.as_tensor("unfold", input).array.shape
     dim = axis("unfold", dimension, len(shape))
-    shape = shape or (1,)
+    if not shape:
+        return windows(reshape(input, 1), 0, size, step)[0]
     if not 0 <= size <= shape[dim] or step < 1:
         raise ValueError(f"unfold: size {size} in steps of {step} does not fit a dimension of size "
                          f"{shape[dim]}")

@@ -193,7 +193,9 @@ def unflatten(input, dim, sizes):
     """One dimension cut into several of the given sizes, of which one may be -1."""
     dim = axis("unflatten", dim, tensors.as_tensor("unflatten", input).ndim)
     sizes = shape_argument("unflatten", (sizes,))
-    shape = input.array.shape or (1,)
+    shape = input.array.shape
+    if not shape:
+        raise ValueError("unflatten: a tensor without dimensions has none to cut")
     unknown, known = sizes.count(-1), math.prod(size for size in sizes if size != -1)
     if unknown == 1 and known and shape[dim] % known == 0:
         sizes = tuple(shape[dim] // known if size == -1 else size for size in sizes)

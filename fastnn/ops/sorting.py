@@ -10,6 +10,7 @@ import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
+from .._kernels import memory
 from ..registry import case, floats, integers, public
 from .checks import axis
 from .picking import gather
@@ -91,7 +92,7 @@ def kthvalue(input, k, dim=-1, keepdim=False):
 
 
 def _chosen(found, return_inverse, return_counts):
-    values, inverse, counts = (tape.from_array(numpy.ascontiguousarray(each)) for each in found)
+    values, inverse, counts = (tape.from_array(memory.contiguous(each)) for each in found)
     results = (values, *[inverse] * return_inverse, *[counts] * return_counts)
     return results if len(results) > 1 else values
 
@@ -105,6 +106,8 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
     """
     x = tensors.as_tensor("unique", input).array
     dim = None if dim is None else axis("unique", dim, x.ndim)
+    if dim is not None and 0 in x.shape[:dim] + x.shape[dim + 1:]:
+        raise ValueError(f"unique: slices of the shape {x.shape} along {dim} have no elements")
     values, inverse, counts = numpy.unique(
         x, return_inverse=True, return_counts=True, axis=dim, equal_nan=False)
     inverse = inverse.reshape(x.shape if dim is None else -1)
@@ -115,15 +118,15 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
 def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
     """The values (slices along ``dim``) without those that equal the one before them."""
     x = tensors.as_tensor("unique_consecutive", input).array
-    shape, x = x.shape, x.reshape(-1) if dim is None else x
+    shape, whole = x.shape, dim is None
+    x = x.reshape(-1) if whole else x
     dim = axis("unique_consecutive", dim or 0, x.ndim)
-    rows = numpy.moveaxis(x, dim, 0).reshape(x.shape[dim], -1)
+    rows = numpy.moveaxis(x, dim, 0).reshape(x.shape[dim], x.size // max(1, x.shape[dim]))
     fresh = numpy.ones(len(rows), bool)
     fresh[1:] = (rows[1:] != rows[:-1]).any(1)
     inverse = numpy.cumsum(fresh) - 1
-    counts = numpy.bincount(inverse, minlength=0) if len(rows) else numpy.zeros(0, numpy.int64)
-    inverse = inverse.reshape(shape) if inverse.shape != shape and len(shape) != 1 \
-        and inverse.size == input.numel() else inverse
+    counts = numpy.bincount(inverse)
+    inverse = inverse.reshape(shape) if whole else inverse
     return _chosen((numpy.compress(fresh, x, dim), inverse, counts), return_inverse, return_counts)
 
 

@@ -112,6 +112,8 @@ def __contains__(self, element):
 
 def _matrix_transpose(self):
     """The last two dimensions exchanged, as a view."""
+    if not self.ndim:
+        return self
     if self.ndim < 2:
         raise ValueError(f"mT: a tensor needs at least 2 dimensions, got {self.ndim}")
     return transpose(self, -2, -1)
