@@ -27,12 +27,12 @@ class device(str):
     @property
     def type(self):
         """The kind of device, ``"cpu"``."""
-        return self.partition(":")[0]
+        return str(self).partition(":")[0]
 
     @property
     def index(self):
         """The number of the device, or None."""
-        number = self.partition(":")[2]
+        number = str(self).partition(":")[2]
         return int(number) if number else None
 
     def __repr__(self):

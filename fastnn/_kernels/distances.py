@@ -18,17 +18,23 @@ def finish(start, stop, arguments, numbers):
     rows, columns, size = arguments[5], arguments[6], arguments[7]
     limit = T(numbers[0])
     for unit in range(start, stop):
-        stack = unit // rows
+        place, first = unit * columns, unit // rows * columns
+        lost = 0
         for j in range(columns):
-            other = stack * columns + j
-            both = of_x[unit] + of_y[other]
-            square = both - T(2) * out[unit * columns + j]
-            if not square > limit * both:
-                square = T(0)
-                for k in range(size):
-                    apart = x[unit * size + k] - y[other * size + k]
-                    square += apart * apart
-            out[unit * columns + j] = sqrt(square)
+            both = of_x[unit] + of_y[first + j]
+            square = both - T(2) * out[place + j]
+            out[place + j] = square
+            lost += 0 if square > limit * both else 1
+        if lost:
+            for j in range(columns):
+                if not out[place + j] > limit * (of_x[unit] + of_y[first + j]):
+                    square = T(0)
+                    for k in range(size):
+                        apart = x[unit * size + k] - y[(first + j) * size + k]
+                        square += apart * apart
+                    out[place + j] = square
+        for j in range(columns):
+            out[place + j] = sqrt(out[place + j])
 
 
 @kernel

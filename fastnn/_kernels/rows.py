@@ -71,12 +71,18 @@ def add(start, stop, arguments, numbers):
 def gather(start, stop, arguments, numbers):
     """out[outer, i, j] = x[outer, index[outer, i, j], j]."""
     out, x, index = pointer(arguments[0]), pointer(arguments[1]), pointer_i64(arguments[2])
-    count, size, inner = arguments[3], arguments[4], arguments[5]
+    count, size, inner, rows = arguments[3], arguments[4], arguments[5], arguments[6]
+    blocks = (count + rows - 1) // rows
     for unit in range(start, stop):
-        base = unit // count * size
-        for j in range(inner):
-            place = unit * inner + j
-            out[place] = x[(base + index[place]) * inner + j]
+        outer, first = unit // blocks, unit % blocks * rows
+        last = min(count, first + rows)
+        if inner == 1:
+            for place in range(outer * count + first, outer * count + last):
+                out[place] = x[outer * size + index[place]]
+        else:
+            for i in range(outer * count + first, outer * count + last):
+                for j in range(inner):
+                    out[i * inner + j] = x[(outer * size + index[i * inner + j]) * inner + j]
 
 
 @kernel
@@ -88,6 +94,10 @@ def scatter(start, stop, arguments, numbers):
     for unit in range(start, stop):
         outer, first = unit // blocks, unit % blocks * 64
         last = min(inner, first + 64)
+        if inner == 1 and mode == 1:
+            for source in range(outer * count, outer * count + count):
+                out[outer * size + index[source]] += x[source]
+            continue
         for i in range(count):
             for j in range(first, last):
                 source = (outer * count + i) * inner + j
@@ -136,8 +146,10 @@ def gather_elements(x, index):
     outer, count, inner = index.shape
     out = memory.empty(index.shape, x.dtype)
     if out.size:
-        gather(None, (out, x, index, count, x.shape[1], inner), outer * count,
-               chunk=_rows_per_chunk(inner), nanoseconds=out.size * NANOSECONDS_PER_POSITION)
+        block = _rows_per_chunk(inner)
+        blocks = -(-count // block)
+        gather(None, (out, x, index, count, x.shape[1], inner, block), outer * blocks,
+               chunk=max(1, block // count), nanoseconds=out.size * NANOSECONDS_PER_POSITION)
     return out
 
 

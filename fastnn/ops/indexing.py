@@ -163,6 +163,9 @@ spread = Operation("spread", _spread_forward, lambda node, gradient: pick(node.p
 
 def lookup(tensor, index):
     """``tensor[index]``: a view for integers and slices, a copy for tensors of indices or masks."""
+    kind = type(index)
+    if kind is int or (kind is slice and index.step is None):
+        return _view(((index,), tensor.array.shape), tensor)
     view, picks = _split(index, tensor.ndim)
     return _looked_up(tensor, view, picks)
 

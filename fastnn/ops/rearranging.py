@@ -1,10 +1,12 @@
 """Elements in another order, and diagonals and triangles of matrices."""
 
+import operator
+
 import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
-from .._kernels import memory
+from .._kernels import memory, ranking
 from ..op import Operation
 from ..registry import case, floats, public
 from .checks import axes, axis, shape_argument
@@ -28,7 +30,7 @@ _roll = Operation(
     "roll", lambda plan, x: numpy.roll(x, *plan),
     lambda node, gradient: _roll((tuple(-n for n in node.plan[0]), node.plan[1]), gradient))
 _triangle = Operation(
-    "triangle", lambda keep, x: numpy.where(keep, x, numpy.zeros((), x.dtype)),
+    "triangle", lambda plan, x: ranking.triangle_of(memory.contiguous(x), *plan),
     lambda node, gradient: _triangle(node.plan, gradient))
 
 
@@ -87,18 +89,22 @@ def rot90(input, k=1, dims=(0, 1)):
     return transpose(_flip((first,), input), first, second) if k % 4 else input.clone()
 
 
+def _offset(name, input, diagonal):
+    """The diagonal, as an integer no further away than the matrix is large."""
+    size = sum(_matrix(name, input, 2).array.shape[-2:]) + 1
+    return max(-size, min(size, operator.index(diagonal)))
+
+
 @public("fastnn", "method", cases=[case(floats(3, 4)), case(floats(2, 3, 3), -1)])
 def tril(input, diagonal=0):
     """Matrices with zeros above a diagonal: 0 the main one, larger ones above it."""
-    shape = _matrix("tril", input, 2).array.shape[-2:]
-    return _triangle(numpy.tri(*shape, diagonal, dtype=bool), input)
+    return _triangle((_offset("tril", input, diagonal), False), input)
 
 
 @public("fastnn", "method", cases=[case(floats(3, 4)), case(floats(2, 3, 3), 1)])
 def triu(input, diagonal=0):
     """Matrices with zeros below a diagonal: 0 the main one, larger ones above it."""
-    shape = _matrix("triu", input, 2).array.shape[-2:]
-    return _triangle(~numpy.tri(*shape, diagonal - 1, dtype=bool), input)
+    return _triangle((_offset("triu", input, diagonal), True), input)
 
 
 def _indices(keep, dtype):

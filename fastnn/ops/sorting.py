@@ -4,16 +4,19 @@ The order itself is NumPy's stable sort: comparisons that neither vectors nor a 
 Values are then gathered, so gradients flow through them.
 """
 
+import math
 from collections import namedtuple
 
 import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
-from .._kernels import memory
+from .._kernels import memory, ranking
 from ..registry import case, floats, integers, public
 from .checks import axis
 from .picking import gather
+
+FEW = 32  # of topk: 5 of 1000 take a twentieth of a sort's time
 
 _sorted = namedtuple("sort", "values indices")
 _top = namedtuple("topk", "values indices")
@@ -67,6 +70,16 @@ def _first(x, dim, start, stop):
     return x[(slice(None),) * dim + (slice(start, stop),)] if x.ndim else x
 
 
+def _top_positions(x, dim, k, largest):
+    """Positions of the k first; for few of them a pass over each row instead of a sort."""
+    if not x.ndim or k > FEW:
+        return _first(_order(x, dim, largest), dim, 0, k)
+    rows = numpy.moveaxis(x, dim, -1)
+    found = ranking.first_positions(
+        memory.contiguous(rows).reshape(math.prod(rows.shape[:-1]), x.shape[dim]), k, largest)
+    return numpy.moveaxis(found.reshape(*rows.shape[:-1], k), -1, dim)
+
+
 @public("fastnn", "method", differentiable=False)
 def topk(input, k, dim=-1, largest=True, sorted=True):
     """(values, indices) of the ``k`` largest or smallest along a dimension, in order."""
@@ -74,7 +87,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
     size = input.shape[dim] if input.ndim else 1
     if not 0 <= k <= size:
         raise ValueError(f"topk: k is {k}, the dimension has {size} elements")
-    order = _indices(_first(_order(input.array, dim, largest), dim, 0, k))
+    order = _indices(_top_positions(input.array, dim, k, largest))
     return _top(gather(input, dim, order), order)
 
 
