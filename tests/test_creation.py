@@ -148,7 +148,8 @@ PRINTED = {
     "matrix": [[1.0, -2.0], [3.5, 4.0]], "NaN and infinity": [float("nan"), float("inf"), 1.0],
     "NaN alone": [float("nan")], "NaN and fractions": [float("nan"), -1.5], "ratio": [1e-3, 5.0],
     "zeros": [0.0, 0.0], "rows": [[[1.0, float("-inf")], [2.0, 3.0]]] * 2,
-    "long": list(range(40)), "cut": [[0.5] * 40] * 40, "cut rows": [[1, 2]] * 600, "nothing": [], "number": 3.25, "negative": [-0.5, 0.25],
+    "long": list(range(40)), "cut": [[0.5] * 40] * 40, "cut rows": [[1, 2]] * 600,
+    "nothing": [], "number": 3.25, "negative": [-0.5, 0.25],
 }
 
 
