@@ -123,6 +123,37 @@ def test_what_was_written_over_is_kept_where_a_gradient_needs_it():
     assert x.grad.tolist() == [3.0] and w.grad.tolist() == [2.0]
 
 
+INDEXED = {
+    "index": lambda x, i: x[i], "index_select": lambda x, i: x.index_select(0, i),
+    "gather": lambda x, i: x.gather(0, i), "take": lambda x, i: x.take(i),
+    "scatter_add": lambda x, i: (x * 1).scatter_add(0, i, x[:2]),
+    "index_add": lambda x, i: (x * 1).index_add(0, i, x[:2]),
+    "index_fill": lambda x, i: (x * 1).index_fill(0, i, 0.0),
+    "index_put": lambda x, i: x.index_put((i,), x[:2]),
+    "accumulated": lambda x, i: x.index_put((i,), x[:2], accumulate=True),
+    "assigned": lambda x, i: assigned(x * 1, i),
+}
+
+
+def assigned(y, index):
+    y[index] = 0
+    return y
+
+
+@pytest.mark.parametrize("function", INDEXED.values(), ids=INDEXED)
+def test_positions_changed_before_the_backward_pass(function):
+    """The rule has the positions as they were: no wrong gradient, no memory beyond the tensor."""
+    found = []
+    for change in (False, True):
+        x, index = leaf(1.0, 2.0, 3.0), fastnn.tensor([2, 0])
+        y = function(x, index)
+        if change:
+            index.fill_(1 << 40)
+        (y * y).sum().backward()
+        found.append(x.grad.tolist())
+    assert found[0] == found[1]
+
+
 def test_nothing_holds_the_tensor_of_a_view_in_a_circle():
     x = leaf(1.0, 2.0)
     gc.disable()

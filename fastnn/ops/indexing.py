@@ -4,6 +4,7 @@ import math
 
 import numpy
 
+from .. import tape
 from .. import tensor as tensors
 from .._kernels import memory, rows
 from ..op import Operation
@@ -74,10 +75,16 @@ def _part(part):
     return part.astype(bool) if part.dtype == numpy.uint8 else part
 
 
+def _own(index, dtype=None):
+    """A contiguous array that a rule can rely on: what is changed later is not ours."""
+    copied = numpy.array(index, dtype, order="C", copy=tape.is_grad_enabled() or None)
+    return copied if copied.flags.c_contiguous else copied.copy(order="C")
+
+
 def positions(operation, index, dim, shape, wrap=False):
     """An array of indices for one dimension as contiguous int64, checked, or an IndexError."""
     size = shape[dim] if shape else 1
-    index = numpy.ascontiguousarray(index, numpy.int64).reshape(index.shape)
+    index = _own(index, numpy.int64)
     if index.size:
         low, high = int(index.min()), int(index.max())
         if low < (-size if wrap else 0) or high >= size:
@@ -218,11 +225,18 @@ def _value(operation, value, dtype):
     return constant(value, dtype)
 
 
+def assign_plan(view, picks, tensor, value):
+    """What ``assigned`` needs, with positions of its own where a rule will read them."""
+    if picks is not None and (tensor.requires_grad or value.requires_grad):
+        picks = tuple(part if isinstance(part, slice) else _own(part) for part in picks)
+    return view, picks, value.array.shape
+
+
 def assign(tensor, index, value):
     """``tensor[index] = value`` in place; on the tape, with gradients to both."""
     view, picks = _split(index, tensor.ndim)
     value = _value("indexed assignment", value, tensor.dtype)
-    assigned.into((view, picks, value.array.shape), tensor, value)
+    assigned.into(assign_plan(view, picks, tensor, value), tensor, value)
 
 
 def _put_arguments(operation, indices, values, dtype):
@@ -252,7 +266,7 @@ def index_put(input, indices, values, accumulate=False):
     if accumulate:
         return input + _accumulated(input, index, values)
     view, picks = _split(index, input.ndim)
-    return assigned((view, picks, values.array.shape), input, values)
+    return assigned(assign_plan(view, picks, input, values), input, values)
 
 
 def index_put_(input, indices, values, accumulate=False):

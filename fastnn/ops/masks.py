@@ -7,7 +7,7 @@ from .. import tensor as tensors
 from ..elementwise import elementwise
 from ..registry import booleans, case, floats, public
 from .in_place import constant
-from .indexing import assigned, lookup
+from .indexing import assign_plan, assigned, lookup
 from .shape import broadcast_to, reshape
 
 
@@ -78,8 +78,9 @@ def _scatter_plan(operation, input, mask, source):
         raise ValueError(f"{operation}: the mask is true at {count} elements, source has "
                          f"{source.numel()}")
     view = (slice(None),) * mask.ndim if mask.ndim else (None,)
-    return (view, (mask,) if mask.ndim else (numpy.arange(count),), (count,)), \
-        reshape(source, -1)[:count]
+    picks = (mask,) if mask.ndim else (numpy.arange(count),)
+    source = reshape(source, -1)[:count]
+    return assign_plan(view, picks, input, source), source
 
 
 @public("fastnn", "method", cases=[case(floats(4, 3), booleans(4, 3), floats(4, 3))])
