@@ -13,6 +13,8 @@ except ImportError as error:
 
 from . import (
     autograd,
+    cuda,
+    linalg,
     nn,
     ops,  # noqa: F401  fills the registry
     optim,
@@ -27,6 +29,7 @@ from .autograd import (
     set_grad_enabled,
 )
 from .config import show_config
+from .device import device
 from .dtypes import (
     bool_ as bool,
 )
@@ -50,6 +53,7 @@ from .generator import (
     seed,
     set_rng_state,
 )
+from .ops.shape import FORMATS
 from .registry import in_place
 from .serialization import load, save
 from .tape import is_grad_enabled
@@ -60,6 +64,8 @@ float = float32
 double = float64
 long = int64
 int = int32
+
+contiguous_format, preserve_format, channels_last = FORMATS
 
 globals().update(in_place("fastnn"))
 

@@ -13,7 +13,7 @@ from fastnn._kernels.launch cimport (
     launch_flat)
 from fastnn._kernels.runtime cimport empty, empty_strided
 from fastnn.tape cimport (
-    Node, TensorBase, Version, is_recording, record, requires_grad, version_of, wrap)
+    Node, TensorBase, Version, is_recording, note_view, record, requires_grad, version_of, wrap)
 
 cnp.import_array()
 
@@ -22,12 +22,17 @@ cdef Py_ssize_t WORTH_REUSE = 16384
 
 cdef object _promote = None
 cdef object _sum_to = None
+cdef object _write_through = None
 
 
-def bind(promote, sum_to):
-    """Give the gate the rule of type promotion, and the operation that undoes broadcasting."""
-    global _promote, _sum_to
-    _promote, _sum_to = promote, sum_to
+def bind(promote, sum_to, write_through):
+    """Give the gate the rule of type promotion, and two operations.
+
+    ``sum_to`` undoes broadcasting; ``write_through`` is recorded for a tensor a view of which was
+    changed in place.
+    """
+    global _promote, _sum_to, _write_through
+    _promote, _sum_to, _write_through = promote, sum_to, write_through
 
 
 def are_floating_alike(*tensors):
@@ -54,19 +59,24 @@ cdef class Operation:
     shall find in ``node.plan`` (which is then ``(plan, *those)``). ``rule(node, gradient)`` returns
     the gradient of each input, or None; it finds in ``node.saved`` the inputs that ``saves`` names
     by position, and in ``node.output`` the output if ``saves_output``.
+
+    With ``shares_memory`` the output may be a view of the first input. ``write(plan, *arrays)``
+    does the same as ``forward`` in the memory of the first array, for ``into``.
     """
     cdef readonly str name
-    cdef object forward
+    cdef readonly object forward
     cdef object rule
+    cdef object write
     cdef tuple saves
     cdef bint saves_output
     cdef bint shares_memory
 
     def __init__(self, str name, forward, rule=None, *, tuple saves=(), bint saves_output=False,
-                 bint shares_memory=False):
+                 bint shares_memory=False, write=None):
         self.name = name
         self.forward = forward
         self.rule = rule
+        self.write = write
         self.saves = saves
         self.saves_output = saves_output
         self.shares_memory = shares_memory
@@ -94,13 +104,53 @@ cdef class Operation:
             plan = (plan, *result[1:])
         else:
             output = wrap(result)
-        if self.shares_memory:
-            output.version = version_of(<TensorBase> inputs[0])
-            output.is_view = True
+        if self.shares_memory and _starts_within(output.array, (<TensorBase> inputs[0]).array):
+            note_view(output, <TensorBase> inputs[0], self, plan)
         if recorded and self.rule is not None and is_recording():
             record(output, self, plan, inputs, tuple([inputs[i] for i in self.saves]),
                    self.saves_output)
         return output
+
+    def into(self, plan, TensorBase target, *inputs):
+        """Compute in place: ``target`` is the first input and receives the result."""
+        cdef bint recorded = requires_grad(target)
+        cdef list arrays = [plan, target.array]
+        for value in inputs:
+            recorded = recorded or requires_grad(value)
+            arrays.append((<TensorBase> value).array if isinstance(value, TensorBase) else value)
+        recorded = recorded and is_recording()
+        _check_in_place(self.name, target, recorded)
+        self.write(*arrays)
+        inputs = (target, *inputs)
+        if recorded:
+            record(target, self, plan, inputs, tuple([inputs[i] for i in self.saves]), False)
+        _note_change(target, recorded)
+        return target
+
+
+cdef bint _starts_within(cnp.ndarray view, cnp.ndarray array) noexcept:
+    """Whether the first element of ``view`` lies in the memory that ``array`` spans."""
+    cdef char* low = <char*> cnp.PyArray_DATA(array)
+    cdef char* high = low
+    cdef int axis
+    if cnp.PyArray_SIZE(array) == 0 or cnp.PyArray_SIZE(view) == 0:
+        return True
+    for axis in range(cnp.PyArray_NDIM(array)):
+        if cnp.PyArray_STRIDE(array, axis) < 0:
+            low += (cnp.PyArray_DIM(array, axis) - 1) * cnp.PyArray_STRIDE(array, axis)
+        else:
+            high += (cnp.PyArray_DIM(array, axis) - 1) * cnp.PyArray_STRIDE(array, axis)
+    return low <= <char*> cnp.PyArray_DATA(view) <= high
+
+
+cdef void _note_change(TensorBase target, bint recorded) except *:
+    """Count a change in place; one of a view is, on the tape, one of the tensor it shows."""
+    cdef Version version = version_of(target)
+    if recorded and target.base is not None:
+        record(target.base, _write_through, target.path, (target.base, target), (), False)
+    version.count += 1
+    if target.node is not None and recorded:
+        target.node.kept_output_version = version.count
 
 
 cdef class _Plan:
@@ -176,19 +226,7 @@ cdef class Elementwise:
         cdef double numbers[MAX_NUMBERS]
         memcpy(numbers, self.defaults, sizeof(numbers))
         args = self._bind((target, *args), kwargs, numbers)
-        _check_in_place(self.name, target)
-        if self.has_inplace and is_recording() and requires_grad(target):
-            args = (self._kept_input(target), *args[1:])
         return self._apply(args, numbers, target)
-
-    cdef TensorBase _kept_input(self, TensorBase target):
-        """The tensor to be overwritten, or where the derivative reads it a copy in its place."""
-        cdef TensorBase before
-        if self.formula.inputs[0] not in self.derivative(0)[1]:
-            return target
-        before = wrap(cnp.PyArray_NewCopy(target.array, cnp.NPY_KEEPORDER))
-        before.node = target.node
-        return before
 
     cdef tuple _bind(self, tuple args, dict kwargs, double* numbers):
         """Split arguments in inputs (returned) and numeric parameters (written to ``numbers``)."""
@@ -243,12 +281,16 @@ cdef class Elementwise:
         cdef double scalars[MAX_OPERANDS]
         cdef char* data[MAX_OPERANDS]
         cdef cnp.ndarray result
-        cdef TensorBase output
+        cdef TensorBase output, original = None
         cdef int index
         cdef int result_type = cnp.NPY_BOOL if self.boolean_result else typenum
         cdef kernel_t kernel = self.kernel.for_type(typenum)
         cdef bint broadcast = False
-        cdef Version version
+        if target is not None:
+            _check_in_place(self.name, target, recorded)
+            if recorded and inputs[0] is target and 0 in self._plan_for(inputs).kept:
+                original = wrap((<object> target.array).copy(order="K"))
+                original.node = target.node
         if flat and target is None and self._all_tensors(inputs):
             result = empty(cnp.PyArray_NDIM(first), cnp.PyArray_DIMS(first), result_type)
             data[0] = <char*> cnp.PyArray_DATA(result)
@@ -269,12 +311,9 @@ cdef class Elementwise:
             launch_elementwise(kernel, &o, itemsizes, numbers)
         output = wrap(result) if target is None else target
         if recorded and not self.boolean_result:
-            self._record(output, inputs, numbers, broadcast)
+            self._record(output, inputs, original, numbers, broadcast)
         if target is not None:
-            version = version_of(target)
-            version.count += 1
-            if target.node is not None and recorded:
-                target.node.kept_output_version = version.count
+            _note_change(target, recorded)
         return output
 
     cdef bint _all_tensors(self, tuple inputs):
@@ -283,21 +322,27 @@ cdef class Elementwise:
                 return False
         return True
 
-    cdef void _record(self, TensorBase output, tuple inputs, double* numbers,
-                      bint broadcast) except *:
+    cdef _Plan _plan_for(self, tuple inputs):
         cdef int index, mask = 0
         cdef _Plan plan
-        cdef list parameters
-        cdef Node node
         for index in range(self.arity):
             if requires_grad(inputs[index]):
                 mask |= 1 << index
         plan = self.plans.get(mask)
         if plan is None:
             plan = self.plans[mask] = self._plan(mask)
+        return plan
+
+    cdef void _record(self, TensorBase output, tuple inputs, TensorBase original, double* numbers,
+                      bint broadcast) except *:
+        """Record the result; ``original`` is what the first input was if it was written over."""
+        cdef _Plan plan = self._plan_for(inputs)
+        cdef list parameters, kept
+        cdef Node node
+        cdef int index
         parameters = [numbers[index] for index in range(self.parameter_count)]
-        record(output, self, parameters, inputs, tuple([inputs[i] for i in plan.kept]),
-               plan.keeps_output)
+        kept = [inputs[i] if i or original is None else original for i in plan.kept]
+        record(output, self, parameters, inputs, tuple(kept), plan.keeps_output)
         node = output.node
         if broadcast:
             node.input_shapes = tuple(
@@ -485,19 +530,19 @@ cdef bint _dense(cnp.ndarray array, Operands* o) noexcept:
     return True
 
 
-cdef void _check_in_place(str name, TensorBase target) except *:
+cdef void _check_in_place(str name, TensorBase target, bint recorded) except *:
     if not cnp.PyArray_ISWRITEABLE(target.array):
         raise ValueError(f"{name}: the tensor's memory is read-only")
     if not is_recording():
         return
-    if target.leaf_requires_grad:
+    if target.leaf_requires_grad or (target.base is not None and target.base.leaf_requires_grad):
         raise RuntimeError(
-            f"{name}: a leaf that requires gradients cannot be changed in place; "
-            "use no_grad() around it")
-    if target.is_view and requires_grad(target):
+            f"{name}: a leaf that requires gradients cannot be changed in place, nor can a view "
+            "of one; use no_grad() around it")
+    if recorded and target.is_view and target.base is None:
         raise RuntimeError(
-            f"{name}: a view that is on the tape cannot be changed in place; "
-            "change the tensor it views, or clone() it first")
+            f"{name}: a view that was made under no_grad() cannot be changed in place on the "
+            "tape; change the tensor it views, or clone() it first")
 
 
 cdef void _check_target(str name, cnp.ndarray target, Operands* o, int typenum) except *:

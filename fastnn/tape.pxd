@@ -14,6 +14,9 @@ cdef class TensorBase:
     cdef list hooks
     cdef list accumulated_hooks
     cdef bint is_view
+    cdef TensorBase base    # of a view made while recording: the tensor whose memory it shows,
+    cdef tuple path         # by which (operation, plan) one after another,
+    cdef long view_version  # and the count of changes for which its node is right
     cdef object __weakref__
 
 
@@ -45,5 +48,6 @@ cdef bint set_recording(bint on) noexcept
 cdef TensorBase wrap(cnp.ndarray array)
 cdef Version version_of(TensorBase tensor)
 cdef bint requires_grad(object value) noexcept
+cdef void note_view(TensorBase output, TensorBase source, object operation, object plan)
 cdef void record(
     TensorBase output, object operation, object plan, tuple inputs, object kept, bint keep_output)

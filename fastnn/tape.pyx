@@ -90,7 +90,37 @@ cdef bint requires_grad(object value) noexcept:
     if not isinstance(value, TensorBase):
         return False
     tensor = <TensorBase> value
-    return tensor.leaf_requires_grad or tensor.node is not None
+    return (tensor.leaf_requires_grad or tensor.node is not None
+            or (tensor.base is not None and requires_grad(tensor.base)))
+
+
+cdef void note_view(TensorBase output, TensorBase source, object operation, object plan):
+    """``output`` is a view of ``source``: changes of either count and, on the tape, are both's."""
+    output.version = version_of(source)
+    output.is_view = True
+    if fastnn_recording:
+        step = ((operation, plan),)
+        output.base = source if source.base is None else source.base
+        output.path = step if source.base is None else source.path + step
+        output.view_version = output.version.count
+
+
+cdef int refresh(TensorBase tensor) except -1:
+    """Give a view whose memory was changed since the history of what it shows now."""
+    cdef TensorBase view
+    cdef bint before
+    if tensor.base is None or tensor.view_version == tensor.version.count:
+        return 0
+    tensor.view_version = tensor.version.count
+    before = set_recording(True)
+    try:
+        view = tensor.base
+        for operation, plan in tensor.path:
+            view = operation(plan, view)
+    finally:
+        set_recording(before)
+    tensor.node = view.node
+    return 0
 
 
 cdef class TensorBase:
@@ -126,11 +156,13 @@ cdef class TensorBase:
     @property
     def is_leaf(self):
         """Whether this tensor was made by the user, not by a recorded operation."""
+        refresh(self)
         return self.node is None
 
     @property
     def grad_fn(self):
         """The node that made this tensor, or None for a leaf."""
+        refresh(self)
         return self.node
 
     @property
@@ -165,6 +197,14 @@ cdef class TensorBase:
     def _set_array(self, cnp.ndarray array):
         self.array = array
 
+    def detach_(self):
+        """Forget the history: the tensor is a leaf that does not require gradients."""
+        if self.base is not None and requires_grad(self):
+            raise RuntimeError("detach_: a view cannot forget its history; use detach()")
+        self.node = None
+        self.leaf_requires_grad = False
+        return self
+
     def register_hook(self, hook):
         """Call ``hook(gradient)`` when this tensor's gradient is known; it may return another.
 
@@ -177,6 +217,7 @@ cdef class TensorBase:
         """
         if not requires_grad(self):
             raise RuntimeError("register_hook: the tensor does not require gradients")
+        refresh(self)
         cdef list hooks
         if self.node is not None:
             if self.node.hooks is None:
@@ -208,6 +249,7 @@ cdef class TensorBase:
         """Keep the gradient of this non-leaf tensor in ``.grad`` after ``backward()``."""
         if not requires_grad(self):
             raise RuntimeError("retain_grad: the tensor does not require gradients")
+        refresh(self)
         if self.node is not None:
             self.node.retained = ref(self)
 
@@ -335,6 +377,7 @@ cdef void record(
     for index in range(count):
         if isinstance(inputs[index], TensorBase):
             tensor = <TensorBase> inputs[index]
+            refresh(tensor)
             if tensor.node is not None:
                 edges[index] = tensor.node
                 needs[index] = True
@@ -362,6 +405,8 @@ cdef void record(
         node.kept_output = output.array
         node.output_version = version_of(output)
         node.kept_output_version = node.output_version.count
+    if output.node is not None:  # changed in place: who kept its gradient wants the new one's
+        node.retained, output.node.retained = output.node.retained, None
     output.node = node
 
 
@@ -486,6 +531,7 @@ cdef class _Walk:
 
 
 def _target(TensorBase tensor):
+    refresh(tensor)
     return tensor if tensor.node is None else tensor.node
 
 

@@ -5,6 +5,8 @@ import numbers
 import numpy
 
 from . import dtypes, tape
+from ._kernels.memory import is_channels_last
+from .device import CPU
 from .printing import tensor_text
 
 
@@ -39,8 +41,8 @@ class Tensor(tape.TensorBase):
 
     @property
     def device(self):
-        """Always ``"cpu"``."""
-        return "cpu"
+        """Always ``device("cpu")``."""
+        return CPU
 
     @property
     def data(self):
@@ -59,15 +61,31 @@ class Tensor(tape.TensorBase):
 
     def size(self, dim=None):
         """The shape, or the size of one dimension."""
+        if dim is not None and not -self.ndim <= dim < self.ndim:
+            raise IndexError(f"size: dimension {dim} does not exist, the tensor has {self.ndim}")
         return self.shape if dim is None else self.array.shape[dim]
 
     def dim(self):
         """The number of dimensions."""
         return self.array.ndim
 
+    ndimension = dim
+
     def numel(self):
         """The number of elements."""
         return self.array.size
+
+    nelement = numel
+
+    @property
+    def itemsize(self):
+        """Bytes of one element."""
+        return self.array.itemsize
+
+    @property
+    def nbytes(self):
+        """Bytes of all elements."""
+        return self.array.nbytes
 
     def element_size(self):
         """Bytes of one element."""
@@ -78,8 +96,10 @@ class Tensor(tape.TensorBase):
         strides = tuple(step // self.array.itemsize for step in self.array.strides)
         return strides if dim is None else strides[dim]
 
-    def is_contiguous(self):
-        """Whether the elements lie in C order without gaps."""
+    def is_contiguous(self, memory_format="contiguous_format"):
+        """Whether the elements lie without gaps in C order, or with the channels last."""
+        if memory_format == "channels_last":
+            return is_channels_last(self.array)
         return self.array.flags.c_contiguous
 
     def is_floating_point(self):

@@ -35,6 +35,14 @@ MADE = {
     "from_numpy": lambda f: f.from_numpy(np.arange(6.0).reshape(2, 3)[:, ::2]),
     "new_zeros": lambda f: f.ones(2, dtype=f.float64).new_zeros(3),
     "new_ones": lambda f: f.ones(2).new_ones(2, 2),
+    "logspace": lambda f: f.logspace(0, 2, 5), "logspace of a base": lambda f: f.logspace(
+        1, 3, 3, base=2, dtype=f.float64),
+    "linspace of integers": lambda f: f.linspace(0, 10, 4, dtype=f.int64),
+    "scalar_tensor": lambda f: f.scalar_tensor(3), "asarray": lambda f: f.asarray([1, 2]),
+    "asarray of a type": lambda f: f.asarray(np.arange(3), dtype=f.float32, copy=True),
+    "full_like of a type": lambda f: f.full_like(f.zeros(2), 3, dtype=f.int32),
+    "new_full": lambda f: f.ones(2, dtype=f.float64).new_full((2,), 7),
+    "new_tensor": lambda f: f.ones(2, dtype=f.float64).new_tensor([1, 2]),
     "long": lambda f: f.tensor([1.7, -1.7]).long(), "bool": lambda f: f.tensor([0.0, 2.0]).bool(),
     "type_as": lambda f: f.tensor([1]).type_as(f.zeros(1)),
 }
@@ -137,7 +145,11 @@ def test_properties():
 PRINTED = {
     "floats": [1.0, 2.5], "whole": [1.0, 2.0], "integers": [1, 20], "truths": [True, False],
     "far apart": [1e-5, 1e5], "large": [1e10, 2.0],
-    "matrix": [[1.0, -2.0], [3.5, 4.0]], "nothing": [], "number": 3.25, "negative": [-0.5, 0.25],
+    "matrix": [[1.0, -2.0], [3.5, 4.0]], "NaN and infinity": [float("nan"), float("inf"), 1.0],
+    "NaN alone": [float("nan")], "NaN and fractions": [float("nan"), -1.5], "ratio": [1e-3, 5.0],
+    "zeros": [0.0, 0.0], "rows": [[[1.0, float("-inf")], [2.0, 3.0]]] * 2,
+    "long": list(range(40)), "cut": [[0.5] * 40] * 40, "cut rows": [[1, 2]] * 600,
+    "nothing": [], "number": 3.25, "negative": [-0.5, 0.25],
 }
 
 
@@ -152,6 +164,81 @@ def test_text_of_gradients_and_types():
     assert repr(fastnn.ones(1, dtype=fastnn.float64)) == "tensor([1.], dtype=float64)"
     assert "grad_fn=" in repr(fastnn.ones(1, requires_grad=True) * 2)
     assert repr(fastnn.zeros(0, 2)) == "tensor([], size=(0, 2))"
+
+
+def test_memory_formats():
+    x = fastnn.arange(24).reshape(1, 2, 3, 4)
+    y = x.contiguous(memory_format=fastnn.channels_last)
+    assert y.is_contiguous(memory_format=fastnn.channels_last) and not y.is_contiguous()
+    assert y.tolist() == x.tolist() and y.to(memory_format=fastnn.channels_last) is y
+    assert y.clone().stride() == y.stride() != x.stride()
+    assert y.clone(memory_format=fastnn.contiguous_format).stride() == x.stride()
+    with pytest.raises(ValueError, match="channels_last needs 4 dimensions, got 1"):
+        fastnn.ones(3).clone(memory_format=fastnn.channels_last)
+
+
+def test_devices():
+    wanted = fastnn.device("cuda" if fastnn.cuda.is_available() else "cpu")
+    assert fastnn.zeros(2, device=wanted).to(wanted).device == wanted == "cpu"
+    assert (wanted.type, wanted.index, repr(wanted)) == ("cpu", None, "device(type='cpu')")
+    other = fastnn.device("cuda", 1)
+    assert (other.type, other.index, str(other)) == ("cuda", 1, "cuda:1")
+    assert repr(other) == "device(type='cuda', index=1)" and fastnn.cuda.device_count() == 0
+    with pytest.raises(ValueError, match="fastnn is for CPUs, got 'cuda:1'"):
+        fastnn.ones(2).to(other)
+    assert fastnn.ones(2).get_device() == -1 and not fastnn.ones(2).is_cuda
+
+
+def test_asarray_shares_or_copies():
+    array = np.arange(3.0)
+    assert np.shares_memory(fastnn.asarray(array, copy=False).array, array)
+    assert not np.shares_memory(fastnn.asarray(array, copy=True).array, array)
+    with pytest.raises(ValueError, match="asarray: this needs a copy"):
+        fastnn.asarray([1.0], copy=False)
+
+
+def test_small_methods():
+    x = fastnn.ones(2, 3, dtype=fastnn.float64)
+    assert (x.ndimension(), x.nelement(), x.nbytes, x.itemsize) == (2, 6, 48, 8)
+    assert 1.0 in x and 5 not in x and x.is_same_size(x + 1) and x.reshape_as(x.mT).shape == (3, 2)
+    y = (x.requires_grad_() * 2).detach_()
+    assert y.is_leaf and not y.requires_grad
+    with pytest.raises(RuntimeError, match="detach_: a view cannot forget"):
+        (x * 1)[0].detach_()
+    with pytest.raises(RuntimeError, match="squeeze_: the shape of a tensor on the tape"):
+        (x * 1).squeeze_()
+
+
+def test_randint_bounds(reseeded):
+    reseeded(1)
+    full = fastnn.randint(-1 << 63, (1 << 63) - 1, (1000,))
+    assert full.array.min() < -1 << 61 and full.array.max() > 1 << 61
+    with pytest.raises(ValueError, match="randint: numbers from 0 to below .* do not fit"):
+        fastnn.randint(1 << 80, (2,))
+    with pytest.raises(TypeError, match="randint: low and high must be integers"):
+        fastnn.randint(0, 1.5, (2,))
+    like = fastnn.randint_like(fastnn.zeros(4), 2, 5)
+    assert like.dtype == fastnn.float32 and set(like.tolist()) <= {2.0, 3.0, 4.0}
+
+
+def test_normal_and_bernoulli_of_tensors(reseeded):
+    reseeded(2)
+    mean, std = fastnn.tensor([0.0, 100.0]), fastnn.tensor([[1.0], [0.0]])
+    drawn = fastnn.normal(mean, std)
+    assert drawn.shape == (2, 2) and drawn[1].tolist() == [0.0, 100.0] and drawn[0, 1] > 50
+    assert abs(fastnn.normal(3.0, 2.0, (40_000,)).array.std() - 2) < 0.05
+    assert fastnn.bernoulli(fastnn.zeros(3), 1.0).tolist() == [1.0] * 3
+
+
+@pytest.mark.parametrize("replacement", [True, False])
+def test_multinomial_follows_its_weights(reseeded, replacement):
+    reseeded(3)
+    weights = fastnn.tensor([0.0, 1.0, 3.0, 0.0, 6.0]).expand(20_000, 5)
+    drawn = fastnn.multinomial(weights, 2, replacement).array
+    share = np.bincount(drawn[:, 0], minlength=5) / len(drawn)
+    np.testing.assert_allclose(share, [0, 0.1, 0.3, 0, 0.6], atol=0.015)
+    assert drawn.shape == (20_000, 2) and drawn.dtype == np.int64
+    assert ((drawn[:, 0] == drawn[:, 1]).any()) == replacement
 
 
 def test_comparison_with_what_is_no_number():

@@ -9,10 +9,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "fastnn"
 LAYERS = (
     ("_kernels",),
-    ("config", "differentiate", "dtypes", "elementwise", "generator", "op", "printing",
-     "registry", "serialization", "tape", "tensor", "threads"),
+    ("config", "cuda", "device", "differentiate", "dtypes", "elementwise", "generator", "op",
+     "printing", "registry", "serialization", "tape", "tensor", "threads"),
     ("ops", "autograd"),
-    ("nn", "optim", "utils", "vision"),
+    ("linalg", "nn", "optim", "utils", "vision"),
     ("testing", "compile", "keras", "onnx", "distributed"),
 )
 LEVELS = {part: level for level, parts in enumerate(LAYERS, 1) for part in parts}

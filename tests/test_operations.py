@@ -15,14 +15,19 @@ STRICT = dict(eps=1e-4, rtol=1e-7, atol=1e-8, fast_mode=True)
 
 MAKES_TENSORS = "makes a tensor from sizes or data; compared with NumPy in test_creation"
 RANDOM = "random; its distribution and its bits are tested in test_determinism"
-SEVERAL_RESULTS = "returns several tensors; tested in test_parity"
+ORDER = "values and positions together; tested in test_parity_shape"
 WITHOUT_CASES = {
     **dict.fromkeys(("tensor", "as_tensor", "from_numpy", "from_dlpack", "empty", "zeros", "ones",
                      "full", "empty_like", "zeros_like", "ones_like", "full_like", "arange",
-                     "linspace", "eye"), MAKES_TENSORS),
-    **dict.fromkeys(("rand", "randn", "rand_like", "randn_like", "randint", "randperm",
-                     "bernoulli", "uniform_", "normal_"), RANDOM),
-    **dict.fromkeys(("split", "chunk"), SEVERAL_RESULTS),
+                     "linspace", "logspace", "eye", "asarray", "scalar_tensor"), MAKES_TENSORS),
+    **dict.fromkeys(("is_tensor", "is_floating_point", "is_complex", "numel", "is_nonzero",
+                     "result_type", "promote_types", "can_cast"), "no tensor; in test_creation"),
+    **dict.fromkeys(("rand", "randn", "rand_like", "randn_like", "randint", "randint_like",
+                     "randperm", "bernoulli", "normal", "multinomial", "uniform_", "normal_"),
+                    RANDOM),
+    **dict.fromkeys(("sort", "msort", "topk", "kthvalue", "unique", "unique_consecutive",
+                     "searchsorted", "bucketize", "tril_indices", "triu_indices"), ORDER),
+    "chain_matmul": "PyTorch warns of it; tested in test_parity_shape",
     **dict.fromkeys(("relu_", "leaky_relu_", "elu_", "celu_", "selu_", "tanh_", "sigmoid_",
                      "hardtanh_", "threshold_", "rrelu_"), "in place; tested in test_activations"),
     "pdist": "as many results as pairs of rows; tested in test_losses",
@@ -30,11 +35,16 @@ WITHOUT_CASES = {
     **dict.fromkeys(("all", "any"), "boolean; tested in test_parity over dtypes"),
 }
 VIEWS = {"reshape", "view", "flatten", "permute", "transpose", "t", "expand", "squeeze",
-         "unsqueeze", "narrow"}
+         "unsqueeze", "narrow", "swapaxes", "swapdims", "movedim", "moveaxis", "broadcast_to",
+         "broadcast_tensors", "unflatten", "ravel", "atleast_1d", "atleast_2d", "atleast_3d",
+         "split", "split_with_sizes", "chunk", "tensor_split", "hsplit", "vsplit", "dsplit",
+         "unbind", "meshgrid", "diagonal", "einsum"}
+# These may give their input back as it is.
 SAME_TENSOR = {"contiguous", "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout",
-               "feature_alpha_dropout"}  # may give their input back as it is
-# Their arguments name the very sizes of a case.
-SIZES_NAMED = {"reshape", "view", "expand", "affine_grid"}
+               "feature_alpha_dropout", "cartesian_prod"}
+# Their arguments name the very sizes of a case, or their results grow out of hand with it.
+SIZES_NAMED = {"reshape", "view", "expand", "broadcast_to", "split_with_sizes", "diag",
+               "combinations", "meshgrid", "cartesian_prod", "addbmm", "affine_grid"}
 LARGE = 150_000  # elements that keep several threads busy with the cheapest operation
 
 each_case = pytest.mark.parametrize("entry, number", **every_case())

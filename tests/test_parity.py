@@ -19,6 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even k
 
 pytestmark = pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")  # of kl_div
 SMALL = 200  # elements
+FIRST_ORDER_ONLY = {"cdist"}  # PyTorch has no second derivative of it
 DTYPES = ["float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"]
 
 
@@ -95,7 +96,8 @@ def test_gradients(entry, number):
         pytest.skip(ROUNDED_IN_PYTORCH[entry.name])
     call = Call(entry, number)
     leaves = differentiable_in_torch(call)
-    small = sum(leaf.array.size for leaf in call.floats) <= SMALL
+    small = (sum(leaf.array.size for leaf in call.floats) <= SMALL
+             and entry.name not in FIRST_ORDER_ONLY)
     ours, theirs = call.tensors(), torch_tensors(call, "float64")
     our_leaves = [ours[leaf].requires_grad_() for leaf in leaves]
     their_leaves = [theirs[leaf].requires_grad_() for leaf in leaves]

@@ -4,8 +4,6 @@ Written to be read and believed, not to be fast. Tests compare the operations wi
 in the library calls them. Activations, images and losses have files of their own.
 """
 
-import itertools
-
 import numpy as np
 
 from .reference_activations import (  # noqa: F401
@@ -51,6 +49,7 @@ from .reference_images import (  # noqa: F401
     max_pool2d,
     unfold,
 )
+from .reference_linear import *  # noqa: F403
 from .reference_losses import (  # noqa: F401
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -90,6 +89,7 @@ from .reference_norms import (  # noqa: F401
 from .reference_pooling import *  # noqa: F403
 from .reference_ranks import *  # noqa: F403
 from .reference_resizing import *  # noqa: F403
+from .reference_shapes import *  # noqa: F403
 
 add, sub, mul, div, pow = np.add, np.subtract, np.multiply, np.true_divide, np.power
 maximum, minimum, where = np.maximum, np.minimum, np.where
@@ -103,95 +103,6 @@ isnan, logical_not, logical_and, logical_or = (
 
 def clamp(input, min=-np.inf, max=np.inf):
     return np.minimum(np.maximum(input, min), max)
-
-
-# Shapes
-
-
-def reshape(x, *shape):
-    return np.reshape(x, _sizes(shape))
-
-
-def _sizes(shape):
-    return shape[0] if isinstance(shape[0], tuple) else shape
-
-
-view = reshape
-
-
-def flatten(x, start_dim=0, end_dim=-1):
-    end = end_dim % x.ndim
-    return x.reshape(*x.shape[:start_dim], -1, *x.shape[end + 1:])
-
-
-def permute(x, *dims):
-    return np.transpose(x, _sizes(dims))
-
-
-def transpose(x, dim0, dim1):
-    return np.swapaxes(x, dim0, dim1)
-
-
-def t(x):
-    return x.T
-
-
-def expand(x, *sizes):
-    sizes = _sizes(sizes)
-    old = (1,) * (len(sizes) - x.ndim) + x.shape
-    return np.broadcast_to(x, [o if new == -1 else new for o, new in zip(old, sizes, strict=True)])
-
-
-def squeeze(x, dim=None):
-    if dim is not None and x.shape[dim] != 1:
-        return x
-    return np.squeeze(x, dim)
-
-
-unsqueeze = np.expand_dims
-
-
-def contiguous(x):
-    return x.copy()
-
-
-clone = contiguous
-
-
-def cat(tensors, dim=0):
-    return np.concatenate(tensors, dim)
-
-
-def stack(tensors, dim=0):
-    return np.stack(tensors, dim)
-
-
-def narrow(x, dim, start, length):
-    return np.take(x, range(start, start + length), dim)
-
-
-def split(x, split_size_or_sections, dim=0):
-    if isinstance(split_size_or_sections, int):
-        stops = range(split_size_or_sections, x.shape[dim], split_size_or_sections)
-    else:
-        stops = itertools.accumulate(split_size_or_sections[:-1])
-    return tuple(np.split(x, list(stops), dim))
-
-
-def chunk(x, chunks, dim=0):
-    return split(x, -(-x.shape[dim] // chunks), dim)
-
-
-def index_select(x, dim, index):
-    return np.take(x, index, dim)
-
-
-def gather(x, dim, index):
-    out = np.empty(index.shape, x.dtype)
-    for place in np.ndindex(index.shape):
-        source = (*place[:dim], index[place], *place[dim + 1:])
-        out[place] = x[source]
-    return out
 
 
 # Reductions
@@ -239,16 +150,6 @@ def all(x, dim=None, keepdim=False):
 
 def any(x, dim=None, keepdim=False):
     return np.any(x, dim, keepdims=keepdim)
-
-
-# Products
-
-
-mm = bmm = matmul = np.matmul
-
-
-def linear(x, weight, bias=0.0):
-    return x @ weight.T + bias
 
 
 # Random numbers

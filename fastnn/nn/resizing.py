@@ -1,6 +1,6 @@
 """Changes of size, and of channels into pixels, as modules."""
 
-from ..ops import rearranging, resampling
+from ..ops import pixels, resampling
 from .from_functions import module_of
 from .module import Module
 
@@ -45,7 +45,7 @@ class UpsamplingBilinear2d(Upsample):
         super().__init__(size, scale_factor, "bilinear", True)
 
 
-PixelShuffle = module_of(rearranging.pixel_shuffle, "PixelShuffle", settings=("upscale_factor",))
-PixelUnshuffle = module_of(rearranging.pixel_unshuffle, "PixelUnshuffle",
+PixelShuffle = module_of(pixels.pixel_shuffle, "PixelShuffle", settings=("upscale_factor",))
+PixelUnshuffle = module_of(pixels.pixel_unshuffle, "PixelUnshuffle",
                            settings=("downscale_factor",))
-ChannelShuffle = module_of(rearranging.channel_shuffle, "ChannelShuffle", settings=("groups",))
+ChannelShuffle = module_of(pixels.channel_shuffle, "ChannelShuffle", settings=("groups",))

@@ -5,6 +5,7 @@ from ..tensor import Tensor
 from . import (  # noqa: F401  each fills the registry
     activation,
     adaptive_pooling,
+    all_pairs,
     arithmetic,
     binary_loss,
     class_loss,
@@ -13,18 +14,25 @@ from . import (  # noqa: F401  each fills the registry
     creation,
     distance,
     dropout,
+    einsum,
     embedding,
     gated,
     grids,
+    in_place,
     indexing,
+    joining,
     layer_normalization,
     linear,
     margin_loss,
+    masks,
     methods,
     normalization,
     padding,
+    picking,
     piecewise,
+    pixels,
     pooling,
+    products,
     random,
     rearranging,
     reduction,
@@ -32,9 +40,11 @@ from . import (  # noqa: F401  each fills the registry
     resampling,
     shape,
     softmax,
+    sorting,
+    types,
     unpooling,
 )
 
 tape.bind(Tensor, arithmetic.add)
-op.bind(arithmetic.promote, shape.sum_to)
+op.bind(arithmetic.promote, shape.sum_to, in_place.write_through)
 methods.attach()

@@ -10,7 +10,7 @@ from ..registry import case, floats, integers, public
 from ..tape import from_array
 from .checks import floating
 from .composed import rule_of_composition
-from .indexing import gather
+from .picking import gather
 from .pointwise_loss import UNIT, check_reduction, reduced
 from .softmax import log_softmax, softmax
 

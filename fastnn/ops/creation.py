@@ -5,6 +5,7 @@ import numpy
 from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import memory
+from ..device import check_device
 from ..registry import public
 from .checks import shape_argument
 
@@ -16,12 +17,6 @@ def new(array, requires_grad=False, device=None):
     if requires_grad:
         result.requires_grad = True
     return result
-
-
-def check_device(device):
-    """Raise for any device but the CPU."""
-    if device is not None and str(device).split(":")[0] != "cpu":
-        raise ValueError(f"device: fastnn is for CPUs, got {device!r}")
 
 
 @public("fastnn", differentiable=False)
@@ -44,8 +39,9 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False):
 @public("fastnn", differentiable=False)
 def as_tensor(data, dtype=None, device=None):
     """As ``tensor``, but sharing the memory of ``data`` where that is possible."""
-    if isinstance(data, tensors.Tensor) and dtype in (None, data.dtype):
-        return data
+    check_device(device)
+    if isinstance(data, tensors.Tensor):
+        return data if dtype is None else data.to(dtype)
     return new(_sharable("as_tensor", tensors.as_array("as_tensor", data, dtype)), device=device)
 
 
@@ -62,6 +58,30 @@ def from_numpy(array):
 def from_dlpack(ext_tensor):
     """A tensor that shares the memory of any object with ``__dlpack__``, on the CPU."""
     return from_numpy(numpy.from_dlpack(ext_tensor))
+
+
+@public("fastnn", differentiable=False)
+def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
+    """A tensor from a tensor, NumPy array, object with ``__dlpack__``, sequence or number.
+
+    The memory is shared where that is possible; with ``copy=True`` never, and with ``copy=False``
+    a copy that is needed is a ValueError.
+    """
+    if not isinstance(obj, (tensors.Tensor, numpy.ndarray)) and hasattr(obj, "__dlpack__"):
+        obj = from_dlpack(obj)
+    result = tensor(obj, dtype=dtype, device=device) if copy else as_tensor(obj, dtype, device)
+    source = obj.array if isinstance(obj, tensors.Tensor) else obj
+    if copy is False and not (isinstance(source, numpy.ndarray)
+                              and numpy.may_share_memory(source, result.array)):
+        raise ValueError("asarray: this needs a copy, which copy=False forbids")
+    return result.requires_grad_() if requires_grad else result
+
+
+@public("fastnn", differentiable=False)
+def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False):
+    """A tensor without dimensions, of the default floating-point type."""
+    return full((), s, dtype=dtype or dtypes.get_default_dtype(), device=device,
+                requires_grad=requires_grad)
 
 
 def _sharable(operation, array):
@@ -145,6 +165,8 @@ def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False
 def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
     """Values from ``start`` (0 if only one is given) up to, not including, ``end``."""
     start, end = (0, start) if end is None else (start, end)
+    start, end, step = (each.item() if isinstance(each, tensors.Tensor) else each
+                        for each in (start, end, step))
     if step == 0 or (end - start) / step < 0:
         raise ValueError(f"arange: no way from {start} to {end} in steps of {step}")
     array = numpy.arange(start, end, step)
@@ -153,15 +175,33 @@ def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=Fa
                device)
 
 
+def _spaced(operation, start, end, steps, dtype):
+    """float64 values equally spaced, and the type that is asked for."""
+    dtype = dtypes.check(operation, dtype or dtypes.get_default_dtype())
+    ends = [each.item() if isinstance(each, tensors.Tensor) else each for each in (start, end)]
+    if steps < 0:
+        raise ValueError(f"{operation}: steps must be at least 0, got {steps}")
+    return numpy.linspace(*ends, steps), dtype
+
+
 @public("fastnn", differentiable=False)
 def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False):
     """``steps`` equally spaced values from ``start`` to ``end``, both included."""
-    dtype = dtypes.check("linspace", dtype or dtypes.get_default_dtype())
-    return new(numpy.linspace(start, end, steps).astype(dtype), requires_grad, device)
+    values, dtype = _spaced("linspace", start, end, steps, dtype)
+    return new(values.astype(dtype), requires_grad, device)
+
+
+@public("fastnn", differentiable=False)
+def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False):
+    """``base`` to the power of ``steps`` equally spaced exponents."""
+    exponents, dtype = _spaced("logspace", start, end, steps, dtype)
+    return new((float(base) ** exponents).astype(dtype), requires_grad, device)
 
 
 @public("fastnn", differentiable=False)
 def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
     """A matrix with ones on its diagonal."""
     dtype = dtypes.check("eye", dtype or dtypes.get_default_dtype())
+    if n < 0 or (m is not None and m < 0):
+        raise ValueError(f"eye: sizes must be at least 0, got {n} and {m}")
     return new(numpy.eye(n, m, dtype=dtype), requires_grad, device)

@@ -1,12 +1,17 @@
 """Indexing, slicing and indexed assignment, with NumPy's and PyTorch's common rules."""
 
+import math
+
 import numpy
 
 from .. import tape
 from .. import tensor as tensors
+from .._kernels import memory, rows
 from ..op import Operation
 from ..registry import case, floats, integers, public
 from .checks import axis
+from .in_place import constant, overwriting
+from .shape import expand, permute, reshape, sum_to
 
 BASIC = (int, slice, type(None), type(Ellipsis), numpy.integer)
 
@@ -21,141 +26,273 @@ def _split(index, ndim):
     if any(part is Ellipsis for part in parts):
         place = next(i for i, part in enumerate(parts) if part is Ellipsis)
         parts[place:place + 1] = [slice(None)] * max(0, ndim - used)
-    view, arrays = [], []
+    if any(part is Ellipsis for part in parts):
+        raise IndexError("index: at most one ellipsis (...) is allowed")
+    view, picks = [], []
     for part in parts:
-        if isinstance(part, BASIC) and not isinstance(part, bool):
+        if isinstance(part, BASIC):
             view.append(part)
-            arrays += [] if isinstance(part, (int, numpy.integer)) else [slice(None)]
-        else:
+            picks += [] if isinstance(part, (int, numpy.integer)) else [slice(None)]
+        elif part.ndim or part.dtype != bool:
             view += [slice(None)] * _width(part)
-            arrays.append(part)
-    return tuple(view), tuple(arrays) if any(
-        not isinstance(part, slice) for part in arrays) else None
+            picks.append(part)
+        else:  # a single truth value picks all or nothing of a new dimension
+            view.append(None)
+            picks.append(numpy.arange(int(part)))
+    picked = any(not isinstance(part, slice) for part in picks)
+    return tuple(view), tuple(picks) if picked else None
 
 
 def _width(part):
     """How many dimensions a part of an index stands for."""
-    if part is None or part is Ellipsis or isinstance(part, (bool, numpy.bool_)):
+    if part is None or part is Ellipsis:
         return 0
     return part.ndim if isinstance(part, numpy.ndarray) and part.dtype == bool else 1
 
 
 def _part(part):
-    if isinstance(part, tensors.Tensor):
-        if part.dtype.kind == "f":
-            raise IndexError(f"index: a tensor index must be integer or boolean, got {part.dtype}")
-        return int(part.item()) if not part.ndim and part.dtype.kind != "b" else part.array
-    if isinstance(part, range):
-        return numpy.asarray(part)
+    """A part of an index as one of BASIC, or as an array of positions or truth values."""
     if isinstance(part, slice):
         if part.step is not None and part.step <= 0:
             raise ValueError(f"index: the step of a slice must be positive, got {part.step}")
         return part
-    return numpy.asarray(part) if isinstance(part, list) else part
+    if isinstance(part, tensors.Tensor):
+        part = part.array
+        if not part.ndim and part.dtype.kind in "iu":
+            return int(part)
+    elif isinstance(part, (range, list, tuple)):
+        part = numpy.asarray([each.array if isinstance(each, tensors.Tensor) else each
+                              for each in part] or numpy.zeros(0, numpy.int64))
+    elif isinstance(part, (bool, numpy.bool_)):
+        part = numpy.asarray(part)
+    if isinstance(part, BASIC):
+        return part
+    if not isinstance(part, numpy.ndarray):
+        raise IndexError("index: only integers, slices, ..., None, lists and tensors can be an "
+                         f"index, got {type(part).__name__}")
+    if part.dtype.kind not in "iub":
+        raise IndexError(f"index: a tensor index must be integer or boolean, got {part.dtype}")
+    return part.astype(bool) if part.dtype == numpy.uint8 else part
 
 
-def _looked_up(index, x):
+def _own(index, dtype=None):
+    """A contiguous array that a rule can rely on: what is changed later is not ours."""
+    copied = numpy.array(index, dtype, order="C", copy=tape.is_grad_enabled() or None)
+    return copied if copied.flags.c_contiguous else copied.copy(order="C")
+
+
+def positions(operation, index, dim, shape, wrap=False):
+    """An array of indices for one dimension as contiguous int64, checked, or an IndexError."""
+    size = shape[dim] if shape else 1
+    index = _own(index, numpy.int64)
+    if index.size:
+        low, high = int(index.min()), int(index.max())
+        if low < (-size if wrap else 0) or high >= size:
+            raise IndexError(f"{operation}: index out of range for dimension {dim} of size {size}: "
+                             f"{low if high < size else high}; the tensor has shape {shape}")
+        if low < 0:
+            index = numpy.where(index < 0, index + size, index)
+    return index
+
+
+def _pick_plan(shape, picks):
+    """(dimensions that are picked from, positions in these as one), positions broadcast."""
+    arrays, dims, dim = [], [], 0
+    for part in picks:
+        if isinstance(part, slice):
+            dim += 1
+            continue
+        found = [part]
+        if part.dtype == bool:
+            if part.shape != shape[dim:dim + part.ndim]:
+                raise IndexError(f"index: a mask of shape {part.shape} does not fit at dimension "
+                                 f"{dim} of the shape {shape}")
+            found = part.nonzero()
+        for each in found:
+            arrays.append(positions("index", each, dim, shape, wrap=True))
+            dims.append(dim)
+            dim += 1
     try:
-        return x[index]
+        flat = arrays[0]
+        for dim, each in zip(dims[1:], arrays[1:], strict=True):
+            flat = flat * shape[dim] + each
+    except ValueError:
+        shapes = ", ".join(str(each.shape) for each in arrays)
+        raise IndexError(f"index: index tensors of shapes {shapes} do not broadcast") from None
+    return tuple(dims), numpy.ascontiguousarray(flat).reshape(flat.shape)
+
+
+def joined(x, first, count=1):
+    """A contiguous array as (outer, size, inner): ``count`` dimensions from ``first`` are one."""
+    shape = x.shape
+    return memory.contiguous(x).reshape(
+        math.prod(shape[:first]), math.prod(shape[first:first + count]),
+        math.prod(shape[first + count:]))
+
+
+def _pick_forward(plan, x):
+    first, count, shape, index = plan
+    picked = rows.take_rows(joined(x, first, count), index.reshape(-1))
+    return picked.reshape(shape[:first] + index.shape + shape[first + count:])
+
+
+def _spread_forward(plan, gradient):
+    """Zeros of the shape indexed, with the gradient added where it was picked."""
+    first, count, shape, index = plan
+    size = math.prod(shape[first:first + count])
+    source = joined(gradient, first, index.ndim)
+    total = rows.add_rows((source.shape[0], size, source.shape[2]), index.reshape(-1), source)
+    return total.reshape(shape)
+
+
+def _view_forward(plan, x):
+    try:
+        return x[(*plan[0], ...)]  # the dots keep a single element an array, and a view
     except IndexError as error:
         raise IndexError(f"index: {error}; the tensor has shape {x.shape}") from None
 
 
-def _view_forward(plan, x):
-    return numpy.asarray(_looked_up(plan[0], x))
-
-
-def _pick_forward(plan, x):
-    return numpy.ascontiguousarray(_looked_up(plan[0], x)) if x.ndim else _looked_up(plan[0], x)
-
-
-def _spread_forward(plan, gradient):
-    """Zeros of the shape indexed, with the gradient added at the index."""
-    index, shape, basic = plan
-    out = numpy.zeros(shape, gradient.dtype)
-    if basic:
-        out[index] = gradient
-    else:
-        numpy.add.at(out, index, gradient)
+def _placed_forward(plan, gradient):
+    index, shape = plan
+    out = memory.empty(shape, gradient.dtype)
+    out.fill(0)
+    out[index] = gradient
     return out
 
 
-def _lookup_rule(node, gradient):
-    return _spread(node.plan, gradient)
-
-
-def _spread_rule(node, gradient):
-    return (_view if node.plan[2] else _pick)(node.plan, gradient)
-
-
-_view = Operation("slice", _view_forward, _lookup_rule, shares_memory=True)
-_pick = Operation("index", _pick_forward, _lookup_rule)
-_spread = Operation("spread", _spread_forward, _spread_rule)
+_view = Operation("slice", _view_forward, lambda node, gradient: _placed(node.plan, gradient),
+                  shares_memory=True)
+_placed = Operation("place_slice", _placed_forward, lambda node, gradient: _view(
+    node.plan, gradient))
+pick = Operation("index", _pick_forward, lambda node, gradient: spread(node.plan, gradient))
+spread = Operation("spread", _spread_forward, lambda node, gradient: pick(node.plan, gradient))
 
 
 def lookup(tensor, index):
     """``tensor[index]``: a view for integers and slices, a copy for tensors of indices or masks."""
-    view, arrays = _split(index, tensor.ndim)
-    if view or arrays is None:
-        tensor = _view((view, tensor.array.shape, True), tensor)
-    return tensor if arrays is None else _pick((arrays, tensor.array.shape, False), tensor)
+    kind = type(index)
+    if kind is int or (kind is slice and index.step is None):
+        return _view(((index,), tensor.array.shape), tensor)
+    view, picks = _split(index, tensor.ndim)
+    return _looked_up(tensor, view, picks)
+
+
+def _looked_up(tensor, view, picks):
+    if view or picks is None:
+        tensor = _view((view, tensor.array.shape), tensor)
+    if picks is None:
+        return tensor
+    dims, index = _pick_plan(tensor.array.shape, picks)
+    first, count = dims[0], len(dims)
+    if dims != tuple(range(first, first + count)):
+        tensor = permute(tensor, *dims, *(i for i in range(tensor.ndim) if i not in dims))
+        first = 0
+    return pick((first, count, tensor.array.shape, index), tensor)
+
+
+def _assign_write(plan, target, source):
+    view, picks, _ = plan
+    try:
+        if picks is None:
+            target[view] = source
+        else:
+            target[view][picks] = source
+    except (ValueError, IndexError) as error:
+        raise type(error)(f"indexed assignment: {error}") from None
+
+
+def _assign_rule(node, gradient):
+    view, picks, shape = node.plan
+    d_target = d_value = None
+    if node.needs[0]:
+        d_target = assigned((view, picks, ()), gradient, constant(0, gradient.dtype))
+    if node.needs[1]:
+        d_value = _looked_up(gradient, view, picks)
+        if d_value.ndim < len(shape):
+            d_value = reshape(d_value, (1,) * (len(shape) - d_value.ndim) + d_value.array.shape)
+        d_value = sum_to(d_value, shape)
+    return d_target, d_value
+
+
+assigned = overwriting("indexed assignment", _assign_write, _assign_rule)
+
+
+def _value(operation, value, dtype):
+    if isinstance(value, tensors.Tensor):
+        return value.to(dtype)
+    if not tensors.is_number(value):
+        raise TypeError(f"{operation}: expected a tensor or a number, got {type(value).__name__}")
+    return constant(value, dtype)
+
+
+def assign_plan(view, picks, tensor, value):
+    """What ``assigned`` needs, with positions of its own where a rule will read them."""
+    if picks is not None and (tensor.requires_grad or value.requires_grad):
+        picks = tuple(part if isinstance(part, slice) else _own(part) for part in picks)
+    return view, picks, value.array.shape
 
 
 def assign(tensor, index, value):
-    """``tensor[index] = value`` in place, for tensors that are not on the tape."""
-    if tape.is_grad_enabled() and (tensor.requires_grad
-                                   or getattr(value, "requires_grad", False)):
-        raise RuntimeError("indexed assignment: not recorded on the tape; use no_grad() around it, "
-                           "or where()")
-    view, arrays = _split(index, tensor.ndim)
-    target = tensor.array
-    source = value.array if isinstance(value, tensors.Tensor) else value
-    try:
-        if arrays is None:
-            target[view] = source
-        else:
-            target[view][arrays] = source
-    except (ValueError, IndexError) as error:
-        raise type(error)(f"indexed assignment: {error}") from None
-    tensor._bump_version()
+    """``tensor[index] = value`` in place; on the tape, with gradients to both."""
+    view, picks = _split(index, tensor.ndim)
+    value = _value("indexed assignment", value, tensor.dtype)
+    assigned.into(assign_plan(view, picks, tensor, value), tensor, value)
 
 
-@public("fastnn", "method", cases=[case(floats(4, 3), 0, integers(5, high=4))])
+def _put_arguments(operation, indices, values, dtype):
+    if not isinstance(indices, (tuple, list)):
+        raise TypeError(f"{operation}: indices must be a tuple of tensors, got "
+                        f"{type(indices).__name__}")
+    index = tuple(tensors.as_tensor(operation, each) for each in indices)
+    if tensors.as_tensor(operation, values).dtype != dtype:
+        raise TypeError(f"{operation}: values are {values.dtype}, the tensor {dtype}")
+    return tuple(each.reshape(1) if not each.ndim else each for each in index)
+
+
+def _accumulated(input, index, values):
+    """Zeros of the shape of ``input`` with the values added at the index."""
+    shape = input.array.shape
+    dims, place = _pick_plan(shape, tuple(each.array for each in index))
+    values = expand(values, *place.shape, *shape[len(dims):])
+    return spread((0, len(dims), shape, place), values)
+
+
+@public("fastnn", "method", cases=[
+    case(floats(4, 3), [integers(1, high=4), integers(1, high=3)], floats(1)),
+    case(floats(4, 3), [integers(5, high=4)], floats(5, 3), accumulate=True)])
+def index_put(input, indices, values, accumulate=False):
+    """``input`` with ``values`` at the positions of a tuple of index tensors, or added there."""
+    index = _put_arguments("index_put", indices, values, input.dtype)
+    if accumulate:
+        return input + _accumulated(input, index, values)
+    view, picks = _split(index, input.ndim)
+    return assigned(assign_plan(view, picks, input, values), input, values)
+
+
+def index_put_(input, indices, values, accumulate=False):
+    """``index_put`` in place."""
+    index = _put_arguments("index_put_", indices, values, input.dtype)
+    if accumulate:
+        return input.add_(_accumulated(input, index, values))
+    assign(input, index, values)
+    return input
+
+
+@public("fastnn", "method", cases=[case(floats(4, 3), 0, integers(5, high=4)),
+                                   case(floats(2, 3), 1, integers(4, high=3))])
 def index_select(input, dim, index):
     """The slices of ``input`` along ``dim`` at the positions of the 1-d ``index``."""
-    dim = axis("index_select", dim, input.ndim)
-    return lookup(input, (slice(None),) * dim + (index,))
+    dim, place = one_dimension("index_select", tensors.as_tensor("index_select", input), dim, index)
+    if not input.ndim:
+        return reshape(pick((0, 1, (1,), place), reshape(input, 1)), place.shape[:0])
+    return pick((dim, 1, input.array.shape, place), input)
 
 
-def _gather_forward(plan, x):
-    dim, index, _ = plan
-    return numpy.take_along_axis(x, index, dim)
-
-
-def _scatter_forward(plan, gradient):
-    dim, index, shape = plan
-    out = numpy.zeros(shape, gradient.dtype)
-    grid = list(numpy.ogrid[tuple(slice(0, size) for size in index.shape)])
-    grid[dim] = index
-    numpy.add.at(out, tuple(grid), gradient)
-    return out
-
-
-_gather = Operation("gather", _gather_forward, lambda node, g: _scattered(node.plan, g))
-_scattered = Operation("scattered", _scatter_forward, lambda node, g: _gather(node.plan, g))
-
-
-@public("fastnn", "method", cases=[case(floats(4, 3), 1, integers(4, 2, high=3))])
-def gather(input, dim, index):
-    """``input`` at the positions of ``index`` along ``dim``; the other sizes must agree."""
-    dim = axis("gather", dim, input.ndim)
-    if index.dtype.kind not in "iu" or index.ndim != input.ndim:
-        raise ValueError(f"gather: index must be integers with {input.ndim} dimensions, got "
+def one_dimension(operation, input, dim, index):
+    """(dimension, positions in it) of a 1-d tensor of integers, or an error."""
+    dim = axis(operation, dim, input.ndim)
+    index = tensors.as_tensor(operation, index)
+    if index.dtype.kind not in "iu" or index.ndim > 1:
+        raise ValueError(f"{operation}: index must be integers with one dimension, got "
                          f"{index.dtype} of shape {tuple(index.shape)}")
-    positions = index.array
-    size = input.shape[dim]
-    if positions.size and not (0 <= positions.min() and positions.max() < size):
-        raise IndexError(f"gather: index out of range for dimension {dim} of size {size}")
-    cut = tuple(slice(None) if i == dim else slice(0, n) for i, n in enumerate(index.shape))
-    part = lookup(input, cut)
-    return _gather((dim, positions, part.array.shape), part)
+    return dim, positions(operation, index.array.reshape(-1), dim, input.array.shape)

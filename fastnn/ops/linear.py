@@ -1,5 +1,7 @@
 """Matrix products."""
 
+import math
+
 import numpy
 
 from .. import tensor as tensors
@@ -144,14 +146,15 @@ def matmul(input, other):
 
 def _broadcast_product(a, b):
     if b.ndim == 2:
-        rows = product((False, False), reshape(a, -1, a.shape[-1]), b)
+        flat = reshape(a, math.prod(a.array.shape[:-1]), a.shape[-1])
+        rows = product((False, False), flat, b)
         return reshape(rows, *a.shape[:-1], b.shape[1])
     try:
         batch = numpy.broadcast_shapes(a.array.shape[:-2], b.array.shape[:-2])
     except ValueError:
         raise ValueError(f"matmul: batches of shapes {tuple(a.shape)} and {tuple(b.shape)} "
                          "do not broadcast") from None
-    left = reshape(expand(a, *batch, *a.shape[-2:]), -1, *a.shape[-2:])
-    right = reshape(expand(b, *batch, *b.shape[-2:]), -1, *b.shape[-2:])
+    left, right = (reshape(expand(each, *batch, *each.shape[-2:]), math.prod(batch),
+                           *each.shape[-2:]) for each in (a, b))
     result = product((False, False), left, right)
     return reshape(result, *batch, a.shape[-2], b.shape[-1])

@@ -2,9 +2,10 @@
 
 from .. import dtypes
 from .. import tensor as tensors
+from ..device import KNOWN, check_device
 from ..registry import in_place
-from . import arithmetic, creation, indexing, linear
-from .shape import contiguous, copied, permute
+from . import arithmetic, indexing, linear, tensor_methods
+from .shape import clone, contiguous
 
 OPERATORS = {
     "__add__": arithmetic.add, "__sub__": arithmetic.sub, "__mul__": arithmetic.mul,
@@ -99,23 +100,22 @@ def clamp_(self, min=None, max=None):
 
 
 @_attached
-def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False):
-    """The tensor in another type, and on a device, which can only be the CPU."""
+def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False,
+       memory_format="preserve_format"):
+    """The tensor in another type or memory format, on a device, which can only be the CPU."""
     for argument in args:
         if isinstance(argument, tensors.Tensor):
             dtype = argument.dtype
-        elif isinstance(argument, str) and argument.split(":")[0] in DEVICES:
+        elif isinstance(argument, str) and argument.split(":")[0] in KNOWN:
             device = argument
         else:
             dtype = argument
-    creation.check_device(device)
+    check_device(device)
     dtype = self.dtype if dtype is None else dtypes.check("to", dtype)
-    if dtype == self.dtype:
-        return copied("K", self) if copy else self
-    return arithmetic.convert((self.dtype, dtype), self)
-
-
-DEVICES = ("cpu", "cuda", "mps", "xpu", "meta")
+    result = self if dtype == self.dtype else arithmetic.convert((self.dtype, dtype), self)
+    if memory_format != "preserve_format":
+        result = contiguous(result, memory_format)
+    return clone(result, memory_format=memory_format) if copy and result is self else result
 
 
 def _conversion(name, dtype):
@@ -142,41 +142,16 @@ def type_as(self, other):
     return self.to(other.dtype)
 
 
-@_attached
-def view_as(self, other):
-    """A view in the shape of another tensor."""
-    return self.view(*other.shape)
-
-
-@_attached
-def expand_as(self, other):
-    """Expanded to the shape of another tensor."""
-    return self.expand(*other.shape)
-
-
-@_attached
-def new_zeros(self, *size):
-    """Zeros of the type of this tensor."""
-    return creation.zeros(*size, dtype=self.dtype)
-
-
-@_attached
-def new_ones(self, *size):
-    """Ones of the type of this tensor."""
-    return creation.ones(*size, dtype=self.dtype)
-
-
 def attach():
     """Put the methods on `Tensor`."""
     for name, function in in_place("method").items():
         setattr(tensors.Tensor, name, function)
     for name, function in OPERATORS.items():
         setattr(tensors.Tensor, name, function)
+    for name, method in tensor_methods.METHODS.items():
+        setattr(tensors.Tensor, name, method)
     for name, operation in IN_PLACE.items():
         setattr(tensors.Tensor, name, _in_place(operation))
     for name, dtype in CONVERSIONS.items():
         setattr(tensors.Tensor, name, _conversion(name, dtype))
     tensors.Tensor.pow = pow_
-    tensors.Tensor.mT = property(lambda self: permute(
-        self, *range(self.ndim - 2), self.ndim - 1, self.ndim - 2))
-    tensors.Tensor.contiguous = contiguous

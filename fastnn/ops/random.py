@@ -7,7 +7,7 @@ from .. import tensor as tensors
 from .._kernels import random as kernels
 from ..generator import default_generator
 from ..registry import public
-from .checks import floating, shape_argument
+from .checks import dimensions, floating, shape_argument
 from .creation import new
 
 
@@ -31,8 +31,9 @@ def normal_array(shape, dtype, mean=0.0, deviation=1.0, generator=None):
 def _integer_array(shape, low, high, generator):
     size = int(numpy.prod(shape, dtype=numpy.int64))
     key, offset = (generator or default_generator).take(kernels.blocks(size, 2))
+    span = high - low  # up to 2**64 - 1, which the kernel reads as unsigned
     return kernels.fill(kernels.integers, shape, dtypes.int64, key, offset, 2,
-                        options=(low, high - low))
+                        options=(low, span - (1 << 64) if span >> 63 else span))
 
 
 def _floating_type(operation, dtype):
@@ -64,45 +65,154 @@ def randn(*size, generator=None, dtype=None, device=None, requires_grad=False):
     return new(array, requires_grad, device)
 
 
+def _like(name, input, dtype, made):
+    """What ``made(shape, type)`` gives, for the shape and type of ``input``."""
+    tensors.as_tensor(name, input)
+    return made(tuple(input.shape), input.dtype if dtype is None else dtype)
+
+
 @public("fastnn", differentiable=False)
-def rand_like(input, *, dtype=None):
+def rand_like(input, *, generator=None, dtype=None, device=None, requires_grad=False):
     """Uniform numbers in the shape of ``input``."""
-    return rand(*input.shape, dtype=dtype or input.dtype)
+    return _like("rand_like", input, dtype, lambda shape, dtype: rand(
+        shape, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad))
 
 
 @public("fastnn", differentiable=False)
-def randn_like(input, *, dtype=None):
+def randn_like(input, *, generator=None, dtype=None, device=None, requires_grad=False):
     """Normal numbers in the shape of ``input``."""
-    return randn(*input.shape, dtype=dtype or input.dtype)
+    return _like("randn_like", input, dtype, lambda shape, dtype: randn(
+        shape, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad))
 
 
 @public("fastnn", differentiable=False)
-def randint(low, high=None, size=None, *, generator=None, dtype=None, device=None):
+def randint_like(input, low, high=None, *, generator=None, dtype=None, device=None,
+                 requires_grad=False):
+    """Integers uniform in [low, high), or in [0, low), in the shape and type of ``input``."""
+    low, high = (0, low) if high is None else (low, high)
+    return _like("randint_like", input, dtype, lambda shape, dtype: randint(
+        low, high, shape, generator=generator, dtype=dtype, device=device,
+        requires_grad=requires_grad))
+
+
+def _bounds(low, high, dtype):
+    """Two integers that the type can hold, or an error that says what is wrong with them."""
+    for bound in (low, high):
+        if not hasattr(bound, "__index__"):
+            raise TypeError(f"randint: low and high must be integers, got {bound!r}")
+    low, high = low.__index__(), high.__index__()
+    if low >= high:
+        raise ValueError(f"randint: low {low} is not below high {high}")
+    limits = {"b": (0, 1), "f": (-(1 << 63), (1 << 63) - 1)}.get(dtype.kind)
+    least, largest = limits or (int(numpy.iinfo(dtype).min), int(numpy.iinfo(dtype).max))
+    if low < least or high - 1 > largest or high > (1 << 63) - 1:
+        raise ValueError(f"randint: numbers from {low} to below {high} do not fit into {dtype}")
+    return low, high
+
+
+@public("fastnn", differentiable=False)
+def randint(low, high=None, size=None, *, generator=None, dtype=None, device=None,
+            requires_grad=False):
     """Integers uniform in [low, high); ``randint(high, size)`` starts at 0."""
     if size is None:
         low, high, size = 0, low, high
     if high is None or size is None:
         raise TypeError("randint: expected randint(high, size) or randint(low, high, size)")
-    if low >= high:
-        raise ValueError(f"randint: low {low} is not below high {high}")
+    dtype = dtypes.check("randint", dtype or dtypes.int64)
+    low, high = _bounds(low, high, dtype)
     array = _integer_array(shape_argument("randint", (size,)), low, high, generator)
-    return new(array.astype(dtypes.check("randint", dtype or dtypes.int64), copy=False),
-               device=device)
+    return new(array.astype(dtype, copy=False), requires_grad, device)
 
 
 @public("fastnn", differentiable=False)
-def randperm(n, *, generator=None, device=None):
+def randperm(n, *, generator=None, dtype=None, device=None, requires_grad=False):
     """The integers from 0 to ``n - 1`` in random order."""
+    if n < 0:
+        raise ValueError(f"randperm: n must be at least 0, got {n}")
     keys = _integer_array((n,), -(1 << 62), (1 << 62) - 1, generator)
-    return new(numpy.argsort(keys, kind="stable"), device=device)
+    order = numpy.argsort(keys, kind="stable")
+    return new(order.astype(dtypes.check("randperm", dtype or dtypes.int64), copy=False),
+               requires_grad, device)
+
+
+def _probabilities(name, values):
+    if values.size and not (0 <= values.min() and values.max() <= 1):
+        raise ValueError(f"{name}: probabilities must lie in [0, 1]")
+    return values
 
 
 @public("fastnn", differentiable=False)
-def bernoulli(input, *, generator=None):
-    """1 with the probability that ``input`` gives, else 0."""
+def bernoulli(input, p=None, *, generator=None):
+    """1 with the probability that ``input`` gives (or ``p``, in its shape), else 0."""
     floating("bernoulli", input=tensors.as_tensor("bernoulli", input))
+    chances = _probabilities("bernoulli", input.array if p is None else numpy.asarray(p))
     drawn = uniform_array(input.array.shape, input.dtype, generator=generator)
-    return new((drawn < input.array).astype(input.dtype))
+    return new((drawn < chances).astype(input.dtype))
+
+
+@public("fastnn", differentiable=False)
+def normal(mean, std=1.0, size=None, *, generator=None, dtype=None, device=None,
+           requires_grad=False):
+    """Normally distributed numbers with a mean and a standard deviation.
+
+    Both may be numbers, with a ``size``, or tensors that broadcast: a number for each element.
+    """
+    given = [each for each in (mean, std) if isinstance(each, tensors.Tensor)]
+    if bool(given) == (size is not None):
+        raise TypeError("normal: expected two numbers and a size, or at least one tensor")
+    of_std = std.array if isinstance(std, tensors.Tensor) else numpy.asarray(std)
+    if of_std.size and not of_std.min() >= 0:
+        raise ValueError("normal: std must be at least 0")
+    if given:
+        floating("normal", **{f"tensor {i}": each for i, each in enumerate(given)})
+        size = numpy.broadcast_shapes(*(each.array.shape for each in given))
+        drawn = randn(size, generator=generator, dtype=given[0].dtype, device=device)
+        return (drawn * _detached(std) + _detached(mean)).requires_grad_(requires_grad)
+    array = normal_array(shape_argument("normal", (size,)), _floating_type("normal", dtype), mean,
+                         std, generator)
+    return new(array, requires_grad, device)
+
+
+def _detached(value):
+    return value.detach() if isinstance(value, tensors.Tensor) else value
+
+
+@public("fastnn", "method", differentiable=False)
+def multinomial(input, num_samples, replacement=False, *, generator=None):
+    """Numbers of classes, drawn with the weights that a vector or each row of a matrix gives.
+
+    Without ``replacement`` each class at most once, by a race of exponential clocks: the first
+    ``num_samples`` of ``-log(u) / weight`` (Efraimidis and Spirakis, 2006).
+    """
+    floating("multinomial", input=tensors.as_tensor("multinomial", input))
+    dimensions("multinomial", "input", input, 1, 2)
+    weights = numpy.atleast_2d(input.array).astype(numpy.float64)
+    _check_weights(weights, num_samples, replacement)
+    if replacement:
+        edges = numpy.cumsum(weights, 1)
+        drawn = uniform_array((len(weights), num_samples), dtypes.float64, generator=generator)
+        found = [numpy.searchsorted(row, u * row[-1], "right")
+                 for row, u in zip(edges, drawn, strict=True)]
+        last = weights.shape[1] - 1 - numpy.argmax(weights[:, ::-1] > 0, 1)  # u * total may round
+        chosen = numpy.minimum(numpy.array(found, numpy.int64).reshape(drawn.shape), last[:, None])
+    else:
+        drawn = uniform_array(weights.shape, dtypes.float64, generator=generator)
+        with numpy.errstate(divide="ignore"):
+            times = -numpy.log1p(-drawn) / weights
+        times[weights == 0] = numpy.inf
+        chosen = numpy.argsort(times, axis=1, kind="stable")[:, :num_samples]
+    return new(numpy.ascontiguousarray(chosen if input.ndim == 2 else chosen[0]))
+
+
+def _check_weights(weights, count, replacement):
+    if not (numpy.isfinite(weights).all() and (weights >= 0).all()):
+        raise ValueError("multinomial: weights must be finite and at least 0")
+    if not (weights.sum(1) > 0).all():
+        raise ValueError("multinomial: the weights of a row add up to 0")
+    possible = int((weights > 0).sum(1).min(initial=weights.shape[1]))
+    if count < 1 or (not replacement and count > possible):
+        raise ValueError(f"multinomial: num_samples {count} does not lie between 1 and {possible},"
+                         " the classes with a weight")
 
 
 def _filled(name, tensor, array):

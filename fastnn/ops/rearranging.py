@@ -1,77 +1,211 @@
-"""Exchanges between channels and pixels."""
+"""Elements in another order, and diagonals and triangles of matrices."""
 
+import operator
+
+import numpy
+
+from .. import dtypes, tape
 from .. import tensor as tensors
+from .._kernels import memory, ranking
+from ..op import Operation
 from ..registry import case, floats, public
-from . import checks
-from .shape import copied, permute_, reshape
+from .checks import axes, axis, shape_argument
+from .indexing import spread
+from .shape import movedim, reshape, transpose
 
 
-def _factor(name, argument, value):
-    factor, = checks.numbers(name, argument, value, 1, 1)
-    return factor
+def _zeros(shape, dtype):
+    out = memory.empty(shape, dtype)
+    out.fill(0)
+    return out
 
 
-def _exchanged(input, apart, order, result):
-    """The elements in shape ``apart``, with its axes in another order, as a new ``result``."""
-    turned = permute_(order, reshape(input, *apart))
-    return reshape(copied("C", turned), *result)
+def _flip_forward(dims, x):
+    turned = tuple(slice(None, None, -1) if i in dims else slice(None) for i in range(x.ndim))
+    return memory.copy(x[turned], "C")
 
 
-def _image_dimensions(name, input):
-    tensors.as_tensor(name, input)
-    if input.ndim < 3:
-        raise ValueError(f"{name}: input must have at least 3 dimensions, got shape "
+_flip = Operation("flip", _flip_forward, lambda node, gradient: _flip(node.plan, gradient))
+_roll = Operation(
+    "roll", lambda plan, x: numpy.roll(x, *plan),
+    lambda node, gradient: _roll((tuple(-n for n in node.plan[0]), node.plan[1]), gradient))
+_triangle = Operation(
+    "triangle", lambda plan, x: ranking.triangle_of(memory.contiguous(x), *plan),
+    lambda node, gradient: _triangle(node.plan, gradient))
+
+
+@public("fastnn", "method", cases=[case(floats(2, 3, 4), (0, 2)), case(floats(2, 3), (-1,))])
+def flip(input, *dims):
+    """A copy with the order of the elements along some dimensions reversed."""
+    dims = axes("flip", shape_argument("flip", dims), tensors.as_tensor("flip", input).ndim)
+    return _flip(dims, input)
+
+
+def _matrix(name, input, least):
+    if tensors.as_tensor(name, input).ndim < least:
+        raise ValueError(f"{name}: input must have at least {least} dimensions, got {input.ndim}")
+    return input
+
+
+@public("fastnn", "method", cases=[case(floats(2, 3))])
+def fliplr(input):
+    """The columns (second dimension) in reverse order, as a copy."""
+    return _flip((1,), _matrix("fliplr", input, 2))
+
+
+@public("fastnn", "method", cases=[case(floats(2, 3))])
+def flipud(input):
+    """The rows (first dimension) in reverse order, as a copy."""
+    return _flip((0,), _matrix("flipud", input, 1))
+
+
+@public("fastnn", "method", cases=[
+    case(floats(2, 3), 2), case(floats(2, 3), (1, -2), (0, 1)), case(floats(4, 3), 5, 0)])
+def roll(input, shifts, dims=None):
+    """Elements moved along dimensions, and from their end to the begin; without ``dims`` flat."""
+    shifts = shape_argument("roll", shifts if isinstance(shifts, (tuple, list)) else (shifts,))
+    if dims is None:
+        if len(shifts) != 1:
+            raise ValueError(f"roll: {len(shifts)} shifts need as many dims")
+        return reshape(_roll((shifts, (0,)), reshape(input, -1)), input.shape)
+    dims = dims if isinstance(dims, (tuple, list)) else (dims,)
+    dims = tuple(axis("roll", dim, input.ndim) for dim in dims)
+    if len(dims) != len(shifts):
+        raise ValueError(f"roll: {len(shifts)} shifts for {len(dims)} dimensions")
+    if dims and not input.ndim:
+        raise ValueError("roll: a tensor without dimensions has none to roll along")
+    return _roll((shifts, dims), input)
+
+
+@public("fastnn", "method", cases=[
+    case(floats(2, 3)), case(floats(2, 3), 2), case(floats(2, 3, 4), -1, (2, 1))])
+def rot90(input, k=1, dims=(0, 1)):
+    """Turned ``k`` times by 90 degrees in a plane, from its first dimension to the second."""
+    first, second = axes("rot90", dims, _matrix("rot90", input, 2).ndim)
+    if k % 4 == 1:
+        return transpose(_flip((second,), input), first, second)
+    if k % 4 == 2:
+        return _flip((first, second), input)
+    return transpose(_flip((first,), input), first, second) if k % 4 else input.clone()
+
+
+def _offset(name, input, diagonal):
+    """The diagonal, as an integer no further away than the matrix is large."""
+    size = sum(_matrix(name, input, 2).array.shape[-2:]) + 1
+    return max(-size, min(size, operator.index(diagonal)))
+
+
+@public("fastnn", "method", cases=[case(floats(3, 4)), case(floats(2, 3, 3), -1)])
+def tril(input, diagonal=0):
+    """Matrices with zeros above a diagonal: 0 the main one, larger ones above it."""
+    return _triangle((_offset("tril", input, diagonal), False), input)
+
+
+@public("fastnn", "method", cases=[case(floats(3, 4)), case(floats(2, 3, 3), 1)])
+def triu(input, diagonal=0):
+    """Matrices with zeros below a diagonal: 0 the main one, larger ones above it."""
+    return _triangle((_offset("triu", input, diagonal), True), input)
+
+
+def _indices(keep, dtype):
+    return tape.from_array(numpy.stack(keep.nonzero()).astype(dtypes.check("tril_indices", dtype)))
+
+
+@public("fastnn", differentiable=False)
+def tril_indices(row, col, offset=0, *, dtype=dtypes.int64, device=None):
+    """The positions of the elements on and below a diagonal, shape (2, count), row by row."""
+    return _indices(numpy.tri(row, col, offset, dtype=bool), dtype)
+
+
+@public("fastnn", differentiable=False)
+def triu_indices(row, col, offset=0, *, dtype=dtypes.int64, device=None):
+    """The positions of the elements on and above a diagonal, shape (2, count), row by row."""
+    return _indices(~numpy.tri(row, col, offset - 1, dtype=bool), dtype)
+
+
+def _diagonal_forward(plan, x):
+    view = x.diagonal(*plan[0])
+    if x.flags.writeable:
+        view.flags.writeable = True  # NumPy hands out a diagonal for reading only
+    return view
+
+
+def _embed_forward(plan, x):
+    places, shape = plan
+    out = _zeros(shape, x.dtype)
+    _diagonal_forward(plan, out)[...] = x
+    return out
+
+
+_diagonal = Operation("diagonal", _diagonal_forward, lambda node, gradient: _embedded(
+    node.plan, gradient), shares_memory=True)
+_embedded = Operation("diag_embed", _embed_forward, lambda node, gradient: _diagonal(
+    node.plan, gradient))
+
+
+@public("fastnn", "method", cases=[case(floats(3, 4)), case(floats(4, 2, 3), 1, 0, 2)])
+def diagonal(input, offset=0, dim1=0, dim2=1):
+    """The diagonal of two dimensions as a new last one, a view; ``offset`` above the main one."""
+    first, second = axes("diagonal", (dim1, dim2), _matrix("diagonal", input, 2).ndim)
+    return _diagonal(((offset, first, second), input.array.shape), input)
+
+
+@public("fastnn", "method", cases=[case(floats(2, 3)), case(floats(2, 3), 1, 0, 2)])
+def diag_embed(input, offset=0, dim1=-2, dim2=-1):
+    """Zeros in two dimensions, which hold the last one of ``input`` on a diagonal."""
+    ndim = _matrix("diag_embed", input, 1).ndim + 1
+    first, second = axes("diag_embed", (dim1, dim2), ndim)
+    size = input.array.shape[-1] + abs(offset)
+    rest = iter(input.array.shape[:-1])
+    shape = tuple(size if i in (first, second) else next(rest) for i in range(ndim))
+    return _embedded(((offset, first, second), shape), input)
+
+
+@public("fastnn", "method", cases=[case(floats(3)), case(floats(2, 3)), case(floats(2), -1)])
+def diag(input, diagonal=0):
+    """The matrix with a vector on its diagonal, or a copy of the diagonal of a matrix."""
+    if tensors.as_tensor("diag", input).ndim == 1:
+        return diag_embed(input, diagonal)
+    if input.ndim != 2:
+        raise ValueError(f"diag: input must have 1 or 2 dimensions, got shape "
                          f"{tuple(input.shape)}")
-    return input.array.shape[:-3], input.array.shape[-3:], tuple(range(input.ndim - 3))
+    return _diagonal(((diagonal, 0, 1), input.array.shape), input).clone()
 
 
-@public("functional", "fastnn", cases=[
-    case(floats(2, 8, 3, 2), 2), case(floats(9, 2, 2), 3), case(floats(2, 1, 4, 2, 1), 2)])
-def pixel_shuffle(input, upscale_factor):
-    """Images (..., C r r, H, W) as (..., C, H r, W r): r x r channels become a square of pixels.
-
-    Shi et al., Real-time single image and video super-resolution, 2016.
-
-    >>> import fastnn
-    >>> fastnn.nn.functional.pixel_shuffle(fastnn.arange(4.0).reshape(4, 1, 1), 2)
-    tensor([[[0., 1.],
-             [2., 3.]]])
-    """
-    factor = _factor("pixel_shuffle", "upscale_factor", upscale_factor)
-    lead, (c, h, w), axes = _image_dimensions("pixel_shuffle", input)
-    if c % factor ** 2:
-        raise ValueError(f"pixel_shuffle: input has {c} channels, which {factor} squared does not "
-                         "divide")
-    n, channels = len(lead), c // factor ** 2
-    return _exchanged(input, (*lead, channels, factor, factor, h, w),
-                      (*axes, n, n + 3, n + 1, n + 4, n + 2),
-                      (*lead, channels, h * factor, w * factor))
+@public("fastnn", "method", cases=[case(floats(3, 4))])
+def trace(input):
+    """The sum of the main diagonal of a matrix."""
+    if tensors.as_tensor("trace", input).ndim != 2:
+        raise ValueError(f"trace: input must have 2 dimensions, got shape {tuple(input.shape)}")
+    return diagonal(input).sum()
 
 
-@public("functional", "fastnn", cases=[
-    case(floats(2, 2, 6, 4), 2), case(floats(1, 3, 6), 3), case(floats(2, 1, 1, 2, 4), 2)])
-def pixel_unshuffle(input, downscale_factor):
-    """Images (..., C, H r, W r) as (..., C r r, H, W): the reverse of ``pixel_shuffle``."""
-    factor = _factor("pixel_unshuffle", "downscale_factor", downscale_factor)
-    lead, (c, h, w), axes = _image_dimensions("pixel_unshuffle", input)
-    if h % factor or w % factor:
-        raise ValueError(f"pixel_unshuffle: {factor} does not divide images of {h} x {w}")
-    n, rows, columns = len(lead), h // factor, w // factor
-    return _exchanged(input, (*lead, c, rows, factor, columns, factor),
-                      (*axes, n, n + 2, n + 4, n + 1, n + 3),
-                      (*lead, c * factor ** 2, rows, columns))
+def _windows_forward(plan, x):
+    dim, count, size, step = plan[:4]
+    shape = (*x.shape[:dim], count, *x.shape[dim + 1:], size)
+    strides = (*x.strides[:dim], x.strides[dim] * step, *x.strides[dim + 1:], x.strides[dim])
+    view = numpy.lib.stride_tricks.as_strided(x, shape, strides)
+    view.flags.writeable = False  # windows that overlap are one memory
+    return view
 
 
-@public("functional", "fastnn", cases=[case(floats(2, 6, 3), 3), case(floats(2, 4, 3, 2), 2)])
-def channel_shuffle(input, groups):
-    """The channels (N, C, ...) in turn from each of ``groups`` equal parts.
+def _windows_rule(node, gradient):
+    dim, count, size, step, shape = node.plan
+    places = numpy.arange(count)[:, None] * step + numpy.arange(size)
+    return spread((dim, 1, shape, places), movedim(gradient, -1, dim + 1))
 
-    Zhang et al., ShuffleNet, 2018.
-    """
-    groups = _factor("channel_shuffle", "groups", groups)
-    _image_dimensions("channel_shuffle", input)
-    n, c, *sizes = input.array.shape
-    if c % groups:
-        raise ValueError(f"channel_shuffle: input has {c} channels, which {groups} does not divide")
-    return _exchanged(input, (n, groups, c // groups, *sizes),
-                      (0, 2, 1, *range(3, input.ndim + 1)), input.array.shape)
+
+_windows = Operation("unfold", _windows_forward, _windows_rule, shares_memory=True)
+
+
+def windows(input, dimension, size, step):
+    """All windows of ``size`` in steps along a dimension, as a view with a new last dimension."""
+    shape = tensors.as_tensor("unfold", input).array.shape
+    dim = axis("unfold", dimension, len(shape))
+    if not shape:
+        return windows(reshape(input, 1), 0, size, step)[0]
+    if not 0 <= size <= shape[dim] or step < 1:
+        raise ValueError(f"unfold: size {size} in steps of {step} does not fit a dimension of size "
+                         f"{shape[dim]}")
+    count = (shape[dim] - size) // step + 1
+    return _windows((dim, count, size, step, shape), reshape(input, shape))

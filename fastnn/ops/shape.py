@@ -1,4 +1,4 @@
-"""Shapes: views of the same memory where that is possible, and joining."""
+"""Shapes: views of the same memory where that is possible."""
 
 import math
 
@@ -77,9 +77,9 @@ def view(input, *shape):
 def flatten(input, start_dim=0, end_dim=-1):
     """Join the dimensions from ``start_dim`` to ``end_dim`` into one."""
     tensors.as_tensor("flatten", input)
+    start, end = axis("flatten", start_dim, input.ndim), axis("flatten", end_dim, input.ndim)
     if not input.ndim:
         return reshape(input, 1)
-    start, end = axis("flatten", start_dim, input.ndim), axis("flatten", end_dim, input.ndim)
     if start > end:
         raise ValueError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim}")
     joined = math.prod(input.shape[start:end + 1])
@@ -95,13 +95,35 @@ def permute(input, *dims):
     return permute_(order, input)
 
 
-@public("fastnn", "method", cases=[case(floats(2, 3, 4), 0, 2)])
 def transpose(input, dim0, dim1):
-    """Two dimensions exchanged, as a view."""
-    order = list(range(input.ndim))
+    """Two dimensions exchanged, as a view; also as ``swapaxes`` and ``swapdims``."""
+    order = list(range(tensors.as_tensor("transpose", input).ndim))
     first, second = axis("transpose", dim0, input.ndim), axis("transpose", dim1, input.ndim)
-    order[first], order[second] = order[second], order[first]
+    if order:
+        order[first], order[second] = order[second], order[first]
     return permute_(tuple(order), input)
+
+
+for _name in ("transpose", "swapaxes", "swapdims"):
+    public("fastnn", "method", cases=[case(floats(2, 3, 4), 0, 2)], name=_name)(transpose)
+
+
+def movedim(input, source, destination):
+    """Dimensions moved to other places, the rest in their order; also as ``moveaxis``."""
+    ndim = tensors.as_tensor("movedim", input).ndim
+    sources, places = axes("movedim", source, ndim), axes("movedim", destination, ndim)
+    if len(sources) != len(places):
+        raise ValueError(f"movedim: {len(sources)} dimensions cannot move to {len(places)} places")
+    if not ndim:
+        return permute_((), input)
+    moved = dict(zip(places, sources, strict=True))
+    rest = iter(dim for dim in range(ndim) if dim not in sources)
+    return permute_(tuple(moved[i] if i in moved else next(rest) for i in range(ndim)), input)
+
+
+for _name in ("movedim", "moveaxis"):
+    public("fastnn", "method", name=_name, cases=[
+        case(floats(2, 3, 4), 0, -1), case(floats(2, 3, 4), (0, 2), (1, 0))])(movedim)
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3))])
@@ -112,125 +134,140 @@ def t(input):
     return transpose(input, 0, 1) if input.ndim == 2 else input
 
 
-@public("method", cases=[case(floats(2, 1), (2, 3)), case(floats(3), (2, -1))])
-def expand(input, *sizes):
-    """Dimensions of size 1 repeated as a view, -1 keeps a size; new ones come first."""
-    sizes = shape_argument("expand", sizes)
-    extra = len(sizes) - input.ndim
+def _expanded(name, input, sizes):
+    extra = len(sizes) - tensors.as_tensor(name, input).ndim
     shape = tuple(input.shape[i - extra] if size == -1 and i >= extra else size
                   for i, size in enumerate(sizes))
     fits = extra >= 0 and all(
         size >= 0 and old in (1, size)
         for size, old in zip(shape, (1,) * extra + input.array.shape, strict=True))
     if not fits:
-        raise ValueError(f"expand: shape {tuple(input.shape)} cannot become {sizes}")
+        raise ValueError(f"{name}: shape {tuple(input.shape)} cannot become {sizes}")
     return expand_((input.array.shape, shape), input)
 
 
-@public("fastnn", "method", cases=[case(floats(2, 1, 3)), case(floats(2, 1, 3), 1)])
+@public("method", cases=[case(floats(2, 1), (2, 3)), case(floats(3), (2, -1))])
+def expand(input, *sizes):
+    """Dimensions of size 1 repeated as a view, -1 keeps a size; new ones come first."""
+    return _expanded("expand", input, shape_argument("expand", sizes))
+
+
+@public("fastnn", "method", cases=[case(floats(2, 1), (2, 3)), case(floats(3), (2, 3))])
+def broadcast_to(input, size):
+    """``input`` repeated, as a view, in a shape that it broadcasts to."""
+    return _expanded("broadcast_to", input, shape_argument("broadcast_to", (size,)))
+
+
+@public("fastnn", cases=[case(floats(4, 1), floats(3))])
+def broadcast_tensors(*tensors):
+    """The tensors, as views, in the shape that they broadcast to together."""
+    if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
+        tensors = tensors[0]
+    try:
+        shape = numpy.broadcast_shapes(*(each.array.shape for each in tensors))
+    except ValueError:
+        shapes = " and ".join(str(tuple(each.shape)) for each in tensors)
+        raise ValueError(f"broadcast_tensors: shapes {shapes} do not broadcast") from None
+    return tuple(broadcast_to(each, shape) for each in tensors)
+
+
+@public("fastnn", "method", cases=[
+    case(floats(2, 1, 3)), case(floats(2, 1, 3), 1), case(floats(2, 1, 3, 1), (1, 3, 0))])
 def squeeze(input, dim=None):
     """Without the dimensions of size 1, or without those of ``dim`` that have size 1."""
-    chosen = range(input.ndim) if dim is None else axes("squeeze", dim, input.ndim)
+    ndim = tensors.as_tensor("squeeze", input).ndim
+    chosen = range(ndim) if dim is None else axes("squeeze", dim, ndim)
     return reshape(input, tuple(
-        size for i, size in enumerate(input.shape) if size != 1 or i not in chosen))
+        size for i, size in enumerate(input.array.shape) if size != 1 or i not in chosen))
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3), 1), case(floats(2), -1)])
 def unsqueeze(input, dim):
     """A new dimension of size 1 at ``dim``."""
-    position = axis("unsqueeze", dim, input.ndim + 1)
+    position = axis("unsqueeze", dim, tensors.as_tensor("unsqueeze", input).ndim + 1)
     return reshape(input, (*input.shape[:position], 1, *input.shape[position:]))
 
 
-@public("method", cases=[case(floats(2, 3))])
-def contiguous(input):
-    """The tensor itself if it lies in C order, else a copy that does."""
-    return input if input.is_contiguous() else copied("C", input)
-
-
-copied = Operation(
-    "clone", lambda order, x: memory.copy(x, order), lambda node, gradient: gradient)
+@public("fastnn", "method", cases=[case(floats(2, 6), 1, (3, -1)), case(floats(2, 6), -1, (2, 3))])
+def unflatten(input, dim, sizes):
+    """One dimension cut into several of the given sizes, of which one may be -1."""
+    dim = axis("unflatten", dim, tensors.as_tensor("unflatten", input).ndim)
+    sizes = shape_argument("unflatten", (sizes,))
+    shape = input.array.shape
+    if not shape:
+        raise ValueError("unflatten: a tensor without dimensions has none to cut")
+    unknown, known = sizes.count(-1), math.prod(size for size in sizes if size != -1)
+    if unknown == 1 and known and shape[dim] % known == 0:
+        sizes = tuple(shape[dim] // known if size == -1 else size for size in sizes)
+    if not sizes or min(sizes) < 0 or math.prod(sizes) != shape[dim]:
+        raise ValueError(f"unflatten: a dimension of size {shape[dim]} cannot become {sizes}")
+    return reshape(input, shape[:dim] + sizes + shape[dim + 1:])
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3))])
-def clone(input):
-    """A copy in the same memory order, through which gradients flow."""
-    return copied("K", input)
+def ravel(input):
+    """All elements in one dimension, in C order: a view where the memory's order allows it."""
+    return reshape(input, -1)
 
 
-def _cat_rule(node, gradient):
-    parts, start = [], 0
-    for size, needed in zip(node.plan[1], node.needs, strict=True):
-        parts.append(gradient.narrow(node.plan[0], start, size) if needed else None)
-        start += size
-    return tuple(parts)
+def _at_least(name, shape_of):
+    def function(*tensors):
+        given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) \
+            else tensors
+        made = tuple(reshape(each, shape_of(each.array.shape)) for each in given)
+        return made[0] if given is tensors and len(given) == 1 else made
+
+    function.__name__ = function.__qualname__ = name
+    return function
 
 
-_cat = Operation("cat", lambda plan, *arrays: numpy.concatenate(arrays, axis=plan[0]), _cat_rule)
+atleast_1d = public("fastnn", cases=[case(floats()), case(floats(2, 3))])(
+    _at_least("atleast_1d", lambda shape: shape or (1,)))
+atleast_2d = public("fastnn", cases=[case(floats()), case(floats(3), floats(3, 2))])(
+    _at_least("atleast_2d", lambda shape: (1,) * (2 - len(shape)) + shape))
+atleast_3d = public("fastnn", cases=[
+    case(floats()), case(floats(3)), case(floats(3, 2)), case(floats(3, 2, 2, 2))])(
+    _at_least("atleast_3d", lambda shape: shape + (1,) if len(shape) == 2
+              else (1, *shape, 1) if len(shape) == 1 else shape or (1, 1, 1)))
+atleast_1d.__doc__ = "The tensor, or each of several, with at least 1 dimension, as views."
+atleast_2d.__doc__ = "The tensor, or each of several, with at least 2 dimensions, as views."
+atleast_3d.__doc__ = "With at least 3 dimensions, as views: (n,) to (1, n, 1), (n, m) to (n, m, 1)."
 
 
-def _tensors(name, sequence):
-    parts = [tensors.as_tensor(name, part) for part in sequence]
-    if not parts:
-        raise ValueError(f"{name}: expected at least one tensor")
-    return parts
+FORMATS = ("contiguous_format", "preserve_format", "channels_last")
 
 
-@public("fastnn", cases=[case([floats(2, 3), floats(1, 3)]), case([floats(2, 3), floats(2, 1)], 1)])
-def cat(tensors, dim=0):
-    """Tensors joined along an existing dimension; the other sizes must agree."""
-    parts = _tensors("cat", tensors)
-    dim = axis("cat", dim, parts[0].ndim)
-    first = parts[0].array.shape
-    for part in parts:
-        shape = part.array.shape
-        if len(shape) != len(first) or any(
-                a != b for i, (a, b) in enumerate(zip(first, shape, strict=True)) if i != dim):
-            raise ValueError(f"cat: shapes {first} and {shape} differ beyond dimension {dim}")
-    return _cat((dim, tuple(part.shape[dim] for part in parts)), *parts)
+def check_format(name, memory_format):
+    """One of FORMATS, which channels_last asks four dimensions of, or ValueError."""
+    if memory_format not in FORMATS:
+        raise ValueError(f"{name}: memory_format must be one of {FORMATS}, got {memory_format!r}")
+    return memory_format
 
 
-@public("fastnn", cases=[case([floats(2, 3), floats(2, 3)], 1)])
-def stack(tensors, dim=0):
-    """Tensors of one shape joined along a new dimension."""
-    parts = _tensors("stack", tensors)
-    for part in parts:
-        if part.shape != parts[0].shape:
-            raise ValueError(
-                f"stack: shapes {tuple(parts[0].shape)} and {tuple(part.shape)} differ")
-    return cat([unsqueeze(part, dim) for part in parts], axis("stack", dim, parts[0].ndim + 1))
+@public("method", cases=[case(floats(2, 3))])
+def contiguous(input, memory_format="contiguous_format"):
+    """The tensor itself if it lies in C order (or has its channels last), else such a copy."""
+    check_format("contiguous", memory_format)
+    return input if input.is_contiguous(memory_format) else clone(
+        input, memory_format=memory_format)
 
 
-@public("fastnn", "method", cases=[case(floats(2, 5), 1, 1, 3)])
-def narrow(input, dim, start, length):
-    """The part [start, start + length) along one dimension, as a view."""
-    dim = axis("narrow", dim, input.ndim)
-    if not 0 <= start <= start + length <= input.shape[dim]:
-        raise ValueError(f"narrow: [{start}, {start + length}) does not lie in a dimension of "
-                         f"size {input.shape[dim]}")
-    return input[(slice(None),) * dim + (slice(start, start + length),)]
+def _copy(memory_format, x):
+    if memory_format == "preserve_format":
+        return memory.copy(x, "K")
+    if memory_format == "contiguous_format":
+        return memory.copy(x, "C")
+    return memory.copy(x.transpose(memory.TO_CHANNELS_LAST), "C").transpose(
+        memory.FROM_CHANNELS_LAST)
 
 
-@public("fastnn", "method", cases=[], differentiable=False)
-def split(input, split_size_or_sections, dim=0):
-    """Parts along one dimension, of one size (the last may be smaller) or of the sizes given."""
-    dim = axis("split", dim, input.ndim)
-    total, sizes = input.shape[dim], split_size_or_sections
-    if isinstance(sizes, int):
-        if sizes <= 0:
-            raise ValueError(f"split: the size of a part must be positive, got {sizes}")
-        sizes = [min(sizes, total - start) for start in range(0, total, sizes)]
-    if sum(sizes) != total:
-        raise ValueError(f"split: sizes {list(sizes)} do not add up to {total}")
-    starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    return tuple(narrow(input, dim, start, size)
-                 for start, size in zip(starts, sizes, strict=True))
+copied = Operation("clone", _copy, lambda node, gradient: gradient)
 
 
-@public("fastnn", "method", cases=[], differentiable=False)
-def chunk(input, chunks, dim=0):
-    """At most ``chunks`` parts of equal size (the last may be smaller) along one dimension."""
-    if chunks <= 0:
-        raise ValueError(f"chunk: expected a positive number of parts, got {chunks}")
-    size = input.shape[axis("chunk", dim, input.ndim)]
-    return split(input, max(1, -(-size // chunks)), dim)
+@public("fastnn", "method", cases=[case(floats(2, 3))])
+def clone(input, *, memory_format="preserve_format"):
+    """A copy, through which gradients flow, in the same memory order or in a named one."""
+    tensors.as_tensor("clone", input)
+    if check_format("clone", memory_format) == "channels_last" and input.ndim != 4:
+        raise ValueError(f"clone: channels_last needs 4 dimensions, got {input.ndim}")
+    return copied(memory_format, input)

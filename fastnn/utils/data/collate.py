@@ -7,7 +7,7 @@ from numbers import Integral, Real
 import numpy
 
 from fastnn.ops.creation import from_numpy, tensor
-from fastnn.ops.shape import stack
+from fastnn.ops.joining import stack
 from fastnn.tensor import Tensor
 
 

@@ -1,0 +1,200 @@
+"""Sorting, ranking, distinct values and searching.
+
+The order itself is NumPy's stable sort: comparisons that neither vectors nor a tape can shorten.
+Values are then gathered, so gradients flow through them.
+"""
+
+import math
+from collections import namedtuple
+
+import numpy
+
+from .. import dtypes, tape
+from .. import tensor as tensors
+from .._kernels import memory, ranking
+from ..registry import case, floats, integers, public
+from .checks import axis
+from .picking import gather
+
+FEW = 32  # of topk: 5 of 1000 take a twentieth of a sort's time
+
+_sorted = namedtuple("sort", "values indices")
+_top = namedtuple("topk", "values indices")
+_kth = namedtuple("kthvalue", "values indices")
+
+
+def _order(x, dim, descending):
+    """Positions along ``dim`` in stable order; NaN counts as the largest value."""
+    if not x.ndim:
+        return numpy.zeros((), numpy.int64)
+    if not descending:
+        return numpy.argsort(x, axis=dim, kind="stable")
+    turned = numpy.argsort(numpy.flip(x, dim), axis=dim, kind="stable")
+    return numpy.flip(x.shape[dim] - 1 - turned, dim)
+
+
+def _indices(array):
+    return tape.from_array(numpy.ascontiguousarray(array, numpy.int64).reshape(array.shape))
+
+
+@public("fastnn", "method", differentiable=False)
+def sort(input, dim=-1, descending=False, stable=False):
+    """(values, indices) in order along a dimension, equal values in the order they had.
+
+    NaN counts as the largest value. Gradients flow through the values.
+
+    >>> import fastnn
+    >>> fastnn.sort(fastnn.tensor([3.0, 1.0, 2.0])).indices
+    tensor([1, 2, 0])
+    """
+    dim = axis("sort", dim, tensors.as_tensor("sort", input).ndim)
+    order = _indices(_order(input.array, dim, descending))
+    return _sorted(gather(input, dim, order), order)
+
+
+@public("fastnn", "method", differentiable=False, cases=[
+    case(floats(2, 5)), case(floats(4, 3), 0, True), case(integers(2, 9, high=3), stable=True)])
+def argsort(input, dim=-1, descending=False, *, stable=False):
+    """The positions that bring the values along a dimension in order, of equals the first first."""
+    dim = axis("argsort", dim, tensors.as_tensor("argsort", input).ndim)
+    return _indices(_order(input.array, dim, descending))
+
+
+@public("fastnn", "method", differentiable=False)
+def msort(input):
+    """The values in order along the first dimension."""
+    return sort(input, 0).values
+
+
+def _first(x, dim, start, stop):
+    return x[(slice(None),) * dim + (slice(start, stop),)] if x.ndim else x
+
+
+def _top_positions(x, dim, k, largest):
+    """Positions of the k first; for few of them a pass over each row instead of a sort."""
+    if not x.ndim or k > FEW:
+        return _first(_order(x, dim, largest), dim, 0, k)
+    rows = numpy.moveaxis(x, dim, -1)
+    found = ranking.first_positions(
+        memory.contiguous(rows).reshape(math.prod(rows.shape[:-1]), x.shape[dim]), k, largest)
+    return numpy.moveaxis(found.reshape(*rows.shape[:-1], k), -1, dim)
+
+
+@public("fastnn", "method", differentiable=False)
+def topk(input, k, dim=-1, largest=True, sorted=True):
+    """(values, indices) of the ``k`` largest or smallest along a dimension, in order."""
+    dim = axis("topk", dim, tensors.as_tensor("topk", input).ndim)
+    size = input.shape[dim] if input.ndim else 1
+    if not 0 <= k <= size:
+        raise ValueError(f"topk: k is {k}, the dimension has {size} elements")
+    order = _indices(_top_positions(input.array, dim, k, largest))
+    return _top(gather(input, dim, order), order)
+
+
+@public("fastnn", "method", differentiable=False)
+def kthvalue(input, k, dim=-1, keepdim=False):
+    """(values, indices) of the ``k``-th smallest along a dimension, counted from 1."""
+    dim = axis("kthvalue", dim, tensors.as_tensor("kthvalue", input).ndim)
+    size = input.shape[dim] if input.ndim else 1
+    if not 1 <= k <= size:
+        raise ValueError(f"kthvalue: k is {k}, the dimension has {size} elements")
+    order = _indices(_first(_order(input.array, dim, False), dim, k - 1, k))
+    values = gather(input, dim, order)
+    return _kth(values, order) if keepdim or not input.ndim else _kth(
+        values.squeeze(dim), order.squeeze(dim))
+
+
+def _chosen(found, return_inverse, return_counts):
+    values, inverse, counts = (tape.from_array(memory.contiguous(each)) for each in found)
+    results = (values, *[inverse] * return_inverse, *[counts] * return_counts)
+    return results if len(results) > 1 else values
+
+
+@public("fastnn", "method", differentiable=False)
+def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
+    """The distinct values in order, or the distinct slices along ``dim``; NaNs are all distinct.
+
+    With ``return_inverse`` also where in them each element is, with ``return_counts`` how often
+    each occurs.
+    """
+    x = tensors.as_tensor("unique", input).array
+    dim = None if dim is None else axis("unique", dim, x.ndim)
+    if dim is not None and 0 in x.shape[:dim] + x.shape[dim + 1:]:
+        raise ValueError(f"unique: slices of the shape {x.shape} along {dim} have no elements")
+    values, inverse, counts = numpy.unique(
+        x, return_inverse=True, return_counts=True, axis=dim, equal_nan=False)
+    inverse = inverse.reshape(x.shape if dim is None else -1)
+    return _chosen((values, inverse, counts), return_inverse, return_counts)
+
+
+@public("fastnn", "method", differentiable=False)
+def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
+    """The values (slices along ``dim``) without those that equal the one before them."""
+    x = tensors.as_tensor("unique_consecutive", input).array
+    shape, whole = x.shape, dim is None
+    x = x.reshape(-1) if whole else x
+    dim = axis("unique_consecutive", dim or 0, x.ndim)
+    rows = numpy.moveaxis(x, dim, 0).reshape(x.shape[dim], x.size // max(1, x.shape[dim]))
+    fresh = numpy.ones(len(rows), bool)
+    fresh[1:] = (rows[1:] != rows[:-1]).any(1)
+    inverse = numpy.cumsum(fresh) - 1
+    counts = numpy.bincount(inverse)
+    inverse = inverse.reshape(shape) if whole else inverse
+    return _chosen((numpy.compress(fresh, x, dim), inverse, counts), return_inverse, return_counts)
+
+
+@public("fastnn", differentiable=False)
+def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None):
+    """Where each value has to stand in rows in order: before its equals, ``right`` behind them.
+
+    ``sorted_sequence`` is a vector for all values, or has a row for each row of ``input``.
+    ``sorter`` are the positions that bring it in order.
+    """
+    sequence = tensors.as_tensor("searchsorted", sorted_sequence)
+    values = input.array if isinstance(input, tensors.Tensor) else numpy.asarray(input)
+    if side not in (None, "left", "right") or (side == "left" and right):
+        raise ValueError(f"searchsorted: side must be 'left' or 'right' and agree with right, got "
+                         f"{side!r} and {right}")
+    if sorter is not None:
+        sequence = gather(sequence.detach(), -1, sorter)
+    rows, side = sequence.array, "right" if right else side or "left"
+    if rows.ndim > 1 and values.shape[:-1] != rows.shape[:-1] or not rows.ndim:
+        raise ValueError(f"searchsorted: input of shape {values.shape} has not the rows of "
+                         f"sorted_sequence of shape {rows.shape}")
+    if rows.ndim == 1:
+        found = numpy.searchsorted(rows, values, side)
+    else:
+        found = numpy.empty(values.shape, numpy.int64)
+        for place in numpy.ndindex(rows.shape[:-1]):
+            found[place] = numpy.searchsorted(rows[place], values[place], side)
+    return tape.from_array(numpy.asarray(found, dtypes.int32 if out_int32 else dtypes.int64))
+
+
+@public("fastnn", differentiable=False)
+def bucketize(input, boundaries, *, out_int32=False, right=False):
+    """The number of the interval between ordered boundaries in which each value lies.
+
+    An interval holds its upper boundary, with ``right`` its lower one.
+
+    >>> import fastnn
+    >>> fastnn.bucketize(fastnn.tensor([1, 4, 9]), fastnn.tensor([3, 5, 7]))
+    tensor([0, 1, 3])
+    """
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
+
+
+@public("functional", differentiable=False, cases=[
+    case(integers(2, 3, high=4), 5), case(integers(4, high=4), num_classes=4)])
+def one_hot(tensor, num_classes=-1):
+    """A new last dimension of zeros, with 1 at the class; their number is by default the largest's.
+    """
+    x = tensors.as_tensor("one_hot", tensor).array
+    if x.dtype != numpy.int64:
+        raise TypeError(f"one_hot: class numbers must be int64, got {x.dtype}")
+    if num_classes == -1:
+        if not x.size:
+            raise ValueError("one_hot: num_classes is needed for an empty tensor")
+        num_classes = int(x.max()) + 1
+    if num_classes < 1 or (x.size and not 0 <= x.min() <= x.max() < num_classes):
+        raise ValueError(f"one_hot: class numbers must lie in [0, {num_classes})")
+    return tape.from_array((x[..., None] == numpy.arange(num_classes)).astype(numpy.int64))

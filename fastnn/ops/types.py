@@ -1,0 +1,71 @@
+"""Questions about tensors and their types."""
+
+import numpy
+
+from .. import dtypes
+from .. import tensor as tensors
+from ..registry import public
+
+
+@public("fastnn", differentiable=False)
+def is_tensor(obj):
+    """Whether an object is a tensor.
+
+    >>> import fastnn
+    >>> fastnn.is_tensor(fastnn.ones(1)), fastnn.is_tensor(1.0)
+    (True, False)
+    """
+    return isinstance(obj, tensors.Tensor)
+
+
+@public("fastnn", differentiable=False)
+def is_floating_point(input):
+    """Whether the type of a tensor is float32 or float64."""
+    return tensors.as_tensor("is_floating_point", input).is_floating_point()
+
+
+@public("fastnn", "method", differentiable=False)
+def is_complex(input):
+    """Always False: there are no complex tensors."""
+    tensors.as_tensor("is_complex", input)
+    return False
+
+
+@public("fastnn", differentiable=False)
+def numel(input):
+    """The number of elements of a tensor."""
+    return tensors.as_tensor("numel", input).numel()
+
+
+@public("fastnn", "method", differentiable=False)
+def is_nonzero(input):
+    """Whether the one element of a tensor is not zero."""
+    return bool(tensors.as_tensor("is_nonzero", input))
+
+
+@public("fastnn", differentiable=False)
+def result_type(tensor1, tensor2):
+    """The type of an operation's result on two tensors or numbers.
+
+    >>> import fastnn
+    >>> fastnn.result_type(fastnn.ones(2, dtype=fastnn.int32), 1.5)
+    dtype('float32')
+    """
+    given = (tensor1, tensor2)
+    return dtypes.result_type(
+        "result_type", [each.array for each in given if isinstance(each, tensors.Tensor)],
+        [each for each in given if not isinstance(each, tensors.Tensor)])
+
+
+@public("fastnn", differentiable=False)
+def promote_types(type1, type2):
+    """The smallest type that both types can be converted to."""
+    given = [numpy.empty(1, dtypes.check("promote_types", each)) for each in (type1, type2)]
+    return dtypes.result_type("promote_types", given, [])
+
+
+@public("fastnn", differentiable=False)
+def can_cast(from_, to):
+    """Whether a result of one type may be written to a tensor of another one."""
+    order = {"b": 0, "i": 1, "u": 1, "f": 2}
+    return order[dtypes.check("can_cast", from_).kind] <= order[dtypes.check("can_cast", to).kind]
