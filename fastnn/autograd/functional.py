@@ -176,7 +176,7 @@ def _slope(outputs, points, vector, create_graph, strict):
 
 def _rows(output, points, create_graph, strict):
     """The Jacobian of one output by each of the points."""
-    from ..ops.shape import stack  # operations may import the switches of this package
+    from ..ops.joining import stack  # operations may import the switches of this package
 
     rows = []
     for number in range(output.numel()):

@@ -6,8 +6,9 @@ import warnings
 from ..ops import checks
 from ..ops.creation import empty
 from ..ops.dropout import dropout
+from ..ops.joining import cat, stack
 from ..ops.recurrent import KINDS, gates_of, recurrence
-from ..ops.shape import cat, reshape, stack, transpose
+from ..ops.shape import reshape, transpose
 from . import init
 from .layers import count
 from .module import Module

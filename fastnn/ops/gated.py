@@ -11,7 +11,7 @@ from ..registry import case, floats, public
 from .activation import sigmoid
 from .checks import axis, floating
 from .composed import rule_of_composition
-from .shape import cat, narrow
+from .joining import cat, narrow
 
 
 def _split(dim, x):

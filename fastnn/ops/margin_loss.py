@@ -12,7 +12,7 @@ from .arithmetic import clamp, minimum, sqrt
 from .checks import dimensions, floating
 from .class_loss import class_numbers
 from .distance import pairwise_distance
-from .indexing import gather
+from .picking import gather
 from .pointwise_loss import UNIT, Pointwise, alike, broadcast, check_reduction, reduced
 
 

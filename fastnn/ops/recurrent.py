@@ -12,8 +12,8 @@ from .activation import relu, sigmoid, tanh
 from .checks import floating
 from .composed import rule_of_composition
 from .creation import zeros
+from .joining import cat, narrow
 from .linear import linear
-from .shape import cat, narrow
 
 KINDS = tuple(rnn.KINDS)
 

@@ -1,7 +1,7 @@
 """L-BFGS: steps by an approximation of the inverse Hessian from the last gradients."""
 
 from ..autograd import enable_grad, no_grad
-from ..ops.shape import cat
+from ..ops.joining import cat
 from ..tensor import Tensor
 from .fused import check_range
 from .line_search import Point, strong_wolfe

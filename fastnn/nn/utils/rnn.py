@@ -7,8 +7,9 @@ import numpy
 
 from ... import dtypes
 from ...ops.creation import from_numpy
+from ...ops.joining import cat
 from ...ops.recurrent import spread_rows, take_rows
-from ...ops.shape import cat, reshape
+from ...ops.shape import reshape
 from ...tensor import Tensor
 
 _Fields = namedtuple("PackedSequence", ["data", "batch_sizes", "sorted_indices",

@@ -1,7 +1,7 @@
 """The parameters of a network as one vector."""
 
 from ...autograd import no_grad
-from ...ops.shape import cat, split
+from ...ops.joining import cat, split
 
 
 def parameters_to_vector(parameters):
