@@ -71,7 +71,7 @@ def adamax(w, g, m, top, rate, epsilon, new_m, keep, decay, sign):
     m = m + new_m * (slope - m)
     top = keep * top
     size = abs(slope) + epsilon
-    top = top if size <= top else size
+    top = size if size > top or size != size else top  # NaN is largest
     return w - rate * m / top, m, top
 
 
