@@ -22,7 +22,8 @@ def _stride_patterns(count):
     """Which inputs step and which stay, for the loops that deserve vector code of their own."""
     everyone = (1,) * count
     one_stays = [tuple(int(i != stays) for i in range(count)) for stays in range(count)]
-    return [everyone, *(one_stays if 2 <= count <= 3 else [])]
+    one_steps = [(1, 0, 0)] if count == 3 else []
+    return [everyone, *(one_stays if 2 <= count <= 3 else []), *one_steps]
 
 
 def elementwise_source(formula, dtype):

@@ -4,20 +4,27 @@ from .. import op, tape
 from ..tensor import Tensor
 from . import (  # noqa: F401  each fills the registry
     activation,
+    aliases,
     arithmetic,
+    bitwise,
+    comparison,
     convolution,
     creation,
+    exponential,
     indexing,
     linear,
     loss,
     methods,
     normalization,
     pooling,
+    promotion,
     random,
     reduction,
+    rounding,
     shape,
+    trigonometry,
 )
 
 tape.bind(Tensor, arithmetic.add)
-op.bind(arithmetic.promote, shape.sum_to)
+op.bind(promotion.promote, shape.sum_to, promotion.write_over)
 methods.attach()

@@ -8,9 +8,9 @@ from .._kernels import memory, norms
 from ..elementwise import elementwise
 from ..op import Operation
 from ..registry import case, floats, public
-from .arithmetic import sqrt
 from .checks import floating
 from .composed import rule_of_composition
+from .exponential import sqrt
 
 UNIT = dict(low=0.3, high=1.5)
 

@@ -10,8 +10,8 @@ from .. import tensor as tensors
 from .._kernels import memory, reductions
 from ..op import Operation
 from ..registry import case, floats, public
-from .arithmetic import sqrt
 from .checks import axes, axis
+from .exponential import sqrt
 from .shape import expand_, reshape
 
 OVER_DIMS = [
