@@ -12,6 +12,7 @@ except ImportError as error:
 
 from . import (
     autograd,
+    linalg,
     nn,
     ops,  # noqa: F401  fills the registry
     optim,

@@ -7,7 +7,7 @@ reference page are made. A new operation needs no new test, only cases.
 
 from dataclasses import dataclass, field
 
-PLACES = ("fastnn", "functional", "method")
+PLACES = ("fastnn", "functional", "method", "linalg")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ LAYERS = (
     ("autograd", "config", "differentiate", "dtypes", "elementwise", "generator", "op", "printing",
      "registry", "serialization", "tape", "tensor", "threads"),
     ("ops",),
-    ("nn", "optim", "utils", "vision"),
+    ("linalg", "nn", "optim", "utils", "vision"),
     ("testing", "compile", "keras", "onnx", "distributed"),
 )
 LEVELS = {part: level for level, parts in enumerate(LAYERS, 1) for part in parts}

@@ -18,6 +18,7 @@ from . import runtime
 
 MAGIC = b"fastnn-kernel-1\n"
 DIGEST_BYTES = 32
+FLOATS = ("f32", "f64")
 
 # Functions of Numba's own that only kernels which can raise or allocate call.
 NUMBA_SYMBOLS = (b"numba_gil_ensure", b"NRT_")
@@ -232,8 +233,9 @@ def _namespace(dtype):
 
     jitted = _numba().njit(error_model="numpy", fastmath=FAST, forceinline=True)
     functions = _of_integers(jitted)
-    if dtype in ("f32", "f64"):
+    if dtype in FLOATS:
         functions = vmath.bind(dtype, jitted)
     stored = "u8" if dtype == "b1" else dtype  # booleans are bytes of 0 or 1
     return {**intrinsics.NAMES, **functions, "min": jitted(_least), "jitted": jitted,
-            "T": intrinsics.NAMES[stored], "pointer": intrinsics.NAMES[f"pointer_{stored}"]}
+            "T": intrinsics.NAMES[stored], "pointer": intrinsics.NAMES[f"pointer_{stored}"],
+            "wide": intrinsics.NAMES["f64" if dtype in FLOATS else "i64"]}

@@ -40,6 +40,7 @@ from .reference_losses import (  # noqa: F401
     nll_loss,
 )
 from .reference_pointwise import *  # noqa: F403
+from .reference_reductions import *  # noqa: F403
 
 # Shapes
 
@@ -128,53 +129,6 @@ def gather(x, dim, index):
         source = (*place[:dim], index[place], *place[dim + 1:])
         out[place] = x[source]
     return out
-
-
-# Reductions
-
-
-def sum(x, dim=None, keepdim=False, dtype=None):
-    return np.sum(x, dim, dtype, keepdims=keepdim)
-
-
-def mean(x, dim=None, keepdim=False, dtype=None):
-    return np.mean(x, dim, dtype, keepdims=keepdim)
-
-
-def var(x, dim=None, correction=1, keepdim=False):
-    return np.var(x, dim, ddof=correction, keepdims=keepdim)
-
-
-def std(x, dim=None, correction=1, keepdim=False):
-    return np.std(x, dim, ddof=correction, keepdims=keepdim)
-
-
-def max(x, dim=None, keepdim=False):
-    if dim is None:
-        return np.max(x)
-    return np.max(x, dim, keepdims=keepdim), argmax(x, dim, keepdim)
-
-
-def min(x, dim=None, keepdim=False):
-    if dim is None:
-        return np.min(x)
-    return np.min(x, dim, keepdims=keepdim), argmin(x, dim, keepdim)
-
-
-def argmax(x, dim=None, keepdim=False):
-    return np.argmax(x, dim, keepdims=keepdim)
-
-
-def argmin(x, dim=None, keepdim=False):
-    return np.argmin(x, dim, keepdims=keepdim)
-
-
-def all(x, dim=None, keepdim=False):
-    return np.all(x, dim, keepdims=keepdim)
-
-
-def any(x, dim=None, keepdim=False):
-    return np.any(x, dim, keepdims=keepdim)
 
 
 # Products

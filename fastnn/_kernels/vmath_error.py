@@ -6,13 +6,14 @@ erfc(x)", 1981), so it keeps its digits to where it underflows.
 """
 
 from .vmath_f32 import erf_f32
-from .vmath_f64 import erf_f64, exp_f64
+from .vmath_f64 import erf_f64, exp_f64, expm1_reduced, reduced
 from .vmath_names import bits_f64, f32, f64, float_f64, polynomial
 
 HALF_32, ONE_32 = f32(0.5), f32(1.0)
+NEAR = f64(0.6)  # to which erf has digits to spare
 ZERO, HALF, ONE, TWO, SIXTH = f64(0.0), f64(0.5), f64(1.0), f64(2.0), f64(1 / 6)
 # Beyond them the result underflows.
-LAST_32, LAST = f64(11.0), f64(28.0)
+LAST_32, LAST, UNDERFLOWS = f64(11.0), f64(28.0), f64(26.543)
 
 # exp(x**2) erfc(x) (1 + 2 x) in (x - 2) / (x + 2), for x from 1/2 to 11: 2**-30.
 ERFC_SHORT = (f64(0.0002468470407160074), f64(-0.0003234010353534464), f64(-0.001497515527019874),
@@ -45,16 +46,29 @@ def erfc_f64(x):
     size = LAST if size > LAST else size
     t = (size - TWO) / (size + TWO)
     # The square of the first 26 bits is exact.
-    head = float_f64(bits_f64(size) & -0x8000000)
-    rest = (size - head) * (size + head)
-    lost = rest * (ONE - rest * (HALF - rest * SIXTH))
-    # What the last sum of the polynomial and that of the denominator round off.
+    square_head = _head(size)
+    rest = (size - square_head) * (size + square_head)
+    scale, r = reduced(-square_head * square_head)
+    # What the last sums and the quotient round off is gathered in `lost`, a share of the result.
+    growth = expm1_reduced(r)
+    decay = ONE + growth
+    lost = (growth - (decay - ONE)) / decay - rest * (ONE - rest * (HALF - rest * SIXTH))
     varying = t * polynomial(t, ERFC_VARYING)
     factor = ERFC_MIDDLE + varying
-    lost -= (varying - (factor - ERFC_MIDDLE)) / factor
+    lost += (varying - (factor - ERFC_MIDDLE)) / factor
     below = TWO * size + ONE
-    lost += (ONE - (below - TWO * size)) / below
-    far = exp_f64(-head * head) * (factor / below)
-    far -= far * lost
+    lost -= (ONE - (below - TWO * size)) / below
+    quotient = factor / below
+    head, below_head = _head(quotient), _head(below)
+    left = (factor - head * below_head) - head * (below - below_head)
+    lost += (left - (quotient - head) * below) / factor
+    product = decay * quotient
+    far = float_f64(bits_f64(product + product * lost) + (bits_f64(scale) << 52))
+    far = ZERO if size > UNDERFLOWS else far
     far = TWO - far if x < ZERO else far
-    return ONE - erf_f64(x) if abs(x) < HALF else far
+    return ONE - erf_f64(x) if abs(x) < NEAR else far
+
+
+def _head(x):
+    """The first 26 bits of ``x``."""
+    return float_f64(bits_f64(x) & -0x8000000)

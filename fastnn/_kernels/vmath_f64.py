@@ -60,42 +60,42 @@ ERF_IS_ONE, ERF_SPLITS = f64(5.93), f64(1.0)
 TINY = f64(2.0**-54)
 
 
-def _reduced(x):
+def reduced(x):
     """``(t, r)``: x is n ln 2 + r, n in the low bits of ``t``, r within +-ln(2)/2."""
     t = x * LOG2_E + ROUNDER
     n = t - ROUNDER
     return t, (x - n * LN2_HIGH) - n * LN2_LOW
 
 
-def _expm1_reduced(r):
+def expm1_reduced(r):
     return r + (r * r) * polynomial(r, EXPM1)
 
 
 def _exp_scaled(t, r):
     """2**n * exp(r), n in the low bits of ``t``."""
-    return float_f64(bits_f64(ONE + _expm1_reduced(r)) + (bits_f64(t) << 52))
+    return float_f64(bits_f64(ONE + expm1_reduced(r)) + (bits_f64(t) << 52))
 
 
 def exp_f64(x):
-    t, r = _reduced(x)
+    t, r = reduced(x)
     y = _exp_scaled(t, r)
     y = y if x <= EXP_OVERFLOWS else x + INFINITY
     return ZERO if x < EXP_UNDERFLOWS else y
 
 
 def expm1_f64(x):
-    t, r = _reduced(EXPM1_IS_MINUS_ONE if x < EXPM1_IS_MINUS_ONE else x)
+    t, r = reduced(EXPM1_IS_MINUS_ONE if x < EXPM1_IS_MINUS_ONE else x)
     # Half of 2**n, since 2**1024 is no float64.
     scale = float_f64(bits_f64(HALF) + (bits_f64(t) << 52))
-    y = TWO * (scale * _expm1_reduced(r) + (scale - HALF))
+    y = TWO * (scale * expm1_reduced(r) + (scale - HALF))
     y = y if x <= EXP_OVERFLOWS else x + INFINITY
     return x if abs(x) < TINY else y
 
 
 def _half_exp(size):
     """exp(size) / 2, which is finite for a little longer than exp."""
-    t, r = _reduced(size)
-    half = HALF * (ONE + _expm1_reduced(r))
+    t, r = reduced(size)
+    half = HALF * (ONE + expm1_reduced(r))
     y = float_f64(bits_f64(half) + (bits_f64(t) << 52))
     return y if size <= SINH_OVERFLOWS else size + INFINITY
 
@@ -115,7 +115,7 @@ def cosh_f64(x):
 
 def tanh_f64(x):
     size = abs(x)
-    t, r = _reduced(-TWO * (TANH_IS_ONE if size > TANH_IS_ONE else size))
+    t, r = reduced(-TWO * (TANH_IS_ONE if size > TANH_IS_ONE else size))
     exp = _exp_scaled(t, r)
     far = ONE - (exp + exp) / (ONE + exp)
     square = size * size
@@ -131,7 +131,7 @@ def sigmoid_f64(x):
 
 def erf_f64(x):
     size = abs(x)
-    t, r = _reduced(-polynomial(ERF_IS_ONE if size > ERF_IS_ONE else size, ERF_FAR))
+    t, r = reduced(-polynomial(ERF_IS_ONE if size > ERF_IS_ONE else size, ERF_FAR))
     far = ONE - _exp_scaled(t, r)
     near = size + size * polynomial(size * size, ERF_NEAR)
     return copysign_f64(far if size >= ERF_SPLITS else near, x)

@@ -58,7 +58,7 @@ def _scaled(name, input, other, alpha):
     return mul(other, alpha) if isinstance(other, tensors.Tensor) else other * alpha
 
 
-@public("fastnn", "method")
+@public("fastnn", cases=[case(floats(2, 3), floats(3)), case(floats(3), 1.5, alpha=2.0)])
 def rsub(input, other, *, alpha=1):
     """``other - alpha * input``."""
     return sub(other, input, alpha=alpha)

@@ -100,7 +100,7 @@ IN_PLACE = """
     atanh sigmoid relu floor ceil trunc frac round clamp clamp_min clamp_max eq ne lt le gt ge
     logical_not logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor bitwise_not
     absolute negative subtract multiply divide true_divide fix clip arcsin arccos arctan arctan2
-    arcsinh arccosh arctanh greater greater_equal less less_equal not_equal
+    arcsinh arccosh arctanh greater greater_equal less less_equal not_equal cumsum cumprod
 """.split()
 IN_PLACE_OPERATORS = {
     "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_",
