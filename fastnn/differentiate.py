@@ -54,6 +54,7 @@ PARTIALS = {
 # Those that integers have too.
 WHOLE_FUNCTIONS = {"abs", "pow", "fmod", "remainder", "floor_divide", "trunc_divide", "floor",
                    "ceil", "trunc", "rint"}
+BITWISE = (ast.BitAnd, ast.BitOr, ast.BitXor)  # of integers and booleans
 RENAMED = {"fabs": "abs"}  # names of the math module
 
 
@@ -73,6 +74,8 @@ class Formula:
         self.boolean_result = _is_boolean(result)
         expressions = [result, *(expression for _, expression in lets)]
         self.float_only = any(_needs_floats(expression) for expression in expressions)
+        self.whole_only = any(isinstance(node, BITWISE) for expression in expressions
+                              for node in ast.walk(expression))
         self.written = {}  # input -> derivative formula that stands beside the function
         self.signature = inspect.Signature(
             [inspect.Parameter(each, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -185,7 +188,7 @@ class _Reader:
                 return node if name in self.local else self._constant(node, name)
             case ast.BinOp(left, (ast.Add() | ast.Sub() | ast.Mult() | ast.Div()) as op, right):
                 return ast.BinOp(self.expression(left), op, self.expression(right))
-            case ast.BinOp(left, (ast.BitAnd() | ast.BitOr() | ast.BitXor()) as op, right):
+            case ast.BinOp(left, op, right) if isinstance(op, BITWISE):
                 return ast.BinOp(self.expression(left), op, self.expression(right))
             case ast.BinOp(left, ast.Pow(), right):
                 return self._power(self.expression(left), self.expression(right))

@@ -136,7 +136,7 @@ def outcome(function, *arguments):
     """(type, values) of the result, or the fact that there is none."""
     try:
         result = function(*arguments)
-    except (RuntimeError, TypeError, ValueError):
+    except (RuntimeError, TypeError, ValueError, IndexError, ArithmeticError):
         return "an error", None
     array = result.detach().numpy()
     return str(array.dtype), array

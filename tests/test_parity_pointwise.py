@@ -140,8 +140,8 @@ def test_gradient_at_ties_and_zeros(name):
 
 
 ARGUMENTS = {
-    **dict.fromkeys("""add sub mul div floor_divide remainder fmod copysign heaviside hypot pow xlogy
-        atan2 eq ne lt le gt ge logical_and logical_or logical_xor subtract multiply divide
+    **dict.fromkeys("""add sub mul div floor_divide remainder fmod copysign heaviside hypot pow
+        xlogy atan2 eq ne lt le gt ge logical_and logical_or logical_xor subtract multiply divide
         true_divide arctan2 greater greater_equal less less_equal not_equal""".split(), 1),
     "lerp": 2, "addcmul": 2, "addcdiv": 2}
 NUMBERS = {"clamp": (0.4, 0.7), "clip": (0.4, 0.7), "clamp_min": (0.5,), "clamp_max": (0.5,),
@@ -156,7 +156,7 @@ def test_in_place(name):
     if name in ("acosh", "arccosh"):
         arrays[0] += 1
     results = []
-    for library, tensor in ((fastnn, fastnn.tensor), (torch, of_torch)):
+    for tensor in (fastnn.tensor, of_torch):
         x = tensor(arrays[0]).requires_grad_()
         y = x * 1
         others = [tensor(each) for each in arrays[1:1 + ARGUMENTS.get(name, 0)]]
@@ -164,16 +164,17 @@ def test_in_place(name):
             others[1] = 0.3
         returned = getattr(y, f"{name}_")(*others, *NUMBERS.get(name, ()))
         assert returned is y
-        if y.requires_grad:
-            (y * y).sum().backward()
+        if y.requires_grad and not name.startswith("logical"):  # through which PyTorch's passes
+            try:
+                (y * y).sum().backward()
+            except (RuntimeError, NotImplementedError):
+                assert tensor is of_torch  # which does not differentiate it
         results.append((y, x.grad))
     (ours, our_gradient), (theirs, their_gradient) = results
     same(ours, theirs)
-    if their_gradient is not None and our_gradient is not None:
-        same(our_gradient, their_gradient)
-    else:
-        assert name in ("eq", "ne", "lt", "le", "gt", "ge") or not np.any(
-            [] if their_gradient is None else their_gradient.numpy())
+    if their_gradient is not None:
+        same(fastnn.zeros(5, dtype=fastnn.float64) if our_gradient is None else our_gradient,
+             their_gradient)
 
 
 shapes = st_numpy.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)

@@ -69,7 +69,7 @@ ERRORS = {
     "alpha": (TypeError, lambda x: x.add(x, alpha="a"), "add: alpha must be a number, got str"),
     "mode": (ValueError, lambda x: x.div(x, rounding_mode="up"), "div: rounding_mode must be"),
     "zero": (ZeroDivisionError, lambda x: fastnn.tensor([1]) // 0, "floor_divide: integers"),
-    "bits of floats": (TypeError, lambda x: x & x, "bitwise_and: not defined for float32"),
+    "bits of floats": (TypeError, lambda x: x & x, "bitwise_and: not defined for floating"),
     "negated booleans": (TypeError, lambda x: -(x > 0), "neg: not defined for boolean"),
     "closeness": (ValueError, lambda x: fastnn.isclose(x, x, rtol=-1), "isclose: rtol and atol"),
     "matmul": (ValueError, lambda x: x @ fastnn.ones(4), "matmul"),

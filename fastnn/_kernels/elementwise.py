@@ -29,6 +29,8 @@ def _stride_patterns(count):
 def elementwise_source(formula, dtype):
     """The source of a kernel over pointers and element strides, the output's first in both."""
     inputs, count = formula.inputs, len(formula.inputs)
+    if dtype in ("f32", "f64") and formula.whole_only:
+        raise TypeError(f"{formula.name}: not defined for floating-point tensors")
     lines = [HEADER]
     result = "pointer_u8" if formula.boolean_result else "pointer"
     lines.append(f"    out_ = {result}(arguments[0])")

@@ -12,7 +12,8 @@ def chosen(name, input, dim):
     tensors.as_tensor(name, input)
     if dim is None or dim == () or dim == []:
         return tuple(range(input.ndim))
-    return tuple(sorted(axes(name, dim, input.ndim))) if input.ndim or axes(name, dim, 0) else ()
+    dims = tuple(sorted(axes(name, dim, input.ndim)))
+    return dims if input.ndim else ()
 
 
 def keep(result, input, dims, keepdim):

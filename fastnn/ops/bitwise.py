@@ -61,7 +61,7 @@ def bitwise_xor(input, other):
 
 @elementwise(name="bitwise_not")
 def _bitwise_not(input):
-    return -1 - input
+    return input ^ -1
 
 
 @public("fastnn", "method", cases=[case(integers(4, low=-9, high=9)), case(booleans(4))],

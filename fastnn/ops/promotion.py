@@ -15,6 +15,7 @@ UNDEFINED = {
     "f": {"bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not"},
 }
 UNDEFINED["u"] = UNDEFINED["i"]
+COUNTED = {"square"}  # of booleans an int64
 DIVISIONS = {"floor_divide", "remainder", "fmod", "div"}  # by which integers must not divide by 0
 
 
@@ -51,6 +52,8 @@ def promote(operation, inputs, target):
         operation.name, [value.array for value in found],
         [value for value in plain if not isinstance(value, tensors.Tensor)])
     _check_defined(operation, dtype, plain)
+    if dtype == dtypes.bool_ and operation.name in COUNTED:
+        dtype = dtypes.int64
     if operation.float_only and dtype not in dtypes.FLOATING:
         dtype = dtypes.get_default_dtype()
     converted = tuple(
@@ -67,8 +70,9 @@ def _check_defined(operation, dtype, values):
     name = operation.name
     if dtype.kind in UNDEFINED and name in UNDEFINED[dtype.kind] or (
             name == "sub" and any(map(_is_boolean, values))):
-        kind = "boolean tensors" if dtype.kind == "b" or name == "sub" else f"{dtype} tensors"
-        raise TypeError(f"{name}: not defined for {kind}")
+        kind = {"b": "boolean", "f": "floating-point"}.get(
+            "b" if name == "sub" else dtype.kind, str(dtype))
+        raise TypeError(f"{name}: not defined for {kind} tensors")
     if name in DIVISIONS and dtype.kind in "iu" and not operation.float_only:
         divisor = values[-1].array if isinstance(values[-1], tensors.Tensor) else values[-1]
         if not numpy.all(divisor):

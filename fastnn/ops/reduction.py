@@ -42,9 +42,8 @@ def _sum_steps(shape, order, dims):
 
 def _sum_forward(plan, x):
     """Sum over sorted dims, times a scale; memory is walked in its own order."""
-    _, dims, result, scale = plan
+    _, dims, result, scale, steps = plan
     if x.flags.c_contiguous:
-        steps, _, _ = _sum_steps(x.shape, tuple(range(x.ndim)), dims)
         return _summed(x, steps, scale).reshape(result)
     order = tuple(sorted(range(x.ndim), key=lambda i: -abs(x.strides[i])))
     steps, sizes, turned = _sum_steps(x.shape, order, dims)
@@ -56,12 +55,12 @@ def _summed(x, steps, scale):
     if not steps:
         return memory.copy(x, "K")
     for step in steps[:-1]:
-        x = reductions.sum_axis(x.reshape(step))
-    return reductions.sum_axis(x.reshape(steps[-1]), scale)
+        x = reductions.sum_kept(x.reshape(step))
+    return reductions.sum_kept(x.reshape(steps[-1]), scale)
 
 
 def _sum_rule(node, gradient):
-    shape, dims, _, scale = node.plan
+    shape, dims, _, scale, _ = node.plan
     spread = tuple(1 if i in dims else size for i, size in enumerate(shape))
     gradient = gradient if scale == 1.0 else gradient * scale
     return expand_((spread, shape), reshape(gradient, spread))
@@ -73,13 +72,14 @@ _mean = Operation("mean", _sum_forward, _sum_rule)
 
 @remembered
 def _plan(name, shape, dim, keepdim, is_mean):
-    """(shape, sorted dims, shape of the result, scale) of a sum or a mean."""
+    """(shape, sorted dims, shape of the result, scale, steps in C order) of a sum or a mean."""
     everything = dim is None or dim == () or dim == []
     dims = tuple(range(len(shape))) if everything else tuple(sorted(axes(name, dim, len(shape))))
     dims = dims if shape else ()
     result = tuple(1 if i in dims else n for i, n in enumerate(shape) if keepdim or i not in dims)
     number = math.prod(shape[i] for i in dims) if is_mean else 1
-    return shape, dims, result, 1.0 / number if number else math.nan
+    steps, _, _ = _sum_steps(shape, tuple(range(len(shape))), dims)
+    return shape, dims, result, 1.0 / number if number else math.nan, steps
 
 
 @public("fastnn", "method", cases=OVER_DIMS)
@@ -90,10 +90,10 @@ def sum(input, dim=None, keepdim=False, *, dtype=None):
     >>> fastnn.sum(fastnn.ones(2, 3), dim=1)
     tensor([3., 3.])
     """
-    tensors.as_tensor("sum", input)
-    if dtype is not None or input.dtype.kind in "iub":
+    array = tensors.as_tensor("sum", input).array
+    if dtype is not None or array.dtype.kind != "f":
         input = input.to(dtype or dtypes.int64)
-    return _sum(_plan("sum", input.array.shape, dim, keepdim, False), input)
+    return _sum(_plan("sum", array.shape, dim, keepdim, False), input)
 
 
 @public("fastnn", "method", cases=OVER_DIMS)
