@@ -181,6 +181,7 @@ shapes = st_numpy.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
 REDUCTIONS = ("sum", "mean", "amax", "amin", "var", "std", "logsumexp", "nansum", "any", "all")
 
 
+@pytest.mark.filterwarnings("ignore:.*degrees of freedom")
 @given(name=st.sampled_from(REDUCTIONS), shape=shapes, keepdim=st.booleans(), data=st.data())
 def test_reduction_over_drawn_dims(name, shape, keepdim, data):
     dims = data.draw(st.lists(st.integers(0, max(0, len(shape) - 1)), unique=True,

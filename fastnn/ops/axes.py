@@ -31,8 +31,8 @@ def count(input, dims):
 def not_empty(name, input, dims):
     """Raise where a result would come from no element."""
     if not count(input, dims):
-        raise ValueError(f"{name}: nothing to choose from along dimensions {dims} of shape "
-                         f"{tuple(input.shape)}")
+        raise ValueError(f"{name}: the tensor of shape {tuple(input.shape)} is empty along "
+                         f"dimensions {dims}")
 
 
 def reduced(operation, plan, input, dims, keepdim):

@@ -42,7 +42,7 @@ def logsumexp(input, dim, keepdim=False):
 
     >>> import fastnn
     >>> fastnn.logsumexp(fastnn.tensor([1000.0, 1000.0]), dim=0)
-    tensor(1000.6931)
+    tensor(1000.6932)
     """
     tensors.as_tensor("logsumexp", input)
     if not input.is_floating_point():
