@@ -25,12 +25,36 @@ PARTIALS = {
     "cos": ["-sin(x)"],
     "abs": ["1 if x > 0 else -1 if x < 0 else 0"],
     "pow": ["y * pow(x, y - 1)", "pow(x, y) * log(x) if x != 0 else 0"],
+    "exp2": ["0.6931471805599453 * exp2(x)"],
+    "log2": ["1.4426950408889634 / x"],
+    "log10": ["0.4342944819032518 / x"],
+    "erfc": ["-1.1283791670955126 * exp(-x * x)"],
+    "tan": ["1 + tan(x) * tan(x)"],
+    "asin": ["1 / sqrt((1 - x) * (1 + x))"],
+    "acos": ["-1 / sqrt((1 - x) * (1 + x))"],
+    "atan": ["1 / (1 + x * x)"],
+    "atan2": ["y / hypot(x, y) / hypot(x, y)", "-(x / hypot(x, y) / hypot(x, y))"],
+    "sinh": ["cosh(x)"],
+    "cosh": ["sinh(x)"],
+    "asinh": ["1 / hypot(x, 1)"],
+    "acosh": ["1 / (sqrt(x - 1) * sqrt(x + 1))"],
+    "atanh": ["1 / ((1 - x) * (1 + x))"],
+    "hypot": ["x / hypot(x, y)", "y / hypot(x, y)"],
+    "copysign": ["0 if x == 0 else copysign(1, x) * copysign(1, y)", "0"],
+    "fmod": ["1", "-trunc_divide(x, y)"],
+    "remainder": ["1", "-floor_divide(x, y)"],
+    "floor_divide": ["0", "0"],
+    "trunc_divide": ["0", "0"],
+    "trunc": ["0"],
     "floor": ["0"],
     "ceil": ["0"],
     "rint": ["0"],
     "isnan": ["0"],
 }
-WHOLE_FUNCTIONS = {"abs", "pow"}  # those that integers have too
+# Those that integers have too.
+WHOLE_FUNCTIONS = {"abs", "pow", "fmod", "remainder", "floor_divide", "trunc_divide", "floor",
+                   "ceil", "trunc", "rint"}
+BITWISE = (ast.BitAnd, ast.BitOr, ast.BitXor)  # of integers and booleans
 RENAMED = {"fabs": "abs"}  # names of the math module
 
 
@@ -50,6 +74,8 @@ class Formula:
         self.boolean_result = _is_boolean(result)
         expressions = [result, *(expression for _, expression in lets)]
         self.float_only = any(_needs_floats(expression) for expression in expressions)
+        self.whole_only = any(isinstance(node, BITWISE) for expression in expressions
+                              for node in ast.walk(expression))
         self.written = {}  # input -> derivative formula that stands beside the function
         self.signature = inspect.Signature(
             [inspect.Parameter(each, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -161,6 +187,8 @@ class _Reader:
             case ast.Name(name):
                 return node if name in self.local else self._constant(node, name)
             case ast.BinOp(left, (ast.Add() | ast.Sub() | ast.Mult() | ast.Div()) as op, right):
+                return ast.BinOp(self.expression(left), op, self.expression(right))
+            case ast.BinOp(left, op, right) if isinstance(op, BITWISE):
                 return ast.BinOp(self.expression(left), op, self.expression(right))
             case ast.BinOp(left, ast.Pow(), right):
                 return self._power(self.expression(left), self.expression(right))

@@ -7,18 +7,21 @@ from ._kernels.elementwise import elementwise_source
 from .op import Elementwise
 
 
-def elementwise(function=None, *, inplace=False):
+def elementwise(function=None, *, inplace=False, name=None):
     """Make a function of numbers into an operation on tensors, with gradients of any order.
 
     Arguments without a default are tensors (or numbers) that broadcast; arguments with one are
     numeric parameters. The body may hold assignments, ``if ...: return ...`` and one return, made
     of arithmetic, comparisons, conditional expressions, ``max``, ``min`` and the functions
-    exp, expm1, log, log1p, sqrt, tanh, sigmoid, erf, sin, cos, abs, pow, floor, ceil, rint, isnan,
-    written bare or as ``math.exp``. Derivatives are made from the source, and the loops for
-    float32 and float64 are compiled when they are first used. An argument annotated ``bool`` takes
-    boolean tensors. Raises TypeError for anything that a formula cannot hold.
+    exp, exp2, expm1, log, log1p, log2, log10, sqrt, sin, cos, tan, asin, acos, atan, atan2, sinh,
+    cosh, tanh, asinh, acosh, atanh, sigmoid, erf, erfc, hypot, abs, pow, floor, ceil, trunc, rint,
+    fmod, remainder, floor_divide, copysign, isnan, written bare or as ``math.exp``. Derivatives
+    are made from the source, and the loops for float32 and float64 are compiled when they are
+    first used. An argument annotated ``bool`` takes boolean tensors. Raises TypeError for anything
+    that a formula cannot hold.
 
-    With ``inplace=True`` the operation takes a keyword ``inplace``, as PyTorch's activations do.
+    With ``inplace=True`` the operation takes a keyword ``inplace``, as PyTorch's activations do;
+    ``name`` is the operation's name where that of the function will not do.
 
     >>> import fastnn
     >>> @fastnn.elementwise
@@ -30,8 +33,9 @@ def elementwise(function=None, *, inplace=False):
     tensor([1.0000, 1.7071])
     """
     if function is None:
-        return lambda wrapped: elementwise(wrapped, inplace=inplace)
+        return lambda wrapped: elementwise(wrapped, inplace=inplace, name=name)
     formula = differentiate.parse(function)
+    formula.name = name or formula.name
     formula.has_inplace = inplace
     operation = _Operation(formula, lambda dtype: (elementwise_source(formula, dtype), dtype))
     operation.__name__ = operation.__qualname__ = formula.name
@@ -44,6 +48,12 @@ def elementwise(function=None, *, inplace=False):
 
 class _Operation(Elementwise):
     """An elementwise operation that a better derivative can be written for."""
+
+    def with_keywords(self, function):
+        """Let ``function`` serve the calls that give keywords, such as ``alpha``."""
+        self._set_keyword_form(function)
+        self.__signature__ = inspect.signature(function)
+        return function
 
     def written_derivative(self, argument=None):
         """Give the derivative by ``argument`` (the only input, if there is one) as a formula.

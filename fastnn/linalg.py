@@ -1,11 +1,12 @@
-"""Linear algebra under PyTorch's names: products of matrices and vectors."""
+"""Linear algebra under PyTorch's names: products and norms of matrices and vectors."""
 
 from .ops.linear import matmul
+from .ops.norms import vector_norm
 from .ops.products import cross_along as _cross
 from .ops.products import multi_dot
 from .ops.rearranging import diagonal as _diagonal
 
-__all__ = ["cross", "diagonal", "matmul", "multi_dot", "vecdot"]
+__all__ = ["cross", "diagonal", "matmul", "multi_dot", "vecdot", "vector_norm"]
 
 
 def cross(input, other, *, dim=-1):

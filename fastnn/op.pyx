@@ -23,16 +23,17 @@ cdef Py_ssize_t WORTH_REUSE = 16384
 cdef object _promote = None
 cdef object _sum_to = None
 cdef object _write_through = None
+cdef object _write_over = None
 
 
-def bind(promote, sum_to, write_through):
-    """Give the gate the rule of type promotion, and two operations.
+def bind(promote, sum_to, write_through, write_over):
+    """Give the gate the rule of type promotion, and what it runs of the operations.
 
     ``sum_to`` undoes broadcasting; ``write_through`` is recorded for a tensor a view of which was
-    changed in place.
+    changed in place; ``write_over`` writes a result of another type over a tensor.
     """
-    global _promote, _sum_to, _write_through
-    _promote, _sum_to, _write_through = promote, sum_to, write_through
+    global _promote, _sum_to, _write_through, _write_over
+    _promote, _sum_to, _write_through, _write_over = promote, sum_to, write_through, write_over
 
 
 def are_floating_alike(*tensors):
@@ -168,6 +169,7 @@ cdef class Elementwise:
     cdef readonly bint boolean_result
     cdef readonly bint float_only
     cdef readonly bint has_inplace
+    cdef readonly object keyword_form
     cdef double defaults[MAX_NUMBERS]
     cdef Kernel kernel
     cdef int boolean_inputs
@@ -202,6 +204,9 @@ cdef class Elementwise:
             return self
         return _Method(self, instance)
 
+    def _set_keyword_form(self, function):
+        self.keyword_form = function
+
     def derivative(self, int index):
         """(operation, names of its inputs) of the derivative by input ``index``.
 
@@ -218,6 +223,8 @@ cdef class Elementwise:
         if given != self.arity or kwargs:
             if self.has_inplace and kwargs.pop("inplace", False):
                 return self.into(*args, **kwargs)
+            if kwargs and self.keyword_form is not None:
+                return self.keyword_form(*args, **kwargs)
             args = self._bind(args, kwargs, numbers)
         return self._apply(args, numbers, None)
 
@@ -225,6 +232,9 @@ cdef class Elementwise:
         """Compute in place: ``target`` is the first input and receives the result."""
         cdef double numbers[MAX_NUMBERS]
         memcpy(numbers, self.defaults, sizeof(numbers))
+        _check_in_place(self.name, target, False)
+        if kwargs and self.keyword_form is not None:
+            return _write_over(self.name, target, self.keyword_form(target, *args, **kwargs))
         args = self._bind((target, *args), kwargs, numbers)
         return self._apply(args, numbers, target)
 
@@ -268,29 +278,49 @@ cdef class Elementwise:
                 uniform = False
         if (not uniform or (typenum != cnp.NPY_FLOAT32 and typenum != cnp.NPY_FLOAT64)):
             inputs, typenum = _promote(self, inputs, target)
-            return self._run(inputs, numbers, typenum, target, recorded and is_recording(),
-                             False, None)
-        return self._run(inputs, numbers, typenum, target, recorded and is_recording(), flat,
-                         first)
+            flat = False
+            first = None
+        recorded = recorded and is_recording()
+        if target is not None:
+            return self._run_in_place(inputs, numbers, typenum, target, recorded)
+        return self._run(inputs, numbers, typenum, None, recorded, flat, first)
+
+    cdef TensorBase _run_in_place(self, tuple inputs, double* numbers, int typenum,
+                                  TensorBase target, bint recorded):
+        """Operands that overlap the target are copied, and so is what the derivative reads of it;
+        a result of another type is converted where PyTorch does."""
+        cdef int result_type = cnp.NPY_BOOL if self.boolean_result else typenum
+        cdef list separate = list(inputs)
+        cdef int index
+        _check_in_place(self.name, target, recorded)
+        if result_type != cnp.PyArray_TYPE(target.array):
+            _check_castable(self.name, result_type, target.array)
+            return _write_over(self.name, target, self._run(
+                inputs, numbers, typenum, None, recorded, False, None))
+        for index in range(self.arity):
+            if isinstance(inputs[index], TensorBase) and inputs[index] is not target:
+                if _overlap_apart((<TensorBase> inputs[index]).array, target.array):
+                    separate[index] = _copy_of(<TensorBase> inputs[index])
+        if recorded and inputs[0] is target and 0 in self._plan_of(inputs).kept:
+            inputs = (_copy_of(target), *inputs[1:])
+        return self._run(tuple(separate), numbers, typenum, target, recorded, False, None, inputs)
 
     cdef TensorBase _run(self, tuple inputs, double* numbers, int typenum, TensorBase target,
-                         bint recorded, bint flat, cnp.ndarray first):
-        """Run the kernel on inputs of proper types, and record the result."""
+                         bint recorded, bint flat, cnp.ndarray first, tuple originals=None):
+        """Run the kernel on inputs of proper types, and record the result.
+
+        ``originals`` are the inputs for the tape where the kernel reads others.
+        """
         cdef Operands o
         cdef cnp.npy_intp itemsizes[MAX_OPERANDS]
         cdef double scalars[MAX_OPERANDS]
         cdef char* data[MAX_OPERANDS]
         cdef cnp.ndarray result
-        cdef TensorBase output, original = None
+        cdef TensorBase output
         cdef int index
         cdef int result_type = cnp.NPY_BOOL if self.boolean_result else typenum
         cdef kernel_t kernel = self.kernel.for_type(typenum)
         cdef bint broadcast = False
-        if target is not None:
-            _check_in_place(self.name, target, recorded)
-            if recorded and inputs[0] is target and 0 in self._plan_for(inputs).kept:
-                original = wrap((<object> target.array).copy(order="K"))
-                original.node = target.node
         if flat and target is None and self._all_tensors(inputs):
             result = empty(cnp.PyArray_NDIM(first), cnp.PyArray_DIMS(first), result_type)
             data[0] = <char*> cnp.PyArray_DATA(result)
@@ -303,7 +333,7 @@ cdef class Elementwise:
                 result = _new_output(inputs, &o, result_type)
             else:
                 result = target.array
-                _check_target(self.name, result, &o, result_type)
+                _check_target(self.name, result, &o)
             o.data[0] = <char*> cnp.PyArray_DATA(result)
             itemsizes[0] = cnp.PyArray_ITEMSIZE(result)
             for index in range(o.ndim):
@@ -311,7 +341,7 @@ cdef class Elementwise:
             launch_elementwise(kernel, &o, itemsizes, numbers)
         output = wrap(result) if target is None else target
         if recorded and not self.boolean_result:
-            self._record(output, inputs, original, numbers, broadcast)
+            self._record(output, inputs if originals is None else originals, numbers, broadcast)
         if target is not None:
             _note_change(target, recorded)
         return output
@@ -322,7 +352,21 @@ cdef class Elementwise:
                 return False
         return True
 
-    cdef _Plan _plan_for(self, tuple inputs):
+    cdef void _record(self, TensorBase output, tuple inputs, double* numbers,
+                      bint broadcast) except *:
+        cdef _Plan plan = self._plan_of(inputs)
+        cdef list parameters
+        cdef Node node
+        parameters = [numbers[index] for index in range(self.parameter_count)]
+        record(output, self, parameters, inputs, tuple([inputs[i] for i in plan.kept]),
+               plan.keeps_output)
+        node = output.node
+        if broadcast:
+            node.input_shapes = tuple(
+                [(<object> (<TensorBase> value).array).shape
+                 if isinstance(value, TensorBase) else () for value in inputs])
+
+    cdef _Plan _plan_of(self, tuple inputs):
         cdef int index, mask = 0
         cdef _Plan plan
         for index in range(self.arity):
@@ -332,22 +376,6 @@ cdef class Elementwise:
         if plan is None:
             plan = self.plans[mask] = self._plan(mask)
         return plan
-
-    cdef void _record(self, TensorBase output, tuple inputs, TensorBase original, double* numbers,
-                      bint broadcast) except *:
-        """Record the result; ``original`` is what the first input was if it was written over."""
-        cdef _Plan plan = self._plan_for(inputs)
-        cdef list parameters, kept
-        cdef Node node
-        cdef int index
-        parameters = [numbers[index] for index in range(self.parameter_count)]
-        kept = [inputs[i] if i or original is None else original for i in plan.kept]
-        record(output, self, parameters, inputs, tuple(kept), plan.keeps_output)
-        node = output.node
-        if broadcast:
-            node.input_shapes = tuple(
-                [(<object> (<TensorBase> value).array).shape
-                 if isinstance(value, TensorBase) else () for value in inputs])
 
     cdef _Plan _plan(self, int mask):
         names = set()
@@ -392,6 +420,43 @@ cdef class Elementwise:
         if node.input_shapes is not None:
             gradient = _sum_to(gradient, node.input_shapes[index])
         return gradient
+
+
+cdef TensorBase _copy_of(TensorBase tensor):
+    """The tensor with memory of its own, at its place on the tape."""
+    cdef TensorBase copy = wrap(cnp.PyArray_NewCopy(tensor.array, cnp.NPY_KEEPORDER))
+    copy.node = tensor.node
+    return copy
+
+
+cdef bint _overlap_apart(cnp.ndarray a, cnp.ndarray b) noexcept:
+    """Whether two arrays share memory, element by element at different places."""
+    cdef char* low[2]
+    cdef char* high[2]
+    cdef int axis, which
+    cdef cnp.npy_intp extent
+    cdef cnp.ndarray array
+    if cnp.PyArray_SIZE(a) == 0 or cnp.PyArray_SIZE(b) == 0:
+        return False
+    for which in range(2):
+        array = a if which == 0 else b
+        low[which] = <char*> cnp.PyArray_DATA(array)
+        high[which] = low[which] + cnp.PyArray_ITEMSIZE(array)
+        for axis in range(cnp.PyArray_NDIM(array)):
+            extent = (cnp.PyArray_DIM(array, axis) - 1) * cnp.PyArray_STRIDE(array, axis)
+            if extent < 0:
+                low[which] += extent
+            else:
+                high[which] += extent
+    if low[0] >= high[1] or low[1] >= high[0]:
+        return False
+    if cnp.PyArray_DATA(a) != cnp.PyArray_DATA(b) or not _same_shape(a, b):
+        return True
+    for axis in range(cnp.PyArray_NDIM(a)):
+        if (cnp.PyArray_DIM(a, axis) > 1
+                and cnp.PyArray_STRIDE(a, axis) != cnp.PyArray_STRIDE(b, axis)):
+            return True
+    return False
 
 
 cdef class _Method:
@@ -545,11 +610,25 @@ cdef void _check_in_place(str name, TensorBase target, bint recorded) except *:
             "tape; change the tensor it views, or clone() it first")
 
 
-cdef void _check_target(str name, cnp.ndarray target, Operands* o, int typenum) except *:
-    cdef int axis
-    if cnp.PyArray_TYPE(target) != typenum:
+cdef void _check_castable(str name, int source, cnp.ndarray target) except *:
+    """Floating point does not fit into integers, nor anything but booleans into booleans."""
+    cdef int wanted = cnp.PyArray_TYPE(target)
+    cdef bint floating = source == cnp.NPY_FLOAT32 or source == cnp.NPY_FLOAT64
+    if ((floating and wanted != cnp.NPY_FLOAT32 and wanted != cnp.NPY_FLOAT64)
+            or (wanted == cnp.NPY_BOOL and source != cnp.NPY_BOOL)):
         raise TypeError(
             f"{name}: the result does not fit in place into {(<object> target).dtype}")
+
+
+def check_in_place(str name, TensorBase target, TensorBase result=None):
+    """Raise where a tensor cannot be changed in place, or not receive ``result``."""
+    _check_in_place(name, target, is_recording() and requires_grad(target))
+    if result is not None:
+        _check_castable(name, cnp.PyArray_TYPE(result.array), target.array)
+
+
+cdef void _check_target(str name, cnp.ndarray target, Operands* o) except *:
+    cdef int axis
     cdef bint fits = cnp.PyArray_NDIM(target) == o.ndim
     if fits:
         for axis in range(o.ndim):

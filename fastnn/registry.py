@@ -7,7 +7,7 @@ reference page are made. A new operation needs no new test, only cases.
 
 from dataclasses import dataclass, field
 
-PLACES = ("fastnn", "functional", "method")
+PLACES = ("fastnn", "functional", "method", "linalg")
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class Entry:
 
 
 REGISTRY = {}
+ALIASES = {}  # second name -> name
 
 
 def floats(*shape, low=-2.0, high=2.0, kinks=()):
@@ -96,6 +97,12 @@ def public(*places, cases=(), name=None, differentiable=True, reference=None):
     return enter
 
 
+def alias(name, of):
+    """Give a registered operation a second name in the same places."""
+    ALIASES[name] = of
+
+
 def in_place(place):
-    """The registered functions of one place, by name."""
-    return {name: entry.function for name, entry in REGISTRY.items() if place in entry.places}
+    """The registered functions of one place, by name, those with second names too."""
+    entries = {**REGISTRY, **{name: REGISTRY[first] for name, first in ALIASES.items()}}
+    return {name: entry.function for name, entry in entries.items() if place in entry.places}

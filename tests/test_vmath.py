@@ -1,5 +1,6 @@
 """Vector mathematics: accuracy over the whole range, special values, and packed machine code."""
 
+import importlib
 import inspect
 import math
 import platform
@@ -9,13 +10,14 @@ from functools import cache
 import numpy as np
 import pytest
 
-from fastnn._kernels import jit, runtime, vmath, vmath_f32, vmath_f64, vmath_power
-from fastnn._kernels import vmath_trigonometry as trigonometry
+from fastnn._kernels import jit, runtime, vmath
 
 LIMIT = 2.0  # units in the last place
 numba = jit._numba()  # told to compile for the instruction set in use
 DTYPES = {"f32": np.float32, "f64": np.float64}
-UNARY = ["exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "sin", "cos"]
+UNARY = ["exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "sin", "cos", "tan", "exp2",
+         "log2", "log10", "sinh", "cosh", "asin", "acos", "atan", "asinh", "acosh", "atanh", "erfc"]
+BINARY = ["pow", "atan2", "hypot"]
 PACKED = re.compile(r"\b(?:v?(?:mul|add|sub)|vfn?m(?:add|sub)\d*)p[sd]\b|\bf(?:mul|add|mla)\s+v")
 LIBM = re.compile(r"\b_?(?:exp|log|pow|sin|cos|tan|erf|floor|rint|ldexp)(?:2|m1|1p|h)?f?\b")
 
@@ -40,7 +42,7 @@ def loop(name, dtype):
         for i in range(x.size):
             out[i] = function(x[i], y[i])
 
-    kernel, arrays = (binary, 3) if name == "pow" else (unary, 2)
+    kernel, arrays = (binary, 3) if name in BINARY else (unary, 2)
     signature = numba.void(*[element[::1]] * arrays)
     return numba.njit(signature, error_model="numpy", fastmath=jit.FAST)(kernel)
 
@@ -54,7 +56,7 @@ def apply(name, dtype, *inputs):
 
 def plain(name, dtype):
     """The Python function behind a compiled one."""
-    modules = (vmath_f32 if dtype == "f32" else vmath_f64, trigonometry, vmath_power)
+    modules = [importlib.import_module(f"fastnn._kernels.{each}") for each in vmath.MODULES]
     found = [getattr(module, f"{name}_{dtype}", None) for module in modules]
     return next(each for each in found if each is not None)
 
@@ -64,7 +66,8 @@ def sigmoid(x):
 
 
 def numpy_float64(name):
-    own = {"sigmoid": sigmoid, "erf": np.vectorize(math.erf, otypes=[np.float64])}
+    own = {"sigmoid": sigmoid, "erf": np.vectorize(math.erf, otypes=[np.float64]),
+           "erfc": np.vectorize(math.erfc, otypes=[np.float64])}
     return own.get(name) or getattr(np, name)
 
 
@@ -80,9 +83,16 @@ def every_magnitude(dtype, count):
     return np.concatenate([positive, -positive])
 
 
+DOMAINS = {
+    "log": (0, np.inf), "log2": (0, np.inf), "log10": (0, np.inf), "log1p": (-0.9999999, np.inf),
+    "asin": (-1, 1), "acos": (-1, 1), "acosh": (1, np.inf), "atanh": (-0.9999999, 0.9999999),
+}
+
+
 def inside(name, x):
     """The numbers at which a function has a value, those that may count as zero left out."""
-    return x[x >= np.finfo(x.dtype).tiny] if name == "log" else x[x > -1] if name == "log1p" else x
+    low, high = DOMAINS.get(name, (-np.inf, np.inf))
+    return x[(x >= (np.finfo(x.dtype).tiny if low == 0 else low)) & (x <= high)]
 
 
 @pytest.mark.parametrize("name", UNARY)
@@ -122,7 +132,9 @@ def exact_units(mpmath, result, expected):
 def test_float64_is_accurate_over_the_whole_range(name):
     mpmath = pytest.importorskip("mpmath")
     x = float64_points(name)
-    own = {"sigmoid": lambda v: mpmath.exp(min(v, 0)) / (1 + mpmath.exp(-abs(v)))}
+    own = {"sigmoid": lambda v: mpmath.exp(min(v, 0)) / (1 + mpmath.exp(-abs(v))),
+           "exp2": lambda v: mpmath.power(2, v), "log2": lambda v: mpmath.log(v, 2),
+           "erfc": lambda v: mpmath.erfc(max(-30, min(v, 30)))}
     long = own.get(name) or getattr(mpmath, name)
     with mpmath.workprec(150):
         for value, result in zip(x, apply(name, "f64", x), strict=True):
@@ -148,6 +160,53 @@ def test_pow_is_accurate_to_its_largest_results(dtype):
             assert abs(mpmath.mpf(float(result)) - expected) / spacing <= LIMIT, (a, b)
 
 
+def pairs_of_all_sizes(dtype):
+    generator = np.random.default_rng(3)
+    x = generator.permutation(every_magnitude(dtype, 400))
+    near = generator.uniform(-3, 3, (2, 600)).astype(DTYPES[dtype])
+    beside = x * generator.uniform(0.1, 10, x.size).astype(DTYPES[dtype])
+    with np.errstate(over="ignore"):
+        return (np.concatenate([x, near[0], x]),
+                np.concatenate([generator.permutation(x), near[1], beside]))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["atan2", "hypot"])
+def test_two_arguments_are_accurate_over_the_whole_range(name, dtype):
+    mpmath = pytest.importorskip("mpmath")
+    with np.errstate(over="ignore"):
+        x, y = pairs_of_all_sizes(dtype)
+    kind = np.finfo(DTYPES[dtype])
+    with mpmath.workprec(150):
+        for a, b, result in zip(x, y, apply(name, dtype, x, y), strict=True):
+            if not np.isfinite(a) or not np.isfinite(b) or min(abs(a), abs(b)) < kind.tiny:
+                continue
+            expected = getattr(mpmath, name)(mpmath.mpf(float(a)), mpmath.mpf(float(b)))
+            size = abs(expected)
+            if float(kind.tiny) < size < float(kind.max):
+                spacing = mpmath.mpf(2) ** (mpmath.frexp(size)[1] - kind.nmant - 1)
+                assert abs(mpmath.mpf(float(result)) - expected) / spacing <= LIMIT, (a, b)
+
+
+TWO_ARGUMENTS = {
+    "atan2": [(0.0, 0.0, 0.0), (-0.0, 0.0, -0.0), (0.0, -0.0, math.pi), (-0.0, -1.0, -math.pi),
+              (1.0, 0.0, math.pi / 2), (-1.0, -0.0, -math.pi / 2), (math.inf, 2.0, math.pi / 2),
+              (math.inf, math.inf, math.pi / 4), (-math.inf, -math.inf, -3 * math.pi / 4),
+              (2.0, -math.inf, math.pi), (math.nan, 1.0, math.nan), (1.0, math.nan, math.nan)],
+    "hypot": [(0.0, -0.0, 0.0), (-3.0, 4.0, 5.0), (math.inf, math.nan, math.inf),
+              (math.nan, -math.inf, math.inf), (math.nan, 1.0, math.nan),
+              (1.0, math.nan, math.nan)],
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", TWO_ARGUMENTS)
+def test_special_values_of_two_arguments(name, dtype):
+    x, y, _ = zip(*TWO_ARGUMENTS[name], strict=True)
+    for case, result in zip(TWO_ARGUMENTS[name], apply(name, dtype, x, y), strict=True):
+        assert same(result, DTYPES[dtype](case[2])), (*case, result)
+
+
 def same(result, expected):
     """Equal, with equal signs of zero; NaN is NaN."""
     return (np.isnan(result) and math.isnan(expected)) or (
@@ -166,6 +225,20 @@ SPECIAL = {
     "erf": [*ODD_AT_THE_ENDS, (INF, 1.0), (-INF, -1.0), (7.0, 1.0), (-7.0, -1.0)],
     "sin": [*ODD_AT_THE_ENDS, (INF, NAN), (-INF, NAN)],
     "cos": [(0.0, 1.0), (-0.0, 1.0), (INF, NAN), (-INF, NAN), (NAN, NAN)],
+    "tan": [*ODD_AT_THE_ENDS, (INF, NAN), (-INF, NAN)],
+    "exp2": [(0.0, 1.0), (3.0, 8.0), (INF, INF), (-INF, 0.0), (1e4, INF), (-1e4, 0.0), (NAN, NAN)],
+    "log2": [(0.0, -INF), (-0.0, -INF), (8.0, 3.0), (INF, INF), (-INF, NAN), (-1.0, NAN)],
+    "log10": [(0.0, -INF), (1.0, 0.0), (1000.0, 3.0), (INF, INF), (-1.0, NAN), (NAN, NAN)],
+    "sinh": [*ODD_AT_THE_ENDS, (INF, INF), (-INF, -INF), (1e4, INF)],
+    "cosh": [(0.0, 1.0), (INF, INF), (-INF, INF), (-1e4, INF), (NAN, NAN)],
+    "asin": [*ODD_AT_THE_ENDS, (1.5, NAN), (-INF, NAN)],
+    "acos": [(1.0, 0.0), (1.5, NAN), (-1.5, NAN), (INF, NAN), (NAN, NAN)],
+    "atan": ODD_AT_THE_ENDS,
+    "asinh": [*ODD_AT_THE_ENDS, (INF, INF), (-INF, -INF)],
+    "acosh": [(1.0, 0.0), (0.5, NAN), (-3.0, NAN), (INF, INF), (-INF, NAN), (NAN, NAN)],
+    "atanh": [*ODD_AT_THE_ENDS, (1.0, INF), (-1.0, -INF), (1.5, NAN), (-INF, NAN)],
+    "erfc": [(0.0, 1.0), (INF, 0.0), (-INF, 2.0), (40.0, 0.0), (-7.0, 2.0), (NAN, NAN)],
+    "trunc": [(1.5, 1.0), (-1.5, -1.0), (-0.5, -0.0), (INF, INF), (NAN, NAN)],
     "sqrt": [(0.0, 0.0), (-0.0, -0.0), (4.0, 2.0), (INF, INF), (-1.0, NAN), (NAN, NAN)],
     "floor": [(0.5, 0.0), (-0.5, -1.0), (3.0, 3.0), (-0.0, -0.0), (INF, INF), (NAN, NAN)],
     "ceil": [(0.5, 1.0), (-1.5, -1.0), (3.0, 3.0), (-0.0, -0.0), (-INF, -INF), (NAN, NAN)],

@@ -22,12 +22,15 @@ def _stride_patterns(count):
     """Which inputs step and which stay, for the loops that deserve vector code of their own."""
     everyone = (1,) * count
     one_stays = [tuple(int(i != stays) for i in range(count)) for stays in range(count)]
-    return [everyone, *(one_stays if 2 <= count <= 3 else [])]
+    one_steps = [(1, 0, 0)] if count == 3 else []
+    return [everyone, *(one_stays if 2 <= count <= 3 else []), *one_steps]
 
 
 def elementwise_source(formula, dtype):
     """The source of a kernel over pointers and element strides, the output's first in both."""
     inputs, count = formula.inputs, len(formula.inputs)
+    if dtype in ("f32", "f64") and formula.whole_only:
+        raise TypeError(f"{formula.name}: not defined for floating-point tensors")
     lines = [HEADER]
     result = "pointer_u8" if formula.boolean_result else "pointer"
     lines.append(f"    out_ = {result}(arguments[0])")

@@ -22,7 +22,19 @@ def _pointer_to(element):
     return pointer
 
 
+@intrinsic
+def plus(typing_context, a, b):
+    """The sum of two numbers, which LLVM may regroup: a loop of such sums is a vector's."""
+    def generate(context, builder, signature, arguments):
+        if isinstance(a, types.Float):
+            return builder.fadd(*arguments, flags=("reassoc", "contract"))
+        return builder.add(*arguments)
+
+    return a(a, b), generate
+
+
 NAMES = {
+    "plus": plus,
     **TYPES,
     **{f"pointer_{name}": _pointer_to(element) for name, element in TYPES.items()},
 }

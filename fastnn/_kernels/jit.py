@@ -12,11 +12,13 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
+from types import FunctionType
 
 from . import runtime
 
 MAGIC = b"fastnn-kernel-1\n"
 DIGEST_BYTES = 32
+FLOATS = ("f32", "f64")
 
 # Functions of Numba's own that only kernels which can raise or allocate call.
 NUMBA_SYMBOLS = (b"numba_gil_ensure", b"NRT_")
@@ -182,6 +184,43 @@ def _integer_power(base, exponent):
     return result
 
 
+def _integer_floor_divide(a, b):
+    """Division by 0 gives 0; the smallest number by -1, which traps the processor, itself."""
+    if b == 0 or (b < 0 and b + 1 == 0):
+        return -a * (b != 0)
+    return a // b
+
+
+def _integer_remainder(a, b):
+    return a - _integer_floor_divide(a, b) * b
+
+
+def _integer_trunc_divide(a, b):
+    quotient = _integer_floor_divide(a, b)
+    return quotient + (quotient * b != a and (a < 0) != (b < 0))
+
+
+def _integer_fmod(a, b):
+    return a - _integer_trunc_divide(a, b) * b
+
+
+def _itself(a):
+    return a
+
+
+def _of_integers(jitted):
+    """The functions that integers have too."""
+    divide = jitted(_integer_floor_divide)
+    names = {"_integer_floor_divide": divide}
+    trunc_divide = jitted(FunctionType(_integer_trunc_divide.__code__, names))
+    names["_integer_trunc_divide"] = trunc_divide
+    itself = jitted(_itself)
+    return {"pow": jitted(_integer_power), "floor_divide": divide, "trunc_divide": trunc_divide,
+            "remainder": jitted(FunctionType(_integer_remainder.__code__, names)),
+            "fmod": jitted(FunctionType(_integer_fmod.__code__, names)),
+            **dict.fromkeys(("floor", "ceil", "trunc", "rint"), itself)}
+
+
 def _least(a, b):
     """Python's min, whose compiled form may raise and so needs the interpreter, for two numbers."""
     return a if a < b else b
@@ -194,10 +233,11 @@ def _namespace(dtype):
 
     jitted = _numba().njit(error_model="numpy", fastmath=FAST, forceinline=True)
     summing = _numba().njit(error_model="numpy", fastmath=FAST | {"reassoc"}, forceinline=True)
-    functions = {"pow": jitted(_integer_power)}
-    if dtype in ("f32", "f64"):
+    functions = _of_integers(jitted)
+    if dtype in FLOATS:
         functions = vmath.bind(dtype, jitted)
     stored = "u8" if dtype == "b1" else dtype  # booleans are bytes of 0 or 1
     return {**intrinsics.NAMES, **functions, "min": jitted(_least), "jitted": jitted,
             "summing": summing, "T": intrinsics.NAMES[stored],
-            "pointer": intrinsics.NAMES[f"pointer_{stored}"]}
+            "pointer": intrinsics.NAMES[f"pointer_{stored}"],
+            "wide": intrinsics.NAMES["f64" if dtype in FLOATS else "i64"]}

@@ -4,7 +4,6 @@ Written to be read and believed, not to be fast. Tests compare the operations wi
 in the library calls them. Activations, images and losses have files of their own.
 """
 
-import numpy as np
 
 from .reference_activations import (  # noqa: F401
     alpha_dropout,
@@ -14,7 +13,6 @@ from .reference_activations import (  # noqa: F401
     dropout2d,
     dropout3d,
     elu,
-    erf,
     feature_alpha_dropout,
     gelu,
     glu,
@@ -86,71 +84,12 @@ from .reference_norms import (  # noqa: F401
     local_response_norm,
     rms_norm,
 )
+from .reference_pointwise import *  # noqa: F403
 from .reference_pooling import *  # noqa: F403
-from .reference_ranks import *  # noqa: F403
-from .reference_resizing import *  # noqa: F403
+from .reference_ranks import *  # noqa: F403  # noqa: F403
+from .reference_reductions import *  # noqa: F403
+from .reference_resizing import *  # noqa: F403  # noqa: F403
 from .reference_shapes import *  # noqa: F403
-
-add, sub, mul, div, pow = np.add, np.subtract, np.multiply, np.true_divide, np.power
-maximum, minimum, where = np.maximum, np.minimum, np.where
-square, neg, abs, exp, expm1 = np.square, np.negative, np.abs, np.exp, np.expm1
-log, log1p, sqrt, sin, cos, tanh = np.log, np.log1p, np.sqrt, np.sin, np.cos, np.tanh
-eq, ne, lt, le, gt, ge = (
-    np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
-isnan, logical_not, logical_and, logical_or = (
-    np.isnan, np.logical_not, np.logical_and, np.logical_or)
-
-
-def clamp(input, min=-np.inf, max=np.inf):
-    return np.minimum(np.maximum(input, min), max)
-
-
-# Reductions
-
-
-def sum(x, dim=None, keepdim=False, dtype=None):
-    return np.sum(x, dim, dtype, keepdims=keepdim)
-
-
-def mean(x, dim=None, keepdim=False, dtype=None):
-    return np.mean(x, dim, dtype, keepdims=keepdim)
-
-
-def var(x, dim=None, correction=1, keepdim=False):
-    return np.var(x, dim, ddof=correction, keepdims=keepdim)
-
-
-def std(x, dim=None, correction=1, keepdim=False):
-    return np.std(x, dim, ddof=correction, keepdims=keepdim)
-
-
-def max(x, dim=None, keepdim=False):
-    if dim is None:
-        return np.max(x)
-    return np.max(x, dim, keepdims=keepdim), argmax(x, dim, keepdim)
-
-
-def min(x, dim=None, keepdim=False):
-    if dim is None:
-        return np.min(x)
-    return np.min(x, dim, keepdims=keepdim), argmin(x, dim, keepdim)
-
-
-def argmax(x, dim=None, keepdim=False):
-    return np.argmax(x, dim, keepdims=keepdim)
-
-
-def argmin(x, dim=None, keepdim=False):
-    return np.argmin(x, dim, keepdims=keepdim)
-
-
-def all(x, dim=None, keepdim=False):
-    return np.all(x, dim, keepdims=keepdim)
-
-
-def any(x, dim=None, keepdim=False):
-    return np.any(x, dim, keepdims=keepdim)
-
 
 # Random numbers
 

@@ -11,7 +11,10 @@ from types import FunctionType
 
 # Functions of one argument that processors have.
 INSTRUCTIONS = {"sqrt": "llvm.sqrt", "floor": "llvm.floor", "ceil": "llvm.ceil",
-                "rint": "llvm.rint", "abs": "llvm.fabs"}
+                "trunc": "llvm.trunc", "rint": "llvm.rint", "abs": "llvm.fabs"}
+# In this order: a module calls functions of those before it. Float32 uses some of float64.
+MODULES = ("vmath_f64", "vmath_f32", "vmath_trigonometry", "vmath_power", "vmath_inverse",
+           "vmath_error", "vmath_division")
 
 
 def bind(dtype, jit):
@@ -25,21 +28,23 @@ def bind(dtype, jit):
     native = {name: _instruction(code) for name, code in INSTRUCTIONS.items()}
     machine = {**_intrinsics(), **native}
     bound = {**native, "isnan": jit(isnan)}
-    for module in (f"vmath_{dtype}", "vmath_trigonometry", "vmath_power"):
-        bound |= _compiled(importlib.import_module(f"{__package__}.{module}"), dtype, machine, jit)
+    for name in MODULES:
+        functions = _compiled(importlib.import_module(f"{__package__}.{name}"), machine, jit)
+        machine |= functions
+        bound |= {name.removesuffix(f"_{dtype}"): function for name, function in functions.items()
+                  if name.endswith(f"_{dtype}")}
     return bound
 
 
-def _compiled(module, dtype, machine, jit):
-    """The functions of a module whose names end in ``dtype``, over the names in ``machine``."""
+def _compiled(module, machine, jit):
+    """The public functions of a module by name, over the names in ``machine``."""
     names = {**vars(module), **machine}
     own = [value for value in vars(module).values()
            if isinstance(value, FunctionType) and value.__module__ == module.__name__]
     for function in own:
         names[function.__name__] = jit(FunctionType(function.__code__, names, function.__name__))
-    suffix = f"_{dtype}"
-    public = [function.__name__ for function in own if function.__name__[0] != "_"]
-    return {name.removesuffix(suffix): names[name] for name in public if name.endswith(suffix)}
+    return {function.__name__: names[function.__name__] for function in own
+            if function.__name__[0] != "_"}
 
 
 def isnan(x):
@@ -59,6 +64,7 @@ def _intrinsics():
         "bits_f64": _bit_cast(types.float64, types.int64),
         "float_f64": _bit_cast(types.int64, types.float64),
         "polynomial": _polynomial(),
+        "fmod": _fmod(),
     }
 
 
@@ -94,6 +100,20 @@ def _instruction(name):
         return x(x), generate
 
     return instruction
+
+
+def _fmod():
+    """The remainder of a division towards zero, which is exact: LLVM calls libm for it."""
+    from numba.extending import intrinsic
+
+    @intrinsic
+    def fmod(typing_context, x, y):
+        def generate(context, builder, signature, arguments):
+            return builder.frem(*arguments)
+
+        return x(x, y), generate
+
+    return fmod
 
 
 def _polynomial():

@@ -34,6 +34,9 @@ LOG1P = (f32(-0.10315173119306564), f32(0.1396588832139969), f32(-0.127932369709
 # (tanh(x) - x) / x**3 in x**2, for x to 0.6: 2**-28 of tanh(x).
 TANH = (f32(-0.005896510556340218), f32(0.0207976046949625), f32(-0.05378449335694313),
         f32(0.13331934809684753), f32(-0.33333298563957214))
+# (sinh(x) - x) / x**3 in x**2, for x to 1: 2**-32 of sinh(x), a Chebyshev fit.
+SINH = (f32(2.806280235745362e-06), f32(0.00019838102161884308), f32(0.008333339355885983),
+        f32(0.1666666716337204))
 # erf(x) / x - 1 in x**2, for x to 0.9: 2**-26 of erf(x).
 ERF_NEAR = (f32(-0.0006020799628458917), f32(0.004998959135264158), f32(-0.026770493015646935),
             f32(0.11281921714544296), f32(-0.3761250376701355), f32(0.12837915122509003))
@@ -45,6 +48,7 @@ ERF_FAR = (f32(-0.00019833083206322044), f32(0.003066528821364045), f32(-0.02231
 EXP_OVERFLOWS = f32(88.72283935546875)
 EXP_UNDERFLOWS = f32(-87.33654022216797)
 EXPM1_IS_MINUS_ONE = f32(-18.0)
+SINH_OVERFLOWS = f32(89.41598510742188)
 TANH_IS_ONE, TANH_SPLITS = f32(9.1), f32(0.6)
 ERF_IS_ONE, ERF_SPLITS = f32(3.93), f32(0.9)
 # Below it, expm1(x) and log1p(x) are x to half a unit.
@@ -83,6 +87,27 @@ def expm1_f32(x):
     return x if abs(x) < TINY else y
 
 
+def _half_exp(size):
+    """exp(size) / 2, which is finite for a little longer than exp."""
+    t, r = _reduced(size)
+    half = HALF * (ONE + _expm1_reduced(r))
+    y = float_f32(bits_f32(half) + (bits_f32(t) << 23))
+    return y if size <= SINH_OVERFLOWS else size + INFINITY
+
+
+def sinh_f32(x):
+    size = abs(x)
+    half = _half_exp(size)
+    square = size * size
+    near = size + size * square * polynomial(square, SINH)
+    return copysign_f32(half - HALF * HALF / half if size >= ONE else near, x)
+
+
+def cosh_f32(x):
+    half = _half_exp(abs(x))
+    return half + HALF * HALF / half
+
+
 def tanh_f32(x):
     size = abs(x)
     t, r = _reduced(-TWO * (TANH_IS_ONE if size > TANH_IS_ONE else size))
@@ -90,7 +115,7 @@ def tanh_f32(x):
     far = ONE - (exp + exp) / (ONE + exp)
     square = size * size
     near = size + size * square * polynomial(square, TANH)
-    return _with_sign(far if size >= TANH_SPLITS else near, x)
+    return copysign_f32(far if size >= TANH_SPLITS else near, x)
 
 
 def sigmoid_f32(x):
@@ -104,10 +129,10 @@ def erf_f32(x):
     t, r = _reduced(-polynomial(ERF_IS_ONE if size > ERF_IS_ONE else size, ERF_FAR))
     far = ONE - _exp_scaled(t, r)
     near = size + size * polynomial(size * size, ERF_NEAR)
-    return _with_sign(far if size >= ERF_SPLITS else near, x)
+    return copysign_f32(far if size >= ERF_SPLITS else near, x)
 
 
-def _with_sign(size, x):
+def copysign_f32(size, x):
     """``size`` with the sign of ``x``, on bits: signless-zero mathematics must not drop it."""
     return float_f32((bits_f32(size) & 0x7FFFFFFF) | (bits_f32(x) & -0x80000000))
 

@@ -1,4 +1,4 @@
-"""Power: see `vmath`, and `vmath_f32` for accuracy and method.
+"""Powers, and logarithms to base 2 and 10: see `vmath`, and `vmath_f32` for accuracy and method.
 
 Special cases are those of C99's ``pow``: x**0 = 1**y = 1 even for NaN, (-1)**inf = 1, a negative
 x to a y that is no integer gives NaN, and the sign of (-0.0)**y and (-inf)**y is negative where y
@@ -30,6 +30,10 @@ ATANH = (f64(0.11791780455729979), f64(0.1426861940599379), f64(0.20000168104984
 EXP2 = (f64(0.00015376254905974696), f64(0.0013401849206328674), f64(0.009618915563929348),
         f64(0.05550329057765196), f64(0.24022637281404707), f64(0.693147203112663))
 
+SMALLEST = f64(2.0**-1022)  # normal number
+# log10(2), and the same in two parts, the first of 26 bits.
+LOG10_2 = f64(0.3010299956639812)
+LOG10_2_HIGH, LOG10_2_LOW = f64(0.3010299950838089), f64(5.801722962879576e-10)
 # 2 / (3 ln 2), and the same in two parts, the first of 26 bits.
 SCALE = f64(0.9617966939259756)
 SCALE_HIGH, SCALE_LOW = f64(0.9617966860532761), f64(7.872699542894897e-09)
@@ -53,12 +57,44 @@ def _split(bits):
     return e, f
 
 
-def pow_f32(x, y):
-    size = f64(abs(x))
+def _log2_short(size):
+    """log2 of a float64 to 2**-37."""
     e, f = _split(bits_f64(size))
     s = f / (TWO + f)
     square = s * s
-    log2 = e + TWO_LOG2_E * (s + s * square * polynomial(square, ATANH))
+    return e + TWO_LOG2_E * (s + s * square * polynomial(square, ATANH))
+
+
+def _with_ends(y, x):
+    """The logarithm ``y`` of the float64 ``x``, which is put right for zero, infinity and below."""
+    y = y if x < INFINITY else x
+    y = -INFINITY if x < SMALLEST else y
+    return NAN if x <= -SMALLEST else y
+
+
+def log2_f32(x):
+    return f32(_with_ends(_log2_short(f64(x)), f64(x)))
+
+
+def log10_f32(x):
+    return f32(_with_ends(_log2_short(f64(x)) * LOG10_2, f64(x)))
+
+
+def exp2_f32(x):
+    # Beyond these every result is infinite or zero.
+    power = f64(x)
+    power = f64(300.0) if power > f64(300.0) else power
+    power = f64(-300.0) if power < f64(-300.0) else power
+    t = power + ROUNDER
+    r = power - (t - ROUNDER)
+    grown = ONE + r * polynomial(r, EXP2)
+    y = f32(grown * float_f64(ONE_BITS + (bits_f64(t) << 52)))
+    return y if x == x else x
+
+
+def pow_f32(x, y):
+    size = f64(abs(x))
+    log2 = _log2_short(size)
     log2 = log2 if size < INFINITY else size
     log2 = -INFINITY if size == ZERO else log2
     power = f64(y) * log2
@@ -108,6 +144,26 @@ def _log2(bits):
     rest = SCALE_LOW * atanh_head + atanh_tail * SCALE
     first = _head((scaled + rest) + e)
     return first, rest - ((first - e) - scaled)
+
+
+def log2_f64(x):
+    first, second = _log2(bits_f64(x))
+    return _with_ends(first + second, x)
+
+
+def log10_f64(x):
+    first, second = _log2(bits_f64(x))
+    y = first * LOG10_2_HIGH + (first * LOG10_2_LOW + second * LOG10_2)
+    return _with_ends(y, x)
+
+
+def exp2_f64(x):
+    t = x + ROUNDER
+    r = x - (t - ROUNDER)
+    grown = ONE + r * polynomial(r, EXP2_LONG)
+    y = float_f64(bits_f64(grown) + (bits_f64(t) << 52))
+    y = y if x < f64(1024.0) else x + INFINITY
+    return ZERO if x < f64(-1022.0) else y
 
 
 def pow_f64(x, y):

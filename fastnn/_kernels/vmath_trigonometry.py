@@ -1,4 +1,4 @@
-"""Sine and cosine: see `vmath`, and `vmath_f32` for accuracy and method.
+"""Sine, cosine and tangent: see `vmath`, and `vmath_f32` for accuracy and method.
 
 An angle of any size is x = m * 2**k, m an integer. `TURNS` holds, for each k, what is left of
 2**k * 2 / pi without its multiples of 4, cut into floats so short that their products with m
@@ -24,6 +24,7 @@ QUARTER_HIGH, QUARTER_LOW = f64(1.5707963109016418), f64(1.5893254773528196e-08)
 SIN_32 = (f32(2.8325487164693186e-06), f32(-0.00019853065896313637), f32(0.008333379402756691),
           f32(-0.1666666716337204))
 COS_32 = (f32(2.4432327336398885e-05), f32(-0.0013887309469282627), f32(0.04166664555668831))
+SIN_LONG_32, COS_LONG_32 = tuple(map(f64, SIN_32)), tuple(map(f64, COS_32))  # for the tangent
 # The same: 2**-58 and 2**-64.
 SIN_64 = (f64(1.5895433229493008e-10), f64(-2.5050734388694868e-08), f64(2.7557313538513497e-06),
           f64(-0.0001984126982935853), f64(0.00833333333332184), f64(-0.1666666666666663))
@@ -71,7 +72,7 @@ TURNS_32 = _turns(-127 - 23, 256, (29,))
 TURNS_64 = _turns(-1023 - 52, 2048 + 27, (25, 25, 25, 25))
 
 
-def _angle_f32(x):
+def _angle_long_f32(x):
     """``(quarter, r)``: abs(x) is a quarter turn times an integer with those low bits, plus r."""
     bits = bits_f32(x)
     row = (bits >> 23) & 0xFF
@@ -79,7 +80,12 @@ def _angle_f32(x):
     turns, rest = m * TURNS_32[row, 0], m * TURNS_32[row, 1]
     t = (turns + rest) + ROUNDER
     part = (turns - (t - ROUNDER)) + rest
-    return i32(bits_f64(t)), f32(part * QUARTER)
+    return i32(bits_f64(t)), part * QUARTER
+
+
+def _angle_f32(x):
+    quarter, r = _angle_long_f32(x)
+    return quarter, f32(r)
 
 
 def _sin_reduced_f32(r):
@@ -105,6 +111,18 @@ def cos_f32(x):
     y = _sin_reduced_f32(r) if quarter & 1 else _cos_reduced_f32(r)
     y = float_f32(bits_f32(y) ^ (((quarter + 1) & 2) << 30))
     return y if (bits_f32(x) & 0x7FFFFFFF) < INFINITY_32 else NAN_32
+
+
+def tan_f32(x):
+    quarter, r = _angle_long_f32(x)
+    square = r * r
+    sine = r + r * square * polynomial(square, SIN_LONG_32)
+    cosine = (ONE_64 - HALF_64 * square) + square * square * polynomial(square, COS_LONG_32)
+    y = f32(-cosine / sine if quarter & 1 else sine / cosine)
+    y = float_f32(bits_f32(y) ^ (bits_f32(x) & 0x80000000))
+    size = bits_f32(x) & 0x7FFFFFFF
+    y = y if size < INFINITY_32 else NAN_32
+    return x if size < TINY_32 else y
 
 
 def _sum(a, b):
@@ -167,3 +185,13 @@ def cos_f64(x):
     y = _sin_reduced_f64(r, lost) if quarter & 1 else _cos_reduced_f64(r, lost)
     y = float_f64(bits_f64(y) ^ (((quarter + 1) & 2) << 62))
     return y if (bits_f64(x) & 0x7FFFFFFFFFFFFFFF) < INFINITY_64 else NAN_64
+
+
+def tan_f64(x):
+    quarter, r, lost = _angle_f64(x)
+    sine, cosine = _sin_reduced_f64(r, lost), _cos_reduced_f64(r, lost)
+    y = -cosine / sine if quarter & 1 else sine / cosine
+    y = float_f64(bits_f64(y) ^ (bits_f64(x) & -0x8000000000000000))
+    size = bits_f64(x) & 0x7FFFFFFFFFFFFFFF
+    y = y if size < INFINITY_64 else NAN_64
+    return x if size < TINY_64 else y

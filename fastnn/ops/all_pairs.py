@@ -6,7 +6,8 @@ from .._kernels import distances, memory
 from ..op import Operation
 from ..registry import case, floats, public
 from . import checks
-from .arithmetic import absolute, where
+from .arithmetic import absolute
+from .comparison import where
 from .linear import product
 from .shape import broadcast_to, reshape, unsqueeze
 

@@ -1,14 +1,13 @@
-"""Pointwise arithmetic, comparison and choice."""
+"""Sums, products and quotients, signs and mixtures."""
 
 import math
 
 import numpy
 
-from .. import dtypes
 from .. import tensor as tensors
+from .._kernels.names import trunc_divide
 from ..elementwise import elementwise
-from ..op import Operation
-from ..registry import booleans, case, floats, integers, public
+from ..registry import case, floats, integers, public
 
 PAIR = [
     case(floats(2, 3), floats(2, 3)),
@@ -16,21 +15,53 @@ PAIR = [
     case(floats(3), 1.5),
     case(floats(), floats(2)),
 ]
+SCALED = [case(floats(2, 3), floats(3), alpha=-1.5), case(floats(2), 0.5, alpha=3)]
 POSITIVE = dict(low=0.3, high=3.0)
+# Quotients that are no integers, whatever the first number is.
+UNEVEN = [case(floats(2, 3, low=0.6, high=0.9), floats(3, low=0.4, high=0.55)),
+          case(floats(3, low=-1.9, high=-1.1), 1.0)]
 
 
-@public("fastnn", "method", cases=PAIR)
+@public("fastnn", "method", cases=[*PAIR, *SCALED])
 @elementwise
 def add(input, other):
-    """``input + other``, broadcast."""
+    """``input + other``, broadcast; with ``alpha``, ``input + alpha * other``."""
     return input + other
 
 
-@public("fastnn", "method", cases=PAIR)
+@public("fastnn", "method", cases=[*PAIR, *SCALED])
 @elementwise
 def sub(input, other):
-    """``input - other``, broadcast."""
+    """``input - other``, broadcast; with ``alpha``, ``input - alpha * other``."""
     return input - other
+
+
+@add.with_keywords
+def _add_scaled(input, other, *, alpha=1):
+    return add(input, _scaled("add", input, other, alpha))
+
+
+@sub.with_keywords
+def _sub_scaled(input, other, *, alpha=1):
+    return sub(input, _scaled("sub", input, other, alpha))
+
+
+def _scaled(name, input, other, alpha):
+    if not tensors.is_number(alpha):
+        raise TypeError(f"{name}: alpha must be a number, got {type(alpha).__name__}")
+    if isinstance(alpha, float) and not any(
+            isinstance(each, float) or getattr(each, "dtype", None) is not None
+            and each.dtype.kind == "f" for each in (input, other)):
+        raise TypeError(f"{name}: alpha must be an integer where the tensors are, got {alpha}")
+    if alpha == 1:
+        return other
+    return mul(other, alpha) if isinstance(other, tensors.Tensor) else other * alpha
+
+
+@public("fastnn", cases=[case(floats(2, 3), floats(3)), case(floats(3), 1.5, alpha=2.0)])
+def rsub(input, other, *, alpha=1):
+    """``other - alpha * input``."""
+    return sub(other, input, alpha=alpha)
 
 
 @public("fastnn", "method", cases=[*PAIR, case(floats(2, 3), floats(3, low=-1, high=1))])
@@ -41,21 +72,52 @@ def mul(input, other):
 
 
 @public("fastnn", "method", cases=[
-    case(floats(2, 3), floats(2, 3, **POSITIVE)), case(floats(2, 1), floats(3, **POSITIVE))])
+    case(floats(2, 3), floats(2, 3, **POSITIVE)), case(floats(2, 1), floats(3, **POSITIVE)),
+    *(case(*each.arguments, rounding_mode=mode) for mode in ("trunc", "floor") for each in UNEVEN)])
 @elementwise
 def div(input, other):
-    """``input / other``, broadcast; integers are divided as floating-point numbers."""
+    """``input / other``, broadcast; integers are divided as floating-point numbers.
+
+    With ``rounding_mode="trunc"`` the quotient is rounded towards zero, with ``"floor"`` down, and
+    integers stay integers.
+    """
     return input / other
 
 
-@public("fastnn", "method", cases=[
-    case(floats(2, 3, **POSITIVE), floats(2, 3)), case(floats(3, **POSITIVE), 2.5),
-    case(floats(3), 3)], name="pow")
+@div.with_keywords
+def _div_rounded(input, other, *, rounding_mode=None):
+    if rounding_mode not in (None, "trunc", "floor"):
+        raise ValueError("div: rounding_mode must be None, 'trunc' or 'floor', got "
+                         f"{rounding_mode!r}")
+    if rounding_mode is None:
+        return div(input, other)
+    return (floor_divide if rounding_mode == "floor" else _div_truncated)(input, other)
+
+
+@elementwise(name="div")
+def _div_truncated(input, other):
+    return trunc_divide(input, other)
+
+
+@public("fastnn", "method", cases=UNEVEN)
 @elementwise
-def power(input, exponent):
-    """``input`` to the power of ``exponent``, as C's ``pow``; the gradient by the exponent is 0
-    where ``input`` is 0. Of integers a negative power is 0, but for 1 and -1."""
-    return math.pow(input, exponent)
+def floor_divide(input, other):
+    """The quotient rounded down, ``input // other``; of integers an integer."""
+    return floor_divide(input, other)
+
+
+@public("fastnn", "method", cases=UNEVEN)
+@elementwise
+def remainder(input, other):
+    """``input - other * (input // other)``, of the sign of ``other``: Python's ``%``."""
+    return remainder(input, other)
+
+
+@public("fastnn", "method", cases=UNEVEN)
+@elementwise
+def fmod(input, other):
+    """What division towards zero leaves, of the sign of ``input``: C's ``fmod``, exact."""
+    return fmod(input, other)
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3))])
@@ -65,6 +127,18 @@ def square(input):
     return input * input
 
 
+@public("fastnn", "method", cases=[case(floats(2, 3, **POSITIVE))])
+@elementwise
+def reciprocal(input):
+    """``1 / input``."""
+    return 1 / input
+
+
+@reciprocal.written_derivative()
+def _reciprocal_slope(output):
+    return -output * output
+
+
 @public("fastnn", "method", cases=[case(floats(2, 3))])
 @elementwise
 def neg(input):
@@ -72,273 +146,113 @@ def neg(input):
     return -input
 
 
-@public("fastnn", "method", cases=[case(floats(2, 3, kinks=(0,)))], name="abs")
-@elementwise
+@public("fastnn", "method", name="abs", cases=[case(floats(2, 3, kinks=(0,)))])
+@elementwise(name="abs")
 def absolute(input):
     """The absolute value; its derivative at 0 is 0."""
     return abs(input)
 
 
-@public("fastnn", "method", cases=[case(floats(2, 3))])
+@public("fastnn", "method", cases=[case(floats(2, 3, kinks=(0,)))])
 @elementwise
-def exp(input):
-    """e to the power of ``input``; overflows to infinity above 88.7 (709.8 for float64)."""
-    return math.exp(input)
+def sign(input):
+    """1 where the number is positive, -1 where it is negative, else 0, also for NaN."""
+    return 1 if input > 0 else -1 if input < 0 else 0
 
 
-@exp.written_derivative()
-def _exp_slope(output):
-    return output
-
-
-@public("fastnn", "method", cases=[case(floats(2, 3))])
+@public("fastnn", "method", differentiable=False,
+        cases=[case(floats(2, 3)), case(integers(4, low=-3, high=3))])
 @elementwise
-def expm1(input):
-    """``exp(input) - 1`` without loss of digits near 0."""
-    return math.expm1(input)
+def signbit(input):
+    """Whether the sign is negative, also that of -0.0."""
+    return input < 0 or (input == 0 and 1 / input < 0)
 
 
-@public("fastnn", "method", cases=[case(floats(2, 3, **POSITIVE))])
+@public("fastnn", "method", cases=[case(floats(2, 3, kinks=(0,)), floats(3)),
+                                   case(floats(2, 3, kinks=(0,)), -1.0)])
 @elementwise
-def log(input):
-    """The natural logarithm; -inf at 0, NaN below."""
-    return math.log(input)
+def copysign(input, other):
+    """``abs(input)`` with the sign of ``other``, also that of -0.0; the slope at 0 is 0."""
+    return copysign(input, other)
 
 
-@public("fastnn", "method", cases=[case(floats(2, 3, **POSITIVE))])
+@public("fastnn", "method", cases=[case(floats(2, 3, kinks=(0,)), floats(3))])
 @elementwise
-def log1p(input):
-    """``log(1 + input)`` without loss of digits near 0."""
-    return math.log1p(input)
+def heaviside(input, values):
+    """0 where ``input`` is negative or NaN, 1 where it is positive, ``values`` where it is 0."""
+    return values if input == 0 else 1 if input > 0 else 0
 
 
-@public("fastnn", "method", cases=[case(floats(2, 3, **POSITIVE))])
+@public("fastnn", "method", cases=[case(floats(2, 3), floats(3)), case(floats(2, 1), floats(3))])
 @elementwise
-def sqrt(input):
-    """The square root; its derivative at 0 is infinite."""
-    return math.sqrt(input)
+def hypot(input, other):
+    """``sqrt(input ** 2 + other ** 2)`` without overflow between."""
+    return hypot(input, other)
 
 
-@public("fastnn", "method", cases=[case(floats(2, 3))])
-@elementwise
-def sin(input):
-    """The sine of an angle in radians."""
-    return math.sin(input)
+@hypot.written_derivative("input")
+def _hypot_slope(input, output):
+    return input / output
 
 
-@public("fastnn", "method", cases=[case(floats(2, 3))])
-@elementwise
-def cos(input):
-    """The cosine of an angle in radians."""
-    return math.cos(input)
-
-
-@public("fastnn", "method", cases=[case(floats(2, 3))])
-@elementwise
-def erf(input):
-    """The error function, 2 / sqrt(pi) times the integral of exp(-t * t) from 0 to ``input``."""
-    return math.erf(input)
-
-
-@public("fastnn", "method", cases=[case(floats(2, 3), floats(2, 3)),
-                                   case(floats(2, 3), floats(3))])
-@elementwise
-def maximum(input, other):
-    """The larger of both; NaN where one is NaN. Of equal values each gets half the gradient."""
-    return input if input > other or input != input else other
-
-
-@maximum.written_derivative("input")
-def _maximum_slope(input, other):
-    return 0.5 if input == other else 1.0 if input > other else 0.0
-
-
-@maximum.written_derivative("other")
-def _maximum_slope_other(input, other):
-    return 0.5 if input == other else 1.0 if other > input else 0.0
-
-
-@public("fastnn", "method", cases=[case(floats(2, 3), floats(2, 3)),
-                                   case(floats(2, 3), floats(3))])
-@elementwise
-def minimum(input, other):
-    """The smaller of both; NaN where one is NaN. Of equal values each gets half the gradient."""
-    return input if input < other or input != input else other
-
-
-@minimum.written_derivative("input")
-def _minimum_slope(input, other):
-    return 0.5 if input == other else 1.0 if input < other else 0.0
-
-
-@minimum.written_derivative("other")
-def _minimum_slope_other(input, other):
-    return 0.5 if input == other else 1.0 if other < input else 0.0
-
-
-@elementwise
-def _clamp(input, low=-numpy.inf, high=numpy.inf):
-    return high if input > high else low if input < low else input
+@hypot.written_derivative("other")
+def _hypot_slope_other(other, output):
+    return other / output
 
 
 @public("fastnn", "method", cases=[
-    case(floats(4, 5, kinks=(-0.5, 0.7)), -0.5, 0.7), case(floats(4, kinks=(0.7,)), max=0.7),
-    case(floats(4, kinks=(0.2,)), min=0.2)])
-def clamp(input, min=None, max=None):
-    """Limit the values to [min, max]; the gradient is 1 within and at the limits, 0 beyond.
-
-    >>> import fastnn
-    >>> fastnn.clamp(fastnn.tensor([-2.0, 0.5, 3.0]), min=-1, max=1)
-    tensor([-1.0000,  0.5000,  1.0000])
-    """
-    if min is None and max is None:
-        raise ValueError("clamp: at least one of min and max is needed")
-    limits = {} if min is None else {"low": min}
-    return _clamp(input, **limits, **({} if max is None else {"high": max}))
+    case(floats(2, 3), floats(3), 0.3), case(floats(2, 3), floats(2, 3), 0.8),
+    case(floats(2, 3), floats(3), floats(2, 1, low=0.1, high=0.9, kinks=(0.5,)))])
+@elementwise
+def lerp(input, end, weight):
+    """``input + weight * (end - input)``, which is exactly ``end`` for weight 1."""
+    apart = end - input
+    return input + weight * apart if abs(weight) < 0.5 else end - apart * (1 - weight)
 
 
 @public("fastnn", "method", cases=[
-    case(booleans(2, 3), floats(2, 3), floats(2, 3)), case(booleans(3, 1), floats(2), 0.5)])
+    case(floats(2, 3), floats(2, 3), floats(3)),
+    case(floats(3), floats(2, 3), floats(2, 1), value=0.5)])
 @elementwise
-def where(condition: bool, input, other):
-    """``input`` where the boolean ``condition`` holds, ``other`` elsewhere; all broadcast."""
-    return input if condition else other
+def addcmul(input, tensor1, tensor2, value=1):
+    """``input + value * tensor1 * tensor2``."""
+    return input + value * tensor1 * tensor2
 
 
-COMPARED = [case(floats(2, 3), floats(2, 3)), case(integers(2, 3, high=3), 1)]
-
-
-@public("fastnn", "method", cases=COMPARED, differentiable=False)
+@public("fastnn", "method", cases=[
+    case(floats(2, 3), floats(2, 3), floats(3, **POSITIVE)),
+    case(floats(3), floats(2, 3), floats(2, 1, **POSITIVE), value=0.5)])
 @elementwise
-def eq(input, other):
-    """Whether ``input == other``, as a boolean tensor."""
-    return input == other
+def addcdiv(input, tensor1, tensor2, value=1):
+    """``input + value * tensor1 / tensor2``."""
+    return input + value * (tensor1 / tensor2)
 
 
-@public("fastnn", "method", cases=COMPARED, differentiable=False)
+@public("fastnn", "method", cases=[case(floats(2, 3))])
 @elementwise
-def ne(input, other):
-    """Whether ``input != other``, as a boolean tensor."""
-    return input != other
+def deg2rad(input):
+    """An angle in degrees as radians."""
+    return input * (math.pi / 180)
 
 
-@public("fastnn", "method", cases=COMPARED, differentiable=False)
+@public("fastnn", "method", cases=[case(floats(2, 3))])
 @elementwise
-def lt(input, other):
-    """Whether ``input < other``, as a boolean tensor."""
-    return input < other
+def rad2deg(input):
+    """An angle in radians as degrees."""
+    return input * (180 / math.pi)
 
 
-@public("fastnn", "method", cases=COMPARED, differentiable=False)
-@elementwise
-def le(input, other):
-    """Whether ``input <= other``, as a boolean tensor."""
-    return input <= other
+@elementwise(name="nan_to_num")
+def _nan_to_num(input, nan, posinf, neginf):
+    plain = posinf if input == math.inf else neginf if input == -math.inf else input
+    return nan if input != input else plain
 
 
-@public("fastnn", "method", cases=COMPARED, differentiable=False)
-@elementwise
-def gt(input, other):
-    """Whether ``input > other``, as a boolean tensor."""
-    return input > other
-
-
-@public("fastnn", "method", cases=COMPARED, differentiable=False)
-@elementwise
-def ge(input, other):
-    """Whether ``input >= other``, as a boolean tensor."""
-    return input >= other
-
-
-@public("fastnn", "method", cases=[case(floats(2, 3))], differentiable=False)
-@elementwise
-def isnan(input):
-    """Whether each value is NaN."""
-    return input != input
-
-
-@public("fastnn", "method", cases=[case(booleans(2, 3))], differentiable=False)
-@elementwise
-def logical_not(input):
-    """Whether each value is zero or False."""
-    return not input
-
-
-@public("fastnn", "method", cases=[case(booleans(2, 3), booleans(3))], differentiable=False)
-@elementwise
-def logical_and(input, other):
-    """Whether both values are true."""
-    return input != 0 and other != 0
-
-
-@public("fastnn", "method", cases=[case(booleans(2, 3), booleans(3))], differentiable=False)
-@elementwise
-def logical_or(input, other):
-    """Whether at least one value is true."""
-    return input != 0 or other != 0
-
-
-@elementwise
-def copy_(input, source):
-    """``source``, written over ``input``: no gradient reaches what was there."""
-    return source
-
-
-convert = Operation(
-    "to", lambda plan, x: x.astype(plan[1], order="K"),
-    lambda node, gradient: convert(node.plan[::-1], gradient))
-
-
-def _convert(tensor, dtype):
-    return convert((tensor.dtype, dtype), tensor)
-
-
-WITHOUT_BOOLEANS = ("neg", "sub", "absolute", "relu", "power")
-
-
-def promote(operation, inputs, target):
-    """Inputs of an elementwise operation, converted to one type: (inputs, NumPy's type number)."""
-    formula = operation.formula
-    names = formula.inputs
-    plain = [value for name, value in zip(names, inputs, strict=True)
-             if name not in formula.boolean_inputs]
-    for name, value in zip(names, inputs, strict=True):
-        if not isinstance(value, tensors.Tensor) and not tensors.is_number(value):
-            raise TypeError(
-                f"{operation.name}: {name} must be a tensor or a number, got "
-                f"{type(value).__name__}")
-    found = [value for value in plain if isinstance(value, tensors.Tensor)]
-    if target is not None and not found:
-        found = [target]
-    dtype = dtypes.result_type(
-        operation.name, [value.array for value in found],
-        [value for value in plain if not isinstance(value, tensors.Tensor)])
-    if operation.float_only and dtype not in dtypes.FLOATING:
-        dtype = dtypes.get_default_dtype()
-    only_booleans = dtype == dtypes.bool_ and operation.name in WITHOUT_BOOLEANS
-    if only_booleans or (operation is sub and any(map(_is_boolean, plain))):
-        raise TypeError(f"{operation.name}: not defined for boolean tensors")
-    converted = tuple(
-        _condition(operation, value) if name in formula.boolean_inputs
-        else _as_type(value, dtype) for name, value in zip(names, inputs, strict=True))
-    if not any(isinstance(value, tensors.Tensor) for value in converted):
-        converted = (tensors.Tensor(converted[0]), *converted[1:])
-        converted = (_as_type(converted[0], dtype), *converted[1:])
-    return converted, dtype.num
-
-
-def _is_boolean(value):
-    return isinstance(value, (bool, numpy.bool_)) or getattr(value, "dtype", None) == dtypes.bool_
-
-
-def _as_type(value, dtype):
-    if isinstance(value, tensors.Tensor):
-        return value if value.dtype == dtype else _convert(value, dtype)
-    return float(value) if dtype.kind == "f" else int(value)
-
-
-def _condition(operation, value):
-    if not isinstance(value, tensors.Tensor) or value.dtype != dtypes.bool_:
-        kind = value.dtype if isinstance(value, tensors.Tensor) else type(value).__name__
-        raise TypeError(f"{operation.name}: condition must be a boolean tensor, got {kind}")
-    return value
+@public("fastnn", "method", cases=[case(floats(2, 3)), case(floats(3), 1.0, 2.0, -3.0)])
+def nan_to_num(input, nan=0.0, posinf=None, neginf=None):
+    """NaN, infinity and minus infinity replaced, by default by 0 and the largest numbers."""
+    if not tensors.as_tensor("nan_to_num", input).is_floating_point():
+        return input.clone()
+    largest = float(numpy.finfo(input.dtype).max)
+    return _nan_to_num(input, nan, largest if posinf is None else posinf,
+                       -largest if neginf is None else neginf)

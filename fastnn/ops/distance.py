@@ -8,8 +8,8 @@ from .. import tensor as tensors
 from ..elementwise import elementwise
 from ..registry import case, floats, public
 from ..tape import from_array
-from .arithmetic import clamp
 from .checks import axes, dimensions, floating
+from .comparison import clamp
 from .indexing import index_select
 from .pointwise_loss import broadcast
 

@@ -10,7 +10,7 @@ from .. import tensor as tensors
 from ..elementwise import elementwise
 from ..registry import case, floats, public
 from . import checks
-from .arithmetic import clamp, where
+from .comparison import clamp, where
 from .linear import matmul
 from .shape import permute, reshape
 from .unpooling import take_at

@@ -10,9 +10,10 @@ from .. import tensor as tensors
 from .._kernels import memory, row_norms, windows
 from ..op import Operation
 from ..registry import case, floats, public
-from .arithmetic import div, power, sqrt, square
+from .arithmetic import div, square
 from .checks import floating
 from .composed import rule_of_composition
+from .exponential import power, sqrt
 
 
 def _matrix(x, size):

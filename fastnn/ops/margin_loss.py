@@ -8,10 +8,11 @@ from ..elementwise import elementwise
 from ..registry import case, floats, integers, public
 from ..tape import from_array
 from .activation import relu
-from .arithmetic import clamp, minimum, sqrt
 from .checks import dimensions, floating
 from .class_loss import class_numbers
+from .comparison import clamp, minimum
 from .distance import pairwise_distance
+from .exponential import sqrt
 from .picking import gather
 from .pointwise_loss import UNIT, Pointwise, alike, broadcast, check_reduction, reduced
 

@@ -3,17 +3,30 @@
 from .. import dtypes
 from .. import tensor as tensors
 from ..device import KNOWN, check_device
+from ..op import Elementwise, check_in_place
 from ..registry import in_place
-from . import arithmetic, indexing, linear, tensor_methods
+from . import (
+    arithmetic,
+    bitwise,
+    comparison,
+    exponential,
+    indexing,
+    linear,
+    promotion,
+    tensor_methods,
+)
 from .shape import clone, contiguous
 
 OPERATORS = {
     "__add__": arithmetic.add, "__sub__": arithmetic.sub, "__mul__": arithmetic.mul,
     "__truediv__": arithmetic.div, "__radd__": arithmetic.add, "__rmul__": arithmetic.mul,
+    "__floordiv__": arithmetic.floor_divide, "__mod__": arithmetic.remainder,
     "__neg__": arithmetic.neg, "__abs__": arithmetic.absolute,
-    "__lt__": arithmetic.lt, "__le__": arithmetic.le,
-    "__gt__": arithmetic.gt, "__ge__": arithmetic.ge, "__and__": arithmetic.logical_and,
-    "__or__": arithmetic.logical_or, "__invert__": arithmetic.logical_not,
+    "__lt__": comparison.lt, "__le__": comparison.le,
+    "__gt__": comparison.gt, "__ge__": comparison.ge,
+    "__and__": bitwise.bitwise_and, "__or__": bitwise.bitwise_or, "__xor__": bitwise.bitwise_xor,
+    "__rand__": bitwise.bitwise_and, "__ror__": bitwise.bitwise_or,
+    "__rxor__": bitwise.bitwise_xor, "__invert__": bitwise.bitwise_not,
     "__matmul__": linear.matmul, "__getitem__": indexing.lookup, "__setitem__": indexing.assign,
 }
 SMALL_POWERS = {1: lambda x: x, 2: arithmetic.square}
@@ -30,12 +43,12 @@ def _comparable(other):
 
 @_attached
 def __eq__(self, other):
-    return arithmetic.eq(self, other) if _comparable(other) else NotImplemented
+    return comparison.eq(self, other) if _comparable(other) else NotImplemented
 
 
 @_attached
 def __ne__(self, other):
-    return arithmetic.ne(self, other) if _comparable(other) else NotImplemented
+    return comparison.ne(self, other) if _comparable(other) else NotImplemented
 
 
 @_attached
@@ -49,54 +62,87 @@ def __rtruediv__(self, other):
 
 
 @_attached
+def __rfloordiv__(self, other):
+    return arithmetic.floor_divide(other, self)
+
+
+@_attached
+def __rmod__(self, other):
+    return arithmetic.remainder(other, self)
+
+
+@_attached
+def __pos__(self):
+    return self
+
+
+@_attached
 def __pow__(self, exponent):
-    return pow_(self, exponent)
+    return power(self, exponent)
 
 
 @_attached
 def __rpow__(self, base):
-    return arithmetic.power(base, self)
+    return exponential.power(base, self)
 
 
-def pow_(input, exponent):
+def power(input, exponent):
     """``input ** exponent``: a square is one multiplication."""
     plain = isinstance(exponent, int | float) and input.dtype != dtypes.bool_
     short = SMALL_POWERS.get(exponent) if plain else None
-    return short(input) if short else arithmetic.power(input, exponent)
+    return short(input) if short else exponential.power(input, exponent)
 
 
-def _in_place(operation):
-    def method(self, *args, **kwargs):
-        return operation.into(self, *args, **kwargs)
-
-    method.__doc__ = f"``{operation.name}`` in place."
-    return method
-
-
-IN_PLACE = {
-    "add_": arithmetic.add, "sub_": arithmetic.sub, "mul_": arithmetic.mul, "div_": arithmetic.div,
-    "__iadd__": arithmetic.add, "__isub__": arithmetic.sub, "__imul__": arithmetic.mul,
-    "__itruediv__": arithmetic.div, "neg_": arithmetic.neg,
-    "fill_": arithmetic.copy_,
+# What can be done in place: each of them has a method of its name with an underscore.
+IN_PLACE = """
+    add sub mul div floor_divide remainder fmod neg abs sign square reciprocal copysign heaviside
+    hypot lerp addcmul addcdiv deg2rad rad2deg nan_to_num pow sqrt rsqrt exp exp2 expm1 log log1p
+    log2 log10 xlogy logit erf erfc sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh
+    atanh sigmoid relu floor ceil trunc frac round clamp clamp_min clamp_max eq ne lt le gt ge
+    logical_not logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor bitwise_not
+    absolute negative subtract multiply divide true_divide fix clip arcsin arccos arctan arctan2
+    arcsinh arccosh arctanh greater greater_equal less less_equal not_equal cumsum cumprod
+""".split()
+IN_PLACE_OPERATORS = {
+    "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_",
+    "__ifloordiv__": "floor_divide_", "__imod__": "remainder_", "__ipow__": "pow_",
+    "__iand__": "bitwise_and_", "__ior__": "bitwise_or_", "__ixor__": "bitwise_xor_",
 }
+
+
+def _in_place(name, operation):
+    """The method that writes the operation's result over its first operand."""
+    if isinstance(operation, Elementwise):
+        def method(self, *args, **kwargs):
+            return operation.into(self, *args, **kwargs)
+    else:
+        def method(self, *args, **kwargs):
+            check_in_place(name, self)
+            before = self.clone() if self.requires_grad else self
+            return promotion.write_over(name, self, operation(before, *args, **kwargs))
+
+    method.__name__, method.__doc__ = f"{name}_", f"``{name}`` in place."
+    return method
 
 
 @_attached
 def copy_(self, other, non_blocking=False):
     """Take over the values of another tensor that broadcasts, converted to this type."""
-    return arithmetic.copy_.into(self, tensors.as_tensor("copy_", other).to(self.dtype))
+    return promotion.copy_.into(self, tensors.as_tensor("copy_", other).to(self.dtype))
+
+
+@_attached
+def fill_(self, value):
+    """Fill with one number in place, converted to the type of the tensor."""
+    if tensors.is_number(value):
+        value = {"f": float, "b": bool}.get(self.dtype.kind, int)(value)
+    return promotion.copy_.into(self, value)
 
 
 @_attached
 def zero_(self):
     """Fill with zeros in place."""
     return self.fill_(0)
-
-
-@_attached
-def clamp_(self, min=None, max=None):
-    """``clamp`` in place."""
-    return self.copy_(arithmetic.clamp(self, min, max))
 
 
 @_attached
@@ -112,7 +158,7 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False,
             dtype = argument
     check_device(device)
     dtype = self.dtype if dtype is None else dtypes.check("to", dtype)
-    result = self if dtype == self.dtype else arithmetic.convert((self.dtype, dtype), self)
+    result = self if dtype == self.dtype else promotion.convert((self.dtype, dtype), self)
     if memory_format != "preserve_format":
         result = contiguous(result, memory_format)
     return clone(result, memory_format=memory_format) if copy and result is self else result
@@ -146,12 +192,15 @@ def attach():
     """Put the methods on `Tensor`."""
     for name, function in in_place("method").items():
         setattr(tensors.Tensor, name, function)
+    tensors.Tensor.where = lambda self, condition, other: comparison.where(condition, self, other)
     for name, function in OPERATORS.items():
         setattr(tensors.Tensor, name, function)
     for name, method in tensor_methods.METHODS.items():
         setattr(tensors.Tensor, name, method)
-    for name, operation in IN_PLACE.items():
-        setattr(tensors.Tensor, name, _in_place(operation))
+    for name in IN_PLACE:
+        setattr(tensors.Tensor, f"{name}_", _in_place(name, in_place("method")[name]))
+    for name, method in IN_PLACE_OPERATORS.items():
+        setattr(tensors.Tensor, name, getattr(tensors.Tensor, method))
     for name, dtype in CONVERSIONS.items():
         setattr(tensors.Tensor, name, _conversion(name, dtype))
-    tensors.Tensor.pow = pow_
+    tensors.Tensor.pow = power

@@ -10,9 +10,9 @@ from .. import tensor as tensors
 from .._kernels import memory, norms
 from ..op import Operation
 from ..registry import case, floats, public
-from .arithmetic import sqrt
 from .checks import floating
 from .composed import rule_of_composition
+from .exponential import sqrt
 
 UNIT = dict(low=0.3, high=1.5)
 

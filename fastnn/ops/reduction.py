@@ -1,17 +1,16 @@
-"""Sums, means, variances and extrema over dimensions."""
+"""Sums, means and counts over dimensions."""
 
 import math
 from functools import lru_cache as cache
 
-import numpy
-
-from .. import dtypes, tape
+from .. import dtypes
 from .. import tensor as tensors
 from .._kernels import memory, reductions
+from ..elementwise import elementwise
 from ..op import Operation
-from ..registry import case, floats, public
-from .arithmetic import sqrt
-from .checks import axes, axis
+from ..registry import booleans, case, floats, public
+from .axes import chosen, count
+from .checks import axes, remembered
 from .shape import expand_, reshape
 
 OVER_DIMS = [
@@ -41,41 +40,46 @@ def _sum_steps(shape, order, dims):
     return steps, tuple(sizes), tuple(left.index(i) for i in sorted(left))
 
 
-def _sum_array(dims, x):
-    """Sum over sorted dims; memory is walked in its own order."""
-    order = tuple(range(x.ndim))
-    if not x.flags.c_contiguous:
-        order = tuple(sorted(order, key=lambda i: -abs(x.strides[i])))
+def _sum_forward(plan, x):
+    """Sum over sorted dims, times a scale; memory is walked in its own order."""
+    _, dims, result, scale, steps = plan
+    if x.flags.c_contiguous:
+        return _summed(x, steps, scale).reshape(result)
+    order = tuple(sorted(range(x.ndim), key=lambda i: -abs(x.strides[i])))
     steps, sizes, turned = _sum_steps(x.shape, order, dims)
-    return _summed(memory.contiguous(x.transpose(order)), steps).reshape(sizes).transpose(turned)
+    total = _summed(memory.contiguous(x.transpose(order)), steps, scale)
+    return total.reshape(sizes).transpose(turned).reshape(result)
 
 
-def _summed(x, steps):
-    for step in steps:
-        x = reductions.sum_axis(x.reshape(step))
-    return x if steps else memory.copy(x, "K")
+def _summed(x, steps, scale):
+    if not steps:
+        return memory.copy(x, "K")
+    for step in steps[:-1]:
+        x = reductions.sum_kept(x.reshape(step))
+    return reductions.sum_kept(x.reshape(steps[-1]), scale)
 
 
 def _sum_rule(node, gradient):
-    shape, dims = node.plan
+    shape, dims, _, scale, _ = node.plan
     spread = tuple(1 if i in dims else size for i, size in enumerate(shape))
+    gradient = gradient if scale == 1.0 else gradient * scale
     return expand_((spread, shape), reshape(gradient, spread))
 
 
-_sum = Operation("sum", lambda plan, x: _sum_array(plan[1], x), _sum_rule)
+_sum = Operation("sum", _sum_forward, _sum_rule)
+_mean = Operation("mean", _sum_forward, _sum_rule)
 
 
-def _chosen(name, input, dim):
-    tensors.as_tensor(name, input)
-    if dim is None or dim == ():
-        return tuple(range(input.ndim))
-    return tuple(sorted(axes(name, dim, input.ndim))) if input.ndim else ()
-
-
-def _keep(result, input, dims, keepdim):
-    if not keepdim:
-        return result
-    return reshape(result, tuple(1 if i in dims else n for i, n in enumerate(input.shape)))
+@remembered
+def _plan(name, shape, dim, keepdim, is_mean):
+    """(shape, sorted dims, shape of the result, scale, steps in C order) of a sum or a mean."""
+    everything = dim is None or dim == () or dim == []
+    dims = tuple(range(len(shape))) if everything else tuple(sorted(axes(name, dim, len(shape))))
+    dims = dims if shape else ()
+    result = tuple(1 if i in dims else n for i, n in enumerate(shape) if keepdim or i not in dims)
+    number = math.prod(shape[i] for i in dims) if is_mean else 1
+    steps, _, _ = _sum_steps(shape, tuple(range(len(shape))), dims)
+    return shape, dims, result, 1.0 / number if number else math.nan, steps
 
 
 @public("fastnn", "method", cases=OVER_DIMS)
@@ -86,132 +90,60 @@ def sum(input, dim=None, keepdim=False, *, dtype=None):
     >>> fastnn.sum(fastnn.ones(2, 3), dim=1)
     tensor([3., 3.])
     """
-    dims = _chosen("sum", input, dim)
-    if dtype is not None or input.dtype.kind in "iub":
+    array = tensors.as_tensor("sum", input).array
+    if dtype is not None or array.dtype.kind != "f":
         input = input.to(dtype or dtypes.int64)
-    return _keep(_sum((input.array.shape, dims), input), input, dims, keepdim)
+    return _sum(_plan("sum", array.shape, dim, keepdim, False), input)
 
 
 @public("fastnn", "method", cases=OVER_DIMS)
 def mean(input, dim=None, keepdim=False, *, dtype=None):
     """The mean over all or some dimensions of a floating-point tensor; NaN over no element."""
-    dims = _chosen("mean", input, dim)
+    tensors.as_tensor("mean", input)
     if dtype is not None:
         input = input.to(dtype)
     if not input.is_floating_point():
         raise TypeError(f"mean: expected a floating-point tensor, got {input.dtype}")
-    count = math.prod(input.shape[i] for i in dims)
-    return sum(input, dims or None, keepdim) * (1.0 / count if count else math.nan)
+    return _mean(_plan("mean", input.array.shape, dim, keepdim, True), input)
 
 
-@public("fastnn", "method", cases=[
-    case(floats(2, 5)), case(floats(2, 5), 1), case(floats(4, 5), 0, correction=0, keepdim=True)])
-def var(input, dim=None, *, correction=1, keepdim=False):
-    """The variance: squared distances from the mean, divided by the count less ``correction``."""
-    dims = _chosen("var", input, dim)
-    count = math.prod(input.shape[i] for i in dims)
-    apart = input - mean(input, dims or None, keepdim=True)
-    freedom = count - correction
-    return sum(apart * apart, dims or None, keepdim) * (1.0 / freedom if freedom > 0 else math.inf)
+@elementwise
+def _without_nan(input):
+    return 0 if input != input else input
 
 
-@public("fastnn", "method", cases=[
-    case(floats(2, 5)), case(floats(2, 5), 1), case(floats(3, 4), 0, correction=0, keepdim=True)])
-def std(input, dim=None, *, correction=1, keepdim=False):
-    """The square root of ``var``."""
-    return sqrt(var(input, dim, correction=correction, keepdim=keepdim))
+@public("fastnn", "method", cases=OVER_DIMS)
+def nansum(input, dim=None, keepdim=False, *, dtype=None):
+    """The sum of what is not NaN."""
+    if tensors.as_tensor("nansum", input).is_floating_point():
+        input = _without_nan(input)
+    return sum(input, dim, keepdim, dtype=dtype)
 
 
-def _extremes(x, dim, largest):
-    """Positions of the extrema along one dimension of an array."""
-    shape = x.shape
-    _, where = reductions.extreme_axis(memory.contiguous(x).reshape(
-        math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1:])), largest)
-    return where.reshape(shape[:dim] + shape[dim + 1:])
+@public("fastnn", "method", cases=OVER_DIMS)
+def nanmean(input, dim=None, keepdim=False, *, dtype=None):
+    """The mean of what is not NaN; NaN where that is nothing."""
+    if not tensors.as_tensor("nanmean", input).is_floating_point():
+        raise TypeError(f"nanmean: expected a floating-point tensor, got {input.dtype}")
+    total = nansum(input, dim, keepdim, dtype=dtype)
+    return total / (input == input).sum(dim, keepdim).to(total.dtype)
 
 
-def _place_forward(plan, gradient):
-    dim, where, shape = plan
-    out = numpy.zeros(shape, gradient.dtype)
-    numpy.put_along_axis(out, numpy.expand_dims(where, dim), numpy.expand_dims(gradient, dim), dim)
-    return out
-
-
-def _take_forward(plan, x):
-    dim, where, _ = plan
-    return numpy.take_along_axis(x, numpy.expand_dims(where, dim), dim).squeeze(dim)
-
-
-_placed = Operation("place", _place_forward, lambda node, gradient: _taken(node.plan, gradient))
-_taken = Operation("take", _take_forward, lambda node, gradient: _placed(node.plan, gradient))
-
-
-def _extreme_along(name, input, dim, keepdim, largest):
-    tensors.as_tensor(name, input)
-    position = axis(name, dim, input.ndim)
-    flat = reshape(input, 1) if not input.ndim else input
-    if not flat.shape[position]:
-        raise ValueError(f"{name}: dimension {dim} of shape {tuple(input.shape)} is empty")
-    where = _extremes(flat.array, position, largest)
-    values = _taken((position, where, flat.array.shape), flat)
-    positions = tape.from_array(where)
-    if not input.ndim:
-        return reshape(values, ()), reshape(positions, ())
-    return (_keep(values, flat, (position,), keepdim),
-            _keep(positions, flat, (position,), keepdim))
-
-
-def _extreme_of(name, input, dim, keepdim, largest):
-    if dim is not None:
-        return _extreme_along(name, input, dim, keepdim, largest)
-    if not input.numel():
-        raise ValueError(f"{name}: the tensor of shape {tuple(input.shape)} is empty")
-    return _extreme_along(name, reshape(input, -1), 0, False, largest)[0]
-
-
-@public("fastnn", "method", cases=[case(floats(2, 5))])
-def max(input, dim=None, keepdim=False):
-    """The largest value, or (values, indices) along ``dim``; NaN wins, of equals the first."""
-    return _extreme_of("max", input, dim, keepdim, True)
-
-
-@public("fastnn", "method", cases=[case(floats(2, 5))])
-def min(input, dim=None, keepdim=False):
-    """The smallest value, or (values, indices) along ``dim``; NaN wins, of equals the first."""
-    return _extreme_of("min", input, dim, keepdim, False)
-
-
-def _position(name, input, dim, keepdim, largest):
-    if dim is None:
-        return _extreme_along(name, reshape(input, -1), 0, False, largest)[1]
-    return _extreme_along(name, input, dim, keepdim, largest)[1]
-
-
-@public("fastnn", "method", cases=[case(floats(2, 5)), case(floats(2, 5), 1, keepdim=True)],
-        differentiable=False)
-def argmax(input, dim=None, keepdim=False):
-    """The position of the largest value, the first of equals, as int64."""
-    return _position("argmax", input.detach(), dim, keepdim, True)
-
-
-@public("fastnn", "method", cases=[case(floats(2, 5)), case(floats(2, 5), 0, keepdim=True)],
-        differentiable=False)
-def argmin(input, dim=None, keepdim=False):
-    """The position of the smallest value, the first of equals, as int64."""
-    return _position("argmin", input.detach(), dim, keepdim, False)
+@public("fastnn", "method", differentiable=False,
+        cases=[case(booleans(3, 4)), case(booleans(3, 4), 1), case(booleans(2, 3, 4), (0, 2))])
+def count_nonzero(input, dim=None):
+    """How many values are not zero, as int64."""
+    return (input != 0).sum(dim)
 
 
 @public("fastnn", "method", cases=[], differentiable=False)
 def all(input, dim=None, keepdim=False):
     """Whether all values are true."""
-    return (input != 0).sum(dim, keepdim) == _count(input, dim)
+    found = (input != 0).sum(dim, keepdim)
+    return found == count(input, chosen("all", input, dim))
 
 
 @public("fastnn", "method", cases=[], differentiable=False)
 def any(input, dim=None, keepdim=False):
     """Whether at least one value is true."""
     return (input != 0).sum(dim, keepdim) > 0
-
-
-def _count(input, dim):
-    return math.prod(input.shape[i] for i in _chosen("all", input, dim))

@@ -1,6 +1,7 @@
 """Weight and spectral normalisation as parametrizations."""
 
-from ...ops.arithmetic import maximum, sqrt
+from ...ops.comparison import maximum
+from ...ops.exponential import sqrt
 from ..module import Module
 from .parametrize import register_parametrization
 from .spectral_norm import as_matrix, divided, iterate, random_unit, usual_dim

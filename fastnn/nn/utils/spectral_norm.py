@@ -1,8 +1,8 @@
 """Spectral normalisation: a weight divided by its largest singular value."""
 
 from ...autograd import no_grad
-from ...ops.arithmetic import sqrt
 from ...ops.creation import empty
+from ...ops.exponential import sqrt
 from ...ops.linear import product
 from ...ops.shape import permute
 from .. import init

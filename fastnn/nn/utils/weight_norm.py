@@ -1,6 +1,6 @@
 """Weight normalisation: a weight as its length and its direction, learned apart."""
 
-from ...ops.arithmetic import sqrt
+from ...ops.exponential import sqrt
 from ..parameter import Parameter
 
 

@@ -1,0 +1,183 @@
+"""Extrema and medians over dimensions, and where they lie."""
+
+import math
+from typing import NamedTuple
+
+import numpy
+
+from .. import tape
+from .. import tensor as tensors
+from .._kernels import memory, reductions
+from ..op import Operation
+from ..registry import case, floats, public
+from .axes import chosen, keep, not_empty, reduced
+from .checks import axis
+from .comparison import maximum, minimum
+from .shape import reshape
+
+OVER_DIMS = [case(floats(2, 5)), case(floats(2, 5), 1), case(floats(2, 3, 4), (0, 2), keepdim=True),
+             case(floats(2, 3, 4), -2)]
+
+
+class Extremes(NamedTuple):
+    """Values chosen along a dimension, and their positions as int64."""
+
+    values: tensors.Tensor
+    indices: tensors.Tensor
+
+
+class Limits(NamedTuple):
+    """The smallest and the largest values."""
+
+    min: tensors.Tensor
+    max: tensors.Tensor
+
+
+def _extremes(x, dim, largest):
+    """Positions of the extrema along one dimension of an array."""
+    shape = x.shape
+    _, where = reductions.extreme_axis(memory.contiguous(x).reshape(
+        math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1:])), largest)
+    return where.reshape(shape[:dim] + shape[dim + 1:])
+
+
+def _place_forward(plan, gradient):
+    dim, where, shape = plan
+    out = numpy.zeros(shape, gradient.dtype)
+    numpy.put_along_axis(out, numpy.expand_dims(where, dim), numpy.expand_dims(gradient, dim), dim)
+    return out
+
+
+def _take_forward(plan, x):
+    dim, where, _ = plan
+    return numpy.take_along_axis(x, numpy.expand_dims(where, dim), dim).squeeze(dim)
+
+
+_placed = Operation("place", _place_forward, lambda node, gradient: _taken(node.plan, gradient))
+_taken = Operation("take", _take_forward, lambda node, gradient: _placed(node.plan, gradient))
+
+
+def _extreme_along(name, input, dim, keepdim, largest):
+    tensors.as_tensor(name, input)
+    position = axis(name, dim, input.ndim)
+    flat = reshape(input, 1) if not input.ndim else input
+    if not flat.shape[position]:
+        raise ValueError(f"{name}: dimension {dim} of shape {tuple(input.shape)} is empty")
+    where = _extremes(flat.array, position, largest)
+    values = _taken((position, where, flat.array.shape), flat)
+    positions = tape.from_array(where)
+    if not input.ndim:
+        return reshape(values, ()), reshape(positions, ())
+    return (keep(values, flat, (position,), keepdim),
+            keep(positions, flat, (position,), keepdim))
+
+
+def _extreme_of(name, input, dim, keepdim, largest):
+    if isinstance(dim, tensors.Tensor):
+        return (maximum if largest else minimum)(input, dim)
+    if dim is not None:
+        return Extremes(*_extreme_along(name, input, dim, keepdim, largest))
+    return _shared(name, input, None, False, largest)
+
+
+def _shared_forward(largest, x):
+    return reductions.extreme_axis(memory.contiguous(x), largest)[0]
+
+
+def _shared_rule(node, gradient):
+    """Equal extremes share the gradient evenly."""
+    x, = node.saved
+    chosen_ones = (x == node.output.unsqueeze(1)).to(gradient.dtype)
+    return chosen_ones * (gradient / chosen_ones.sum(1)).unsqueeze(1)
+
+
+_shared_extreme = Operation("amax", _shared_forward, _shared_rule, saves=(0,), saves_output=True)
+
+
+def _shared(name, input, dim, keepdim, largest):
+    dims = chosen(name, input, dim)
+    not_empty(name, input, dims)
+    return reduced(_shared_extreme, largest, input, dims, keepdim)
+
+
+@public("fastnn", "method", cases=OVER_DIMS)
+def amax(input, dim=(), keepdim=False):
+    """The largest value over dimensions; NaN wins, equal ones share the gradient evenly."""
+    return _shared("amax", input, dim, keepdim, True)
+
+
+@public("fastnn", "method", cases=OVER_DIMS)
+def amin(input, dim=(), keepdim=False):
+    """The smallest value over dimensions; NaN wins, equal ones share the gradient evenly."""
+    return _shared("amin", input, dim, keepdim, False)
+
+
+@public("fastnn", "method", cases=[])
+def aminmax(input, *, dim=None, keepdim=False):
+    """``(min, max)`` over all dimensions or one."""
+    return Limits(amin(input, () if dim is None else dim, keepdim),
+                  amax(input, () if dim is None else dim, keepdim))
+
+
+@public("fastnn", "method", cases=[case(floats(2, 5)), case(floats(2, 5), floats(5))])
+def max(input, dim=None, keepdim=False):
+    """The largest value, or (values, indices) along ``dim``; NaN wins, of equals the first.
+
+    The largest of all shares its gradient among equals; along a dimension it goes to the index.
+    ``max(input, other)`` with a tensor is ``maximum``.
+    """
+    return _extreme_of("max", input, dim, keepdim, True)
+
+
+@public("fastnn", "method", cases=[case(floats(2, 5)), case(floats(2, 5), floats(5))])
+def min(input, dim=None, keepdim=False):
+    """The smallest value, or (values, indices) along ``dim``; otherwise as ``max``."""
+    return _extreme_of("min", input, dim, keepdim, False)
+
+
+def _position(name, input, dim, keepdim, largest):
+    if dim is None:
+        return _extreme_along(name, reshape(input, -1), 0, False, largest)[1]
+    return _extreme_along(name, input, dim, keepdim, largest)[1]
+
+
+@public("fastnn", "method", cases=[case(floats(2, 5)), case(floats(2, 5), 1, keepdim=True)],
+        differentiable=False)
+def argmax(input, dim=None, keepdim=False):
+    """The position of the largest value, the first of equals, as int64."""
+    return _position("argmax", input.detach(), dim, keepdim, True)
+
+
+@public("fastnn", "method", cases=[case(floats(2, 5)), case(floats(2, 5), 0, keepdim=True)],
+        differentiable=False)
+def argmin(input, dim=None, keepdim=False):
+    """The position of the smallest value, the first of equals, as int64."""
+    return _position("argmin", input.detach(), dim, keepdim, False)
+
+
+def _middles(x):
+    """Positions along the last axis of the lower median; the first NaN where there is one."""
+    order = numpy.argsort(x, axis=-1, kind="stable")
+    middle = order[..., (x.shape[-1] - 1) // 2]
+    if x.dtype.kind != "f":
+        return middle
+    is_nan = numpy.isnan(x)
+    return numpy.where(is_nan.any(-1), is_nan.argmax(-1), middle)
+
+
+@public("fastnn", "method", cases=[case(floats(7))])
+def median(input, dim=None, keepdim=False):
+    """The lower of the two middle values, or (values, indices) along ``dim``; NaN wins."""
+    tensors.as_tensor("median", input)
+    if dim is None:
+        not_empty("median", input, chosen("median", input, None))
+        return median(reshape(input, -1), 0).values
+    position = axis("median", dim, input.ndim)
+    flat = reshape(input, 1) if not input.ndim else input
+    not_empty("median", flat, (position,))
+    where = numpy.asarray(_middles(numpy.moveaxis(flat.array, position, -1)))
+    values = _taken((position, where, flat.array.shape), flat)
+    results = values, tape.from_array(where)
+    if not input.ndim:
+        return Extremes(*(reshape(each, ()) for each in results))
+    return Extremes(*(keep(each, flat, (position,), keepdim) for each in results))

@@ -1,0 +1,137 @@
+"""Logarithms of sums of exponentials, and norms of vectors."""
+
+import math
+
+import numpy
+
+from .. import dtypes
+from .. import tensor as tensors
+from .._kernels import memory, reductions
+from .._kernels.names import sqrt
+from ..elementwise import elementwise
+from ..op import Operation
+from ..registry import case, floats, public
+from .axes import chosen, not_empty, reduced
+from .comparison import where
+from .extremes import amax, amin
+from .reduction import sum
+
+SMOOTH = dict(kinks=(0,))
+NORMS = [
+    case(floats(2, 3, **SMOOTH)), case(floats(2, 3, **SMOOTH), 1),
+    case(floats(2, 3, **SMOOTH), 3, 1), case(floats(2, 3, 2, **SMOOTH), 2, (0, 2), keepdim=True),
+    case(floats(2, 3, **SMOOTH), math.inf, 0), case(floats(2, 3, **SMOOTH), -math.inf, (0, 1)),
+    case(floats(2, 3, **SMOOTH), 0.5, -1), case(floats(2, 3), 2, dtype=dtypes.float64),
+]
+
+
+def _logsumexp_rule(node, gradient):
+    x, = node.saved
+    return (x - node.output.unsqueeze(1)).exp() * gradient.unsqueeze(1)
+
+
+_logsumexp = Operation(
+    "logsumexp", lambda plan, x: reductions.logsumexp(memory.contiguous(x)), _logsumexp_rule,
+    saves=(0,), saves_output=True)
+
+
+@public("fastnn", "method", cases=[case(floats(2, 3), 1), case(floats(2, 3, 2), (0, 2), True),
+                                   case(floats(3), 0), case(floats(), 0)])
+def logsumexp(input, dim, keepdim=False):
+    """``log(sum(exp(input)))`` over dimensions without overflow.
+
+    >>> import fastnn
+    >>> fastnn.logsumexp(fastnn.tensor([1000.0, 1000.0]), dim=0)
+    tensor(1000.6932)
+    """
+    tensors.as_tensor("logsumexp", input)
+    if not input.is_floating_point():
+        input = input.to(dtypes.get_default_dtype())
+    return reduced(_logsumexp, None, input, chosen("logsumexp", input, dim), keepdim)
+
+
+@elementwise
+def _root(input):
+    return sqrt(input)
+
+
+@_root.written_derivative()
+def _root_slope(output):
+    return 0 if output == 0 else 0.5 / output
+
+
+@elementwise
+def _power_of_size(input, exponent=2.0):
+    return math.pow(abs(input), exponent)
+
+
+@_power_of_size.written_derivative()
+def _power_of_size_slope(input, exponent):
+    size = exponent * math.pow(abs(input), exponent - 1)
+    return 0 if input == 0 else size if input > 0 else -size
+
+
+@elementwise
+def _root_of_power(input, exponent=2.0):
+    return math.pow(input, 1 / exponent)
+
+
+@_root_of_power.written_derivative()
+def _root_of_power_slope(input, exponent):
+    return 0 if input == 0 else math.pow(input, 1 / exponent - 1) / exponent
+
+
+def _powers(input, order, dims, keepdim):
+    """The norm by powers, which may overflow or underflow."""
+    if order == 1:
+        return sum(abs(input), dims, keepdim)
+    if order == 2:
+        return _root(sum(input.square(), dims, keepdim))
+    return _root_of_power(sum(_power_of_size(input, order), dims, keepdim), order)
+
+
+def _scaled(input, order, dims, keepdim):
+    """The norm, once more with the largest element taken out where it came out of range."""
+    result = _powers(input, order, dims, keepdim)
+    size = numpy.abs(result.array)
+    tiny = numpy.sqrt(numpy.finfo(input.dtype).tiny) * 1e4
+    if order == 1 or not size.size or not input.numel() or (
+            (size > tiny) & numpy.isfinite(size)).all():
+        return result
+    scale = amax(abs(input.detach()), dims, keepdim=True)
+    scale = where(scale.isfinite() & (scale > 0), scale, 1.0)
+    result = _powers(input / scale, order, dims, True) * scale
+    return result if keepdim else result.squeeze(dims) if dims else result
+
+
+@public("linalg", cases=NORMS)
+def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
+    """``sum(abs(x) ** ord) ** (1 / ord)`` over dimensions, without overflow; for ``inf`` and
+    ``-inf`` the largest and smallest of ``abs(x)``, for 0 the number of elements that are not 0.
+    """
+    dims = chosen("vector_norm", x, dim)
+    if not tensors.is_number(ord):
+        raise TypeError(f"vector_norm: ord must be a number, got {ord!r}")
+    if dtype is not None:
+        x = x.to(dtype)
+    if not x.is_floating_point():
+        raise TypeError(f"vector_norm: expected a floating-point tensor, got {x.dtype}")
+    if abs(ord) == math.inf:
+        not_empty("vector_norm", x, dims)
+        return (amax if ord > 0 else amin)(x.abs(), dims, keepdim)
+    if ord == 0:
+        return (x != 0).sum(dims, keepdim).to(x.dtype)
+    return _scaled(x, float(ord), dims, keepdim)
+
+
+@public("fastnn", "method", cases=[case(*each.arguments, **each.keywords) for each in NORMS])
+def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
+    """``linalg.vector_norm``; ``p="fro"`` is 2.
+
+    >>> import fastnn
+    >>> fastnn.tensor([3.0, 4.0]).norm()
+    tensor(5.)
+    """
+    if isinstance(p, str) and p != "fro":
+        raise ValueError(f"norm: p must be a number or 'fro', got {p!r}")
+    return vector_norm(input, 2 if p == "fro" or p is None else p, dim, keepdim, dtype=dtype)
