@@ -48,6 +48,16 @@ INLINE void NAME(finish_dot)(const struct NAME(dot) *dot, int i, int j, REAL sum
     *c = (dot->options & TILE_RELU) && sum <= 0 ? 0 : sum;
 }
 
+/* The same for SQUARE dense columns at once. */
+INLINE void NAME(finish_dots)(const struct NAME(dot) *dot, int i, int j, NAME(short) sum) {
+    NAME(loose_short) *c = (NAME(loose_short) *)(dot->c + i * dot->c_row + j);
+    if (dot->options & TILE_ACCUMULATE) sum += *c;
+    if (dot->options & TILE_BIAS_COLUMN) sum += *(const NAME(loose_short) *)(dot->bias + j);
+    if (dot->options & TILE_RELU)
+        sum = (NAME(short))((NAME(index))sum & ~(NAME(index))(sum <= (NAME(short)){0}));
+    *c = sum;
+}
+
 INLINE void NAME(compute_dot)(const struct NAME(dot) *dot, const int rows, const int columns) {
     VECTOR sum[DOT_ROWS][2 * DOT_COLUMNS];
     const REAL *a = dot->a, *b = dot->b;
@@ -80,8 +90,8 @@ INLINE void NAME(compute_dot)(const struct NAME(dot) *dot, const int rows, const
         for (int j = 0; j < columns; j += SQUARE) {
             const NAME(short) total = NAME(sums_of_lanes)(sum[i] + j);
             const int count = columns - j < SQUARE ? columns - j : SQUARE;
-            if (dot->c_col == 1 && count == SQUARE && !dot->options)
-                *(NAME(loose_short) *)(dot->c + i * dot->c_row + j) = total;
+            if (dot->c_col == 1 && count == SQUARE && !dot->bias_row)
+                NAME(finish_dots)(dot, i, j, total);
             else
                 for (int lane = 0; lane < count; lane++)
                     NAME(finish_dot)(dot, i, j + lane, total[lane]);
