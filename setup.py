@@ -22,6 +22,7 @@ MODULES = {
     "fastnn._kernels.conv": ["conv.c"],
     "fastnn._kernels.pool": ["pool.c"],
     "fastnn._kernels.layout": ["layout.c"],
+    "fastnn._kernels.attention": ["attention.c"],
     "fastnn._kernels.launch": [],
     "fastnn._kernels.update": [],
     "fastnn.tape": [],

@@ -23,6 +23,7 @@ from .reference_activations import (  # noqa: F401
     softplus,
     softsign,
 )
+from .reference_attention import scaled_dot_product_attention  # noqa: F401
 from .reference_images import (  # noqa: F401
     avg_pool2d,
     batch_norm,

@@ -2,12 +2,20 @@
 
 from ..ops import activation, loss, pooling
 from . import functional, init, utils
+from .attention import MultiheadAttention
 from .containers import ModuleList, Sequential
 from .from_functions import module_of
 from .layers import Conv2d, ConvTranspose2d, Dropout, Flatten, Identity, Linear, Unflatten
 from .module import Module
-from .norms import BatchNorm1d, BatchNorm2d
+from .norms import BatchNorm1d, BatchNorm2d, LayerNorm
 from .parameter import Parameter
+from .transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 ReLU = module_of(activation.relu, "ReLU")
 LeakyReLU = module_of(activation.leaky_relu, "LeakyReLU")
@@ -40,7 +48,9 @@ BCEWithLogitsLoss = module_of(
 __all__ = [
     "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv2d",
     "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "ELU", "Flatten", "Fold", "GELU", "Identity",
-    "L1Loss", "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleList",
-    "NLLLoss", "Parameter", "ReLU", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus",
-    "Softsign", "Tanh", "Unflatten", "Unfold", "functional", "init", "utils",
+    "L1Loss", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "MaxPool2d", "Module",
+    "ModuleList", "MultiheadAttention", "NLLLoss", "Parameter", "ReLU", "SELU", "Sequential",
+    "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh", "Transformer",
+    "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
+    "TransformerEncoderLayer", "Unflatten", "Unfold", "functional", "init", "utils",
 ]

@@ -2,7 +2,7 @@
 
 from .. import dtypes
 from ..ops.creation import ones, tensor, zeros
-from ..ops.normalization import batch_norm
+from ..ops.normalization import batch_norm, layer_norm
 from . import init
 from .layers import count
 from .module import Module
@@ -88,3 +88,20 @@ class BatchNorm2d(_BatchNorm):
     """
 
     dimensions = (4,)
+
+
+class LayerNorm(Module):
+    """``layer_norm`` with learned scale and shift."""
+
+    def __init__(self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True,
+                 device=None, dtype=None):
+        super().__init__()
+        shape = (normalized_shape,) if isinstance(normalized_shape, int) else normalized_shape
+        self.normalized_shape, self.eps = tuple(shape), eps
+        self.register_parameter("weight", Parameter(
+            ones(*shape, dtype=dtype, device=device)) if elementwise_affine else None)
+        self.register_parameter("bias", Parameter(
+            zeros(*shape, dtype=dtype)) if elementwise_affine and bias else None)
+
+    def forward(self, input):
+        return layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)

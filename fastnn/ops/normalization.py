@@ -119,3 +119,12 @@ def _move_running(running, value, momentum):
     if running is not None:
         running.array[...] += momentum * (value - running.array)
         running._bump_version()
+
+
+def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
+    """Mean 0 and variance 1 over the last dimensions. Ba et al., Layer Normalization, 2016."""
+    dims = tuple(range(-len(normalized_shape), 0))
+    apart = input - input.mean(dims, keepdim=True)
+    y = apart / sqrt((apart * apart).mean(dims, keepdim=True) + eps)
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias

@@ -1,0 +1,221 @@
+"""Scaled dot-product attention."""
+
+import math
+
+import numpy
+
+from .. import dtypes, tape
+from .. import tensor as tensors
+from .._kernels import attention as kernels
+from .._kernels import memory
+from ..op import Operation
+from ..registry import booleans, case, floats, public
+from .activation import softmax
+from .arithmetic import where
+from .checks import floating
+from .composed import rule_of_composition
+from .creation import new
+from .linear import matmul
+from .random import dropout
+from .shape import expand, reshape, transpose
+
+
+def _rows(x):
+    """The array with the elements of each row side by side; a copy only where needed."""
+    dense = x.shape[-1] < 2 or x.strides[-1] == x.itemsize
+    return x if dense and x.flags.aligned else memory.copy(x, "C")
+
+
+def _new_like(x, columns):
+    """New memory for as many rows of so many elements, in the order in which those of x lie."""
+    order = (*sorted(range(3), key=lambda i: -abs(x.strides[i])), 3)
+    shape = (*x.shape[:3], columns)
+    new = memory.empty(tuple(shape[i] for i in order), x.dtype)
+    return new.transpose(numpy.argsort(order))
+
+
+def _mask_of(mask, q, k):
+    shape = (*q.shape[:3], k.shape[2])
+    return None if mask is None else numpy.broadcast_to(mask, shape)
+
+
+def forward(plan, q, k, v, mask):
+    """The output and what `backward` needs, for a ``plan`` of scale and causality."""
+    q, k, v = _rows(q), _rows(k), _rows(v)
+    out = _new_like(q, v.shape[3])
+    statistics = memory.empty((3, *q.shape[:3]), q.dtype)
+    kernels.forward(q, k, v, _mask_of(mask, q, k), out, statistics, *plan)
+    return out, statistics
+
+
+def backward(plan, statistics, q, k, v, mask, out, gradient, found):
+    """Write the gradients of q, k and v into the three arrays of ``found``."""
+    q, k, v = _rows(q), _rows(k), _rows(v)
+    mask = _mask_of(None if mask is None else mask.array, q, k)
+    kernels.backward(q, k, v, mask, out, statistics, *plan, _rows(gradient), *found)
+
+
+def _rule(node, gradient):
+    if tape.is_grad_enabled():
+        return _rule_of_composition(node, gradient)
+    plan, statistics = node.plan
+    *inputs, mask = node.saved
+    arrays = [_rows(each.array) for each in inputs]
+    found = [_new_like(each, each.shape[3]) for each in arrays]
+    backward(plan, statistics, *arrays, mask, node.output.array, gradient.array, found)
+    return (*map(tape.from_array, found), None)
+
+
+def _visible(plan, q, k, mask):
+    """Which keys count, as booleans, or None; and for which queries any does, or None."""
+    allowed = numpy.tri(q.shape[2], k.shape[2], dtype=bool) if plan[1] else None
+    if mask is not None:
+        counts = mask.array if mask.dtype == dtypes.bool_ else mask.array != -numpy.inf
+        allowed = counts if allowed is None else allowed & counts
+    return allowed, None if allowed is None else allowed.any(-1, keepdims=True)
+
+
+def composition(plan, q, k, v, mask, dropout_p=0.0):
+    """The same with the matrix of scores; rows without keys pass unmasked and are zeroed."""
+    scale = plan[0]
+    groups = q.shape[1] // k.shape[1] if k.shape[1] else 1
+    k, v = (repeat_heads(each, groups) for each in (k, v))
+    scores = matmul(q * scale, transpose(k, -1, -2))
+    allowed, seen = _visible(plan, q, k, mask)
+    if allowed is not None:
+        if mask is not None and mask.dtype != dtypes.bool_:
+            scores = scores + where(new(allowed), mask, 0.0)
+        scores = where(new(allowed | ~seen), scores, -math.inf)
+    weights = softmax(scores, -1)
+    if allowed is not None:
+        weights = where(new(seen), weights, 0.0)
+    return matmul(dropout(weights, dropout_p), v)
+
+
+def repeat_heads(x, times):
+    """Each head of (batch, heads, rows, columns) ``times`` times in a row."""
+    if times == 1:
+        return x
+    batch, heads, rows, columns = x.shape
+    wide = expand(reshape(x, batch, heads, 1, rows, columns), batch, heads, times, rows, columns)
+    return reshape(wide, batch, heads * times, rows, columns)
+
+
+_rule_of_composition = rule_of_composition(
+    lambda plan, *inputs: composition(plan[0], *inputs))
+_attention = Operation("scaled_dot_product_attention", forward, _rule, saves=(0, 1, 2, 3),
+                       saves_output=True)
+
+NAME = "scaled_dot_product_attention"
+
+
+def _check(query, key, value, mask, dropout_p):
+    floating(NAME, query=query, key=key, value=value)
+    for name, each in (("query", query), ("key", key), ("value", value)):
+        if each.ndim < 2:
+            raise ValueError(f"{NAME}: {name} must have at least 2 dimensions, got shape "
+                             f"{tuple(each.shape)}")
+    if query.shape[-1] != key.shape[-1]:
+        raise ValueError(f"{NAME}: query has {query.shape[-1]} columns, key {key.shape[-1]}")
+    if key.shape[-2] != value.shape[-2]:
+        raise ValueError(f"{NAME}: key has {key.shape[-2]} rows, value {value.shape[-2]}")
+    if not 0 <= dropout_p <= 1:
+        raise ValueError(f"{NAME}: dropout_p must lie in [0, 1], got {dropout_p}")
+    if mask is None:
+        return
+    if tensors.as_tensor(NAME, mask).dtype not in (dtypes.bool_, query.dtype):
+        raise TypeError(f"{NAME}: attn_mask must be boolean or {query.dtype}, got {mask.dtype}")
+    if mask.ndim < 2:
+        raise ValueError(f"{NAME}: attn_mask must have at least 2 dimensions, got shape "
+                         f"{tuple(mask.shape)}")
+
+
+def _batches(query, key, value, enable_gqa):
+    """The leading shape that all three broadcast to; with ``enable_gqa`` apart from the heads."""
+    leading = [each.array.shape[:-2] for each in (query, key, value)]
+    if enable_gqa:
+        if min(map(len, leading)) < 1:
+            raise ValueError(f"{NAME}: enable_gqa needs heads, in dimension -3")
+        heads = [each[-1] for each in leading]
+        if heads[1] != heads[2] or not heads[1] or heads[0] % heads[1]:
+            raise ValueError(f"{NAME}: the {heads[1]} heads of key and {heads[2]} of value must be "
+                             f"as many, and divide the {heads[0]} of query")
+        leading = [each[:-1] for each in leading]
+    try:
+        shape = numpy.broadcast_shapes(*leading)
+    except ValueError:
+        shapes = ", ".join(str(tuple(each.shape)) for each in (query, key, value))
+        raise ValueError(f"{NAME}: the leading dimensions of {shapes} do not broadcast") from None
+    return [(*shape, head) for head in heads] if enable_gqa else [shape] * 3
+
+
+def _four(x, leading):
+    """(..., rows, columns) expanded to a leading shape, as (batch, heads, rows, columns)."""
+    if x.array.shape[:-2] != leading:
+        x = expand(x, *leading, *x.shape[-2:])
+    if x.ndim == 4:
+        return x
+    heads = leading[-1] if leading else 1
+    return reshape(x, math.prod(leading[:-1]), heads, *x.shape[-2:])
+
+
+def _four_of_mask(mask, leading, shape):
+    """The mask, able to broadcast to (batch, heads, queries, keys)."""
+    whole = (*leading, *shape)
+    try:
+        fits = numpy.broadcast_shapes(mask.array.shape, whole) == whole
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"{NAME}: attn_mask of shape {tuple(mask.shape)} does not broadcast to "
+                         f"{whole}")
+    return mask if mask.ndim <= 4 and len(leading) == 2 else _four(
+        expand(mask, *whole), leading)
+
+
+@public("functional", cases=[
+    case(floats(2, 3, 5, 4), floats(2, 3, 6, 4), floats(2, 3, 6, 5)),
+    case(floats(5, 4), floats(6, 4), floats(6, 3), scale=0.7),
+    case(floats(2, 3, 5, 4), floats(2, 3, 6, 4), floats(2, 3, 6, 4), is_causal=True),
+    case(floats(3, 7, 4), floats(3, 5, 4), floats(3, 5, 4), is_causal=True),
+    case(floats(2, 3, 5, 4), floats(2, 3, 6, 4), floats(2, 3, 6, 5), booleans(5, 6)),
+    case(floats(2, 3, 5, 4), floats(2, 3, 6, 4), floats(2, 3, 6, 5), booleans(2, 1, 1, 6)),
+    case(floats(2, 3, 5, 4), floats(2, 3, 6, 4), floats(2, 3, 6, 5), floats(3, 5, 6)),
+    case(floats(2, 3, 5, 4), floats(2, 3, 5, 4), floats(2, 3, 5, 4), booleans(5, 5),
+         is_causal=True),
+    case(floats(2, 4, 5, 4), floats(2, 2, 6, 4), floats(2, 2, 6, 5), enable_gqa=True),
+    case(floats(1, 2, 70, 3), floats(1, 2, 200, 3), floats(1, 2, 200, 2)),
+    case(floats(1, 1, 130, 5), floats(1, 1, 130, 5), floats(1, 1, 130, 3), is_causal=True)])
+def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0,
+                                 is_causal=False, scale=None, enable_gqa=False):
+    """``softmax(scale * query @ key.T + mask) @ value``: for each query a mean of the values.
+
+    Shapes (..., L, E), (..., S, E) and (..., S, D) give (..., L, D); the leading dimensions, the
+    last of which are the heads, broadcast. ``scale`` is ``1 / sqrt(E)`` by default. A boolean
+    ``attn_mask`` is true where a key counts, one of floats is added to the scores; it broadcasts to
+    (..., L, S). ``is_causal`` lets query i see the keys 0 to i. A query that sees no key gives
+    zeros. With ``enable_gqa`` each head of key and value serves several neighbouring ones of query.
+    ``dropout_p`` drops weights, and does so whether in training or not.
+
+    Vaswani et al., Attention Is All You Need, 2017. The scores are never kept as a whole (Dao et
+    al., FlashAttention, 2022), but for dropout, second derivatives, and the gradient of a mask.
+
+    >>> import fastnn
+    >>> x = fastnn.tensor([[1.0, 0.0], [0.0, 1.0]])
+    >>> fastnn.nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True)
+    tensor([[1.0000, 0.0000],
+            [0.3302, 0.6698]])
+    """
+    _check(query, key, value, attn_mask, dropout_p)
+    leading = _batches(query, key, value, enable_gqa)
+    shape = (*leading[0], query.shape[-2], value.shape[-1])
+    if attn_mask is not None:
+        attn_mask = _four_of_mask(attn_mask, leading[0], (query.shape[-2], key.shape[-2]))
+    four = [_four(each, wanted) for each, wanted in zip((query, key, value), leading, strict=True)]
+    scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else float(scale)
+    plan = (scale, bool(is_causal))
+    if dropout_p or (attn_mask is not None and attn_mask.requires_grad and tape.is_grad_enabled()):
+        out = composition(plan, *four, attn_mask, dropout_p)
+    else:
+        out = _attention(plan, *four, attn_mask)
+    return out if out.array.shape == shape else reshape(out, shape)
