@@ -62,7 +62,8 @@ cdef int describe(str name, str argument, cnp.ndarray array, int typenum, ptrdif
     for axis in range(4):
         if array.strides[axis] % item:
             raise ValueError(f"{name}: {argument} has strides that split its elements")
-    if not cnp.PyArray_ISBEHAVED_RO(array) or (dense and columns > 1 and array.strides[3] != item):
+    dense = dense and columns > 1 and cnp.PyArray_SIZE(array) > 0
+    if not cnp.PyArray_ISBEHAVED_RO(array) or (dense and array.strides[3] != item):
         raise ValueError(f"{name}: {argument} must be aligned, with its columns side by side")
     described.data = cnp.PyArray_DATA(array)
     described.batch = array.strides[0] // item
