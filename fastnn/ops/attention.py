@@ -1,6 +1,7 @@
 """Scaled dot-product attention."""
 
 import math
+from functools import lru_cache as cache
 
 import numpy
 
@@ -12,7 +13,7 @@ from ..op import Operation
 from ..registry import booleans, case, floats, public
 from .activation import softmax
 from .arithmetic import where
-from .checks import floating
+from .checks import floating, remembered
 from .composed import rule_of_composition
 from .creation import new
 from .linear import matmul
@@ -26,12 +27,20 @@ def _rows(x):
     return x if dense and x.flags.aligned else memory.copy(x, "C")
 
 
+@cache(maxsize=4096)
+def _order(strides):
+    """The axes by falling strides with the last one last, and the reverse of that order."""
+    order = (*sorted(range(3), key=lambda i: -abs(strides[i])), 3)
+    return order, tuple(order.index(i) for i in range(4))
+
+
 def _new_like(x, columns):
     """New memory for as many rows of so many elements, in the order in which those of x lie."""
-    order = (*sorted(range(3), key=lambda i: -abs(x.strides[i])), 3)
     shape = (*x.shape[:3], columns)
-    new = memory.empty(tuple(shape[i] for i in order), x.dtype)
-    return new.transpose(numpy.argsort(order))
+    if x.flags.c_contiguous:
+        return memory.empty(shape, x.dtype)
+    order, reverse = _order(x.strides)
+    return memory.empty(tuple(shape[i] for i in order), x.dtype).transpose(reverse)
 
 
 def _mask_of(mask, q, k):
@@ -109,44 +118,53 @@ _attention = Operation("scaled_dot_product_attention", forward, _rule, saves=(0,
 NAME = "scaled_dot_product_attention"
 
 
-def _check(query, key, value, mask, dropout_p):
+@remembered
+def _leading(query, key, value, mask, enable_gqa):
+    """Of shapes: what the leading dimensions of query, key and value are to be expanded to."""
+    for name, shape in (("query", query), ("key", key), ("value", value), ("attn_mask", mask)):
+        if shape is not None and len(shape) < 2:
+            raise ValueError(f"{NAME}: {name} must have at least 2 dimensions, got shape {shape}")
+    if query[-1] != key[-1]:
+        raise ValueError(f"{NAME}: query has {query[-1]} columns, key {key[-1]}")
+    if key[-2] != value[-2]:
+        raise ValueError(f"{NAME}: key has {key[-2]} rows, value {value[-2]}")
+    leading = [shape[:-2] for shape in (query, key, value)]
+    heads = _heads(*leading) if enable_gqa else [()] * 3
+    try:
+        shape = numpy.broadcast_shapes(*[each[:-1] if enable_gqa else each for each in leading])
+    except ValueError:
+        raise ValueError(f"{NAME}: the leading dimensions of {query}, {key}, {value} do not "
+                         "broadcast") from None
+    _check_mask(mask, (*shape, *heads[0], query[-2], key[-2]))
+    return [(*shape, *each) for each in heads]
+
+
+def _heads(query, key, value):
+    if not query or not key or not value:
+        raise ValueError(f"{NAME}: enable_gqa needs heads, in dimension -3")
+    if key[-1] != value[-1] or not key[-1] or query[-1] % key[-1]:
+        raise ValueError(f"{NAME}: the {key[-1]} heads of key and {value[-1]} of value must be "
+                         f"as many, and divide the {query[-1]} of query")
+    return [each[-1:] for each in (query, key, value)]
+
+
+def _check_mask(shape, whole):
+    try:
+        fits = shape is None or numpy.broadcast_shapes(shape, whole) == whole
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"{NAME}: attn_mask of shape {shape} does not broadcast to {whole}")
+
+
+def _check_types(query, key, value, mask, dropout_p):
     floating(NAME, query=query, key=key, value=value)
-    for name, each in (("query", query), ("key", key), ("value", value)):
-        if each.ndim < 2:
-            raise ValueError(f"{NAME}: {name} must have at least 2 dimensions, got shape "
-                             f"{tuple(each.shape)}")
-    if query.shape[-1] != key.shape[-1]:
-        raise ValueError(f"{NAME}: query has {query.shape[-1]} columns, key {key.shape[-1]}")
-    if key.shape[-2] != value.shape[-2]:
-        raise ValueError(f"{NAME}: key has {key.shape[-2]} rows, value {value.shape[-2]}")
     if not 0 <= dropout_p <= 1:
         raise ValueError(f"{NAME}: dropout_p must lie in [0, 1], got {dropout_p}")
     if mask is None:
         return
     if tensors.as_tensor(NAME, mask).dtype not in (dtypes.bool_, query.dtype):
         raise TypeError(f"{NAME}: attn_mask must be boolean or {query.dtype}, got {mask.dtype}")
-    if mask.ndim < 2:
-        raise ValueError(f"{NAME}: attn_mask must have at least 2 dimensions, got shape "
-                         f"{tuple(mask.shape)}")
-
-
-def _batches(query, key, value, enable_gqa):
-    """The leading shape that all three broadcast to; with ``enable_gqa`` apart from the heads."""
-    leading = [each.array.shape[:-2] for each in (query, key, value)]
-    if enable_gqa:
-        if min(map(len, leading)) < 1:
-            raise ValueError(f"{NAME}: enable_gqa needs heads, in dimension -3")
-        heads = [each[-1] for each in leading]
-        if heads[1] != heads[2] or not heads[1] or heads[0] % heads[1]:
-            raise ValueError(f"{NAME}: the {heads[1]} heads of key and {heads[2]} of value must be "
-                             f"as many, and divide the {heads[0]} of query")
-        leading = [each[:-1] for each in leading]
-    try:
-        shape = numpy.broadcast_shapes(*leading)
-    except ValueError:
-        shapes = ", ".join(str(tuple(each.shape)) for each in (query, key, value))
-        raise ValueError(f"{NAME}: the leading dimensions of {shapes} do not broadcast") from None
-    return [(*shape, head) for head in heads] if enable_gqa else [shape] * 3
 
 
 def _four(x, leading):
@@ -157,20 +175,6 @@ def _four(x, leading):
         return x
     heads = leading[-1] if leading else 1
     return reshape(x, math.prod(leading[:-1]), heads, *x.shape[-2:])
-
-
-def _four_of_mask(mask, leading, shape):
-    """The mask, able to broadcast to (batch, heads, queries, keys)."""
-    whole = (*leading, *shape)
-    try:
-        fits = numpy.broadcast_shapes(mask.array.shape, whole) == whole
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ValueError(f"{NAME}: attn_mask of shape {tuple(mask.shape)} does not broadcast to "
-                         f"{whole}")
-    return mask if mask.ndim <= 4 and len(leading) == 2 else _four(
-        expand(mask, *whole), leading)
 
 
 @public("functional", cases=[
@@ -206,16 +210,19 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     tensor([[1.0000, 0.0000],
             [0.3302, 0.6698]])
     """
-    _check(query, key, value, attn_mask, dropout_p)
-    leading = _batches(query, key, value, enable_gqa)
-    shape = (*leading[0], query.shape[-2], value.shape[-1])
-    if attn_mask is not None:
-        attn_mask = _four_of_mask(attn_mask, leading[0], (query.shape[-2], key.shape[-2]))
-    four = [_four(each, wanted) for each, wanted in zip((query, key, value), leading, strict=True)]
-    scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else float(scale)
+    _check_types(query, key, value, attn_mask, dropout_p)
+    inputs = [query, key, value]
+    shapes = [each.array.shape for each in inputs]
+    mask_shape = None if attn_mask is None else attn_mask.array.shape
+    leading = _leading(*shapes, mask_shape, bool(enable_gqa))
+    if attn_mask is not None and len(leading[0]) != 2:
+        attn_mask = _four(expand(attn_mask, *leading[0], shapes[0][-2], shapes[1][-2]), leading[0])
+    inputs = [_four(each, wanted) for each, wanted in zip(inputs, leading, strict=True)]
+    scale = 1 / math.sqrt(shapes[0][-1] or 1) if scale is None else float(scale)
     plan = (scale, bool(is_causal))
     if dropout_p or (attn_mask is not None and attn_mask.requires_grad and tape.is_grad_enabled()):
-        out = composition(plan, *four, attn_mask, dropout_p)
+        out = composition(plan, *inputs, attn_mask, dropout_p)
     else:
-        out = _attention(plan, *four, attn_mask)
-    return out if out.array.shape == shape else reshape(out, shape)
+        out = _attention(plan, *inputs, attn_mask)
+    return out if len(leading[0]) == 2 else reshape(
+        out, *leading[0], shapes[0][-2], shapes[2][-1])
