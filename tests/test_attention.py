@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 from helpers import array_of, close
+from test_kernel_conv import guarded
 
 import fastnn
 from fastnn import nn
@@ -79,6 +80,26 @@ def test_kernels_against_reference(size, kind, dtype):
                         strict=True):
         assert got.dtype == dtype
         close(array_of(got), one, 4 * TOLERANCE[dtype])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("kind", ["none", "causal", "allows", "adds"])
+def test_nothing_beyond_the_arrays_is_touched_as_in_reference(kind, dtype):
+    """A masked access of the wrong kind would end the process here."""
+    for size in SIZES:
+        random = np.random.default_rng(1)
+        q, k, v, g = map(guarded, drawn(size, dtype, random))
+        mask = mask_of(kind, random, size[0], size[1], size[3], size[4], dtype)
+        mask = None if mask is None else np.broadcast_to(guarded(mask), (*q.shape[:3], size[4]))
+        out, dq, dk, dv = (guarded(np.full_like(each, np.nan)) for each in (g, q, k, v))
+        statistics = guarded(np.empty((3, *q.shape[:3]), dtype))
+        settings = mask, out, statistics, q.shape[-1] ** -0.5, kind == "causal"
+        attention.forward(q, k, v, *settings)
+        attention.backward(q, k, v, *settings, g, dq, dk, dv)
+        wanted = reference_gradients(q, k, v, g, mask, kind == "causal")
+        for got, one in zip((dq, dk, dv), wanted, strict=True):
+            close(got, one, 4 * TOLERANCE[dtype])
 
 
 @pytest.mark.skipif("FASTNN_ISA" in os.environ, reason="one level is forced already")

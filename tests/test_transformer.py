@@ -184,6 +184,19 @@ def test_rows_without_keys_in_the_weights(torch):
         close(array_of(found[0]), wanted[0].detach().numpy(), 1e-10)
 
 
+def test_a_learned_mask(torch):
+    random = np.random.default_rng(7)
+    ours, theirs = pair(torch, "MultiheadAttention", SIZE, HEADS)
+    x, mask = random.standard_normal((ROWS, BATCH, SIZE)), random.standard_normal((ROWS, ROWS))
+    found = []
+    for module, convert in ((ours, fastnn.from_numpy), (theirs, torch.from_numpy)):
+        learned = convert(mask.copy()).requires_grad_()
+        y = convert(x)
+        (module(y, y, y, attn_mask=learned, need_weights=False)[0] ** 2).sum().backward()
+        found.append(np.asarray(learned.grad))
+    close(*found, 1e-10)
+
+
 @pytest.mark.parametrize("options", [{}, {"need_weights": False},
                                      {"need_weights": False, "is_causal": True}], ids=str)
 @pytest.mark.parametrize("batch_first", [False, True])
@@ -246,6 +259,8 @@ BAD_CALLS = [
     ((X[..., :6], X, X), {}, ValueError, "query has 6 features, expected 8"),
     ((X, X[0], X), {}, ValueError, "must all have 3 dimensions"),
     ((X, X, X.double()), {}, TypeError, "value is float64"),
+    ((X, [1.0], X), {}, TypeError, "key must be a Tensor, got list"),
+    ((X[0], X, X), {}, ValueError, "must all have 3 dimensions"),
     ((X, X, X), {"attn_mask": fastnn.zeros(5, 4)}, ValueError, r"attn_mask has shape \(5, 4\)"),
     ((X, X, X), {"key_padding_mask": fastnn.zeros(5, 3)}, ValueError, "key_padding_mask has"),
     ((X, X, X), {"attn_mask": fastnn.zeros(5, 5).int()}, TypeError, "attn_mask must be boolean"),

@@ -1,7 +1,7 @@
 """Attention with several heads as a module."""
 
 from ..ops.creation import empty
-from ..ops.multihead import attend
+from ..ops.multihead import Weights, attend
 from . import init
 from .layers import Linear, count
 from .module import Module
@@ -71,11 +71,13 @@ class MultiheadAttention(Module):
 
     def forward(self, query, key, value, key_padding_mask=None, need_weights=True,
                 attn_mask=None, average_attn_weights=True, is_causal=False):
-        weights = self.in_proj_weight
-        if weights is None:
-            weights = [self.q_proj_weight, self.k_proj_weight, self.v_proj_weight]
+        inner = self.in_proj_weight
+        if inner is None:
+            inner = [self.q_proj_weight, self.k_proj_weight, self.v_proj_weight]
+        weights = Weights(inner, self.in_proj_bias, self.bias_k, self.bias_v,
+                          self.out_proj.weight, self.out_proj.bias)
         return attend(
-            query, key, value, self.embed_dim, self.num_heads, weights, self.in_proj_bias,
-            self.bias_k, self.bias_v, self.add_zero_attn, self.dropout if self.training else 0.0,
-            self.out_proj.weight, self.out_proj.bias, key_padding_mask, need_weights, attn_mask,
-            average_attn_weights, is_causal, self.batch_first)
+            (query, key, value), self.embed_dim, self.num_heads, weights, key_padding_mask,
+            attn_mask, batch_first=self.batch_first, add_zero_attn=self.add_zero_attn,
+            dropout_p=self.dropout if self.training else 0.0, need_weights=need_weights,
+            average=average_attn_weights, is_causal=is_causal)

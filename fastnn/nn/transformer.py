@@ -32,7 +32,7 @@ def _causal_mask(size, dtype=None):
 
 def _is_causal(mask, told):
     """Whether a mask of floats, or of booleans, is the causal one; unless that is told."""
-    if told is not None or mask is None:
+    if told is not None or mask is None or mask.requires_grad:
         return bool(told)
     array = mask.array
     if array.ndim != 2 or array.shape[0] != array.shape[1]:

@@ -2,6 +2,7 @@
 
 import math
 from functools import reduce
+from typing import NamedTuple
 
 import numpy
 
@@ -68,8 +69,7 @@ def _heads(x, heads, batch_first):
 def _joined(x, batch_first):
     """The reverse of `_heads`."""
     x = permute(x, 0, 2, 1, 3) if batch_first else permute(x, 2, 0, 1, 3)
-    return reshape(x, *x.shape[:2], -1) if x.numel() else \
-        reshape(x, *x.shape[:2], x.shape[2] * x.shape[3])
+    return reshape(x, *x.shape[:2], x.shape[2] * x.shape[3])
 
 
 def _projected(inputs, weights, bias):
@@ -109,7 +109,7 @@ def _lengthened(x, row, batch_first):
 
 def _weighted(q, k, v, mask, dropout_p, average):
     """The output, and the weights that lead to it; a query without keys gives NaN."""
-    scores = matmul(q * (1 / math.sqrt(q.shape[-1])), transpose(k, -1, -2))
+    scores = matmul(q * (1 / math.sqrt(q.shape[-1] or 1)), transpose(k, -1, -2))
     if mask is not None and mask.dtype == dtypes.bool_:
         scores = where(mask, scores, -math.inf)
     elif mask is not None:
@@ -119,7 +119,6 @@ def _weighted(q, k, v, mask, dropout_p, average):
 
 
 def _check(query, key, value, size, heads, padding, attn_mask, batch_first):
-    floating(NAME, query=query, key=key, value=value)
     shapes = [tuple(each.shape) for each in (query, key, value)]
     if query.ndim != 3 or key.ndim != 3 or value.ndim != 3:
         raise ValueError(f"{NAME}: query, key and value must all have 3 dimensions, or 2 without "
@@ -144,49 +143,61 @@ def _check(query, key, value, size, heads, padding, attn_mask, batch_first):
                              f"{' or '.join(map(str, allowed))}")
 
 
-def attend(query, key, value, size, heads, weights, bias, bias_k, bias_v, add_zero_attn,
-           dropout_p, out_weight, out_bias, padding, need_weights, attn_mask, average,
-           is_causal, batch_first):
-    """The work behind ``multi_head_attention_forward``, for either place of the batch.
+class Weights(NamedTuple):
+    """The tensors that `attend` reads; ``inner`` is one for all projections, or three."""
 
-    ``weights`` is one for all three projections, or a list of three.
-    """
-    if query.ndim == 2:
+    inner: object
+    bias: object
+    bias_k: object
+    bias_v: object
+    out: object
+    out_bias: object
+
+
+def attend(inputs, size, heads, weights, padding, attn_mask, *, batch_first, add_zero_attn,
+           dropout_p, need_weights, average, is_causal):
+    """The work behind ``multi_head_attention_forward``, for either place of the batch."""
+    floating(NAME, **dict(zip(("query", "key", "value"), inputs, strict=True)))
+    if inputs[0].ndim == 2:
         lone = 0 if batch_first else 1
-        inputs = [unsqueeze(each, lone) for each in (query, key, value)]
+        batched = {id(each): unsqueeze(each, lone) for each in inputs}
         output, found = attend(
-            *inputs, size, heads, weights, bias, bias_k, bias_v, add_zero_attn, dropout_p,
-            out_weight, out_bias, None if padding is None else unsqueeze(padding, 0),
-            need_weights, attn_mask, average, is_causal, batch_first)
+            [batched[id(each)] for each in inputs], size, heads, weights,
+            None if padding is None else unsqueeze(padding, 0), attn_mask,
+            batch_first=batch_first, add_zero_attn=add_zero_attn, dropout_p=dropout_p,
+            need_weights=need_weights, average=average, is_causal=is_causal)
         return squeeze(output, lone), None if found is None else squeeze(found, 0)
-    _check(query, key, value, size, heads, padding, attn_mask, batch_first)
+    _check(*inputs, size, heads, padding, attn_mask, batch_first)
     if is_causal and attn_mask is None:
         raise ValueError(f"{NAME}: is_causal only says what attn_mask is, which is missing")
     is_causal = is_causal and padding is None and not need_weights
-    if is_causal:
-        attn_mask = None
-    more = (bias_k is not None) + bool(add_zero_attn)
-    mask = _mask(attn_mask, padding, query.dtype, heads, more)
-    own = query is key and key is value and not isinstance(weights, list)
+    more = (weights.bias_k is not None) + bool(add_zero_attn)
+    mask = _mask(None if is_causal else attn_mask, padding, inputs[0].dtype, heads, more)
     learned = mask is not None and mask.requires_grad and tape.is_grad_enabled()
-    if own and not (more or need_weights or dropout_p or learned):
-        scale = 1 / math.sqrt(max(size // heads, 1))
-        out = _packed((heads, batch_first, scale, is_causal), linear(query, weights, bias), mask)
-        found = None
+    found = None
+    if _is_packed(inputs, weights) and not (more or need_weights or dropout_p or learned):
+        plan = (heads, batch_first, 1 / math.sqrt(size // heads or 1), is_causal)
+        out = _packed(plan, linear(inputs[0], weights.inner, weights.bias), mask)
     else:
-        q, k, v = _three(query, key, value, size, weights, bias)
-        if bias_k is not None:
-            k, v = (_lengthened(*each, batch_first) for each in ((k, bias_k), (v, bias_v)))
+        parts = _three(inputs, size, weights)
+        if weights.bias_k is not None:
+            parts[1] = _lengthened(parts[1], weights.bias_k, batch_first)
+            parts[2] = _lengthened(parts[2], weights.bias_v, batch_first)
         if add_zero_attn:
-            zero = new(numpy.zeros((1, 1, size), query.dtype))
-            k, v = (_lengthened(each, zero, batch_first) for each in (k, v))
-        parts = [_heads(each, heads, batch_first) for each in (q, k, v)]
+            zero = new(numpy.zeros((1, 1, size), inputs[0].dtype))
+            parts[1:] = [_lengthened(each, zero, batch_first) for each in parts[1:]]
+        parts = [_heads(each, heads, batch_first) for each in parts]
         if need_weights:
             out, found = _weighted(*parts, mask, dropout_p, average)
         else:
-            out, found = attention.scaled_dot_product_attention(
-                *parts, mask, dropout_p, is_causal), None
-    return linear(_joined(out, batch_first), out_weight, out_bias), found
+            out = attention.scaled_dot_product_attention(*parts, mask, dropout_p, is_causal)
+    return linear(_joined(out, batch_first), weights.out, weights.out_bias), found
+
+
+def _is_packed(inputs, weights):
+    """Whether one product gives query, key and value."""
+    query, key, value = inputs
+    return query is key and key is value and not isinstance(weights.inner, list)
 
 
 def _mask(attn_mask, padding, dtype, heads, more):
@@ -201,15 +212,15 @@ def _mask(attn_mask, padding, dtype, heads, more):
     return _merged_mask(masks, dtype)
 
 
-def _three(query, key, value, size, weights, bias):
+def _three(inputs, size, weights):
     """Query, key and value projected; those that are one tensor by one product."""
-    if isinstance(weights, list):
-        return _projected((query, key, value), weights, bias)
-    if query is key and key is value:
-        whole = linear(query, weights, bias)
+    if isinstance(weights.inner, list):
+        return _projected(inputs, weights.inner, weights.bias)
+    if _is_packed(inputs, weights):
+        whole = linear(inputs[0], weights.inner, weights.bias)
         return [whole.narrow(-1, i * size, size) for i in range(3)]
-    parts = [weights.narrow(0, i * size, size) for i in range(3)]
-    return _projected((query, key, value), parts, bias)
+    parts = [weights.inner.narrow(0, i * size, size) for i in range(3)]
+    return _projected(inputs, parts, weights.bias)
 
 
 @public("functional")
@@ -229,9 +240,10 @@ def multi_head_attention_forward(
         raise ValueError(f"{NAME}: static_k and static_v are not offered")
     if (bias_k is None) != (bias_v is None):
         raise ValueError(f"{NAME}: bias_k and bias_v must be given together")
-    weights = [q_proj_weight, k_proj_weight, v_proj_weight] if use_separate_proj_weight \
+    inner = [q_proj_weight, k_proj_weight, v_proj_weight] if use_separate_proj_weight \
         else in_proj_weight
-    return attend(query, key, value, embed_dim_to_check, num_heads, weights, in_proj_bias, bias_k,
-                  bias_v, add_zero_attn, dropout_p if training else 0.0, out_proj_weight,
-                  out_proj_bias, key_padding_mask, need_weights, attn_mask, average_attn_weights,
-                  is_causal, False)
+    weights = Weights(inner, in_proj_bias, bias_k, bias_v, out_proj_weight, out_proj_bias)
+    return attend(
+        (query, key, value), embed_dim_to_check, num_heads, weights, key_padding_mask, attn_mask,
+        batch_first=False, add_zero_attn=add_zero_attn, dropout_p=dropout_p if training else 0.0,
+        need_weights=need_weights, average=average_attn_weights, is_causal=is_causal)
