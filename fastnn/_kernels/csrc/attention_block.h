@@ -87,16 +87,17 @@ static void NAME(mask_rows)(const attention_plan *plan, ptrdiff_t batch, ptrdiff
     const ptrdiff_t start = batch * mask->batch + head * mask->head + row * mask->row
                           + key * mask->column, step = mask->column;
     for (ptrdiff_t i = 0; i < rows; i++, to += to_row) {
-        if (plan->mask_kind == ATTENTION_ADDS) {
-            const REAL *from = (const REAL *)mask->data + start + i * mask->row;
-            for (ptrdiff_t j = 0; j < keys; j++) to[j] = from[j * step];
-        } else {
-            const unsigned char *from = (const unsigned char *)mask->data + start + i * mask->row;
-            if (step == 1)
-                for (ptrdiff_t j = 0; j < keys; j++) to[j] = from[j] ? 0 : -(REAL)INFINITY;
-            else
-                for (ptrdiff_t j = 0; j < keys; j++) to[j] = from[j * step] ? 0 : -(REAL)INFINITY;
-        }
+        const REAL *adds = (const REAL *)mask->data + start + i * mask->row;
+        const unsigned char *allows = (const unsigned char *)mask->data + start + i * mask->row;
+        const REAL hidden = -(REAL)INFINITY;
+        if (plan->mask_kind == ATTENTION_ADDS && step == 1)
+            memcpy(to, adds, (size_t)keys * sizeof(REAL));
+        else if (plan->mask_kind == ATTENTION_ADDS)
+            for (ptrdiff_t j = 0; j < keys; j++) to[j] = adds[j * step];
+        else if (step == 1)
+            for (ptrdiff_t j = 0; j < keys; j++) to[j] = allows[j] ? 0 : hidden;
+        else
+            for (ptrdiff_t j = 0; j < keys; j++) to[j] = allows[j * step] ? 0 : hidden;
     }
 }
 
