@@ -5,6 +5,8 @@ descriptor that was its standard output; whatever libraries print goes to standa
 
     {"do": "build", "library": ..., "options": [...], "workload": ..., "threads": 2,
      "cores": [0, 1], "steps": 10}
+    {"do": "operation", "library": ..., "name": ..., "size": ..., "channels_last": false,
+     "threads": 2, "cores": [0, 1]}
     {"do": "run", "warm": 1, "blocks": 5, "steps": 20}
 """
 
@@ -22,7 +24,7 @@ from bench import machine  # noqa: E402
 
 
 class Session:
-    """Answers requests; `build` comes first."""
+    """Answers requests; `build` or `operation` comes first."""
 
     def build(self, library, options, workload, threads, cores, steps):
         """Import, build, check: the losses of the first steps, and the memory that each took."""
@@ -43,6 +45,17 @@ class Session:
             "memory": memory,
             "peak_without_build": exact,
         }
+
+    def operation(self, library, name, size, channels_last, threads, cores):
+        """Make one operation ready in the place of the one before; say what it computes."""
+        os.sched_setaffinity(0, cores)
+        from bench.workloads import operations
+
+        module = importlib.import_module(library)
+        module.set_num_threads(threads)
+        self.program = None
+        self.program, sums = operations.build(module, name, size, channels_last)
+        return {"sums": sums}
 
     def run(self, warm, blocks, steps):
         """Seconds per step of each block: of the clock, and of all processors together."""

@@ -180,7 +180,18 @@ cdef class Elementwise:
         memcpy(numbers, self.defaults, sizeof(numbers))
         args = self._bind((target, *args), kwargs, numbers)
         _check_in_place(self.name, target)
+        if self.has_inplace and is_recording() and requires_grad(target):
+            args = (self._kept_input(target), *args[1:])
         return self._apply(args, numbers, target)
+
+    cdef TensorBase _kept_input(self, TensorBase target):
+        """The tensor to be overwritten, or where the derivative reads it a copy in its place."""
+        cdef TensorBase before
+        if self.formula.inputs[0] not in self.derivative(0)[1]:
+            return target
+        before = wrap(cnp.PyArray_NewCopy(target.array, cnp.NPY_KEEPORDER))
+        before.node = target.node
+        return before
 
     cdef tuple _bind(self, tuple args, dict kwargs, double* numbers):
         """Split arguments in inputs (returned) and numeric parameters (written to ``numbers``)."""

@@ -23,14 +23,15 @@ def test_settings_are_pytorchs(torch, name):
     """Positional settings in PyTorch's order with its defaults; the historic ones are absent."""
     theirs = inspect.signature(getattr(torch.nn, name)).parameters
     ours = inspect.signature(getattr(nn, name)).parameters
-    historic = ("size_average", "reduce", "device", "dtype", "args", "kwargs")
+    historic = ("size_average", "reduce", "device", "dtype", "args", "kwargs", "min_value",
+                "max_value")
     wanted = [key for key in theirs if key not in historic]
     assert [key for key in ours if key not in historic] == wanted
     for key in wanted:
         assert _named(ours[key].default) == _named(theirs[key].default)
     if "size_average" in theirs:
-        assert all(each.kind is each.KEYWORD_ONLY for each in ours.values()
-                   if each.name != "weight")
+        behind = wanted[list(theirs).index("size_average"):]
+        assert all(ours[key].kind is inspect.Parameter.KEYWORD_ONLY for key in behind)
 
 
 def _named(default):
@@ -119,7 +120,13 @@ def test_gradients_are_clipped_by_value():
     (lambda: nn.BatchNorm2d(3, device="cuda"), ValueError, "fastnn is for CPUs, got 'cuda'"),
     (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "3 and 4 channels do not divide into 2"),
     (lambda: nn.Conv2d(0, 4, 3), ValueError, "Conv2d: in_channels must be at least 1, got 0"),
-    (lambda: nn.Conv2d(3, 4, 3, padding_mode="reflect"), ValueError, "padding_mode 'reflect' is"),
+    (lambda: nn.Conv2d(3, 4, 3, padding_mode="mirror"), ValueError,
+     "padding_mode must be one of zeros, reflect, replicate, circular, got 'mirror'"),
+    (lambda: nn.ConvTranspose2d(3, 4, 3, padding_mode="reflect"), ValueError, "one of zeros, got"),
+    (lambda: nn.Conv3d(3, 4, 3, stride=2, padding="same"), ValueError, "'same' needs stride 1"),
+    (lambda: nn.ReflectionPad2d((1, 2)), ValueError, "padding must be an integer or 4 of them"),
+    (lambda: nn.ConvTranspose1d(2, 2, 3, 2)(fastnn.ones(1, 2, 4), (11,)), ValueError,
+     r"output_size \(11,\) is not within one stride \(2,\) from \(9,\) on"),
     (lambda: nn.Conv2d(3, 4, 3, padding="some"), TypeError, "padding must be an integer"),
     (lambda: nn.ConvTranspose2d(3, 4, 3, padding="same"), TypeError, "padding must be an integer"),
     (lambda: nn.Conv2d(3, 4, 3)(fastnn.ones(1, 2, 5, 5)), ValueError,
@@ -134,7 +141,7 @@ def test_gradients_are_clipped_by_value():
     (lambda: nn.MSELoss(False), TypeError, r"MSELoss\(\*, reduction='mean'\): too many"),
     (lambda: nn.MaxPool2d(), TypeError, "missing a required argument: 'kernel_size'"),
     (lambda: nn.CrossEntropyLoss(weight=[1.0, 2.0]), TypeError, "buffer weight must be a Tensor"),
-    (lambda: nn.init.calculate_gain("cosine"), ValueError, "unknown 'cosine', there are conv2d"),
+    (lambda: nn.init.calculate_gain("cosine"), ValueError, "unknown 'cosine', there are conv1d"),
     (lambda: nn.init.xavier_normal_(fastnn.ones(3)), ValueError, "at least 2 dimensions, got 1"),
     (lambda: nn.init.kaiming_normal_(fastnn.ones(3, 2), mode="in"), ValueError, "mode must be"),
     (lambda: nn.init.trunc_normal_(fastnn.ones(3), a=10, b=11), ValueError, "trunc_normal_: 0 of"),

@@ -1,35 +1,13 @@
-"""`Module` itself: names and kinds of attributes, what is loaded, hooks, containers, text."""
+"""`Module` itself: names and kinds of attributes, modes, conversion, text, errors."""
 
-from collections import OrderedDict
+import copy
 
 import numpy as np
 import pytest
+from networks import KEYS, Net, values
 
 import fastnn
 from fastnn import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Linear(3, 4)
-        self.norm = nn.BatchNorm1d(4)
-        self.scale = nn.Parameter(fastnn.tensor(2.0))
-        self.register_buffer("offset", fastnn.ones(4))
-        self.register_buffer("scratch", fastnn.zeros(2), persistent=False)
-        self.last = nn.Sequential(nn.Linear(4, 2), nn.ReLU())
-
-    def forward(self, x):
-        return self.last(self.norm(self.first(x)) * self.scale + self.offset)
-
-
-KEYS = ["scale", "offset", "first.weight", "first.bias", "norm.weight", "norm.bias",
-        "norm.running_mean", "norm.running_var", "norm.num_batches_tracked", "last.0.weight",
-        "last.0.bias"]
-
-
-def values(net):
-    return {key: tensor.numpy().copy() for key, tensor in net.state_dict().items()}
 
 
 def test_names():
@@ -111,57 +89,6 @@ def test_super_init_comes_first():
         Early()
 
 
-def test_a_state_goes_through_a_file(tmp_path):
-    net, other = Net(), Net()
-    net(fastnn.rand(5, 3))
-    fastnn.save(net.state_dict(), tmp_path / "net.safetensors")
-    assert other.load_state_dict(fastnn.load(tmp_path / "net.safetensors")) == ([], [])
-    for key, value in values(net).items():
-        np.testing.assert_array_equal(value, values(other)[key])
-
-
-def test_a_state_shares_memory_and_a_loaded_one_does_not():
-    net, other = Net(), Net()
-    state = net.state_dict()
-    state["scale"].fill_(5.0)
-    assert net.scale.item() == 5.0 and not state["scale"].requires_grad
-    assert net.state_dict(keep_vars=True)["scale"] is net.scale
-    other.load_state_dict(state)
-    net.scale.data.fill_(1.0)
-    assert other.scale.item() == 5.0 and other.scale.requires_grad
-
-
-def test_a_loaded_value_takes_the_type_and_layout_of_the_parameter():
-    net = nn.Linear(2, 3).double()
-    weight = np.arange(6, dtype=np.float32).reshape(2, 3).T
-    net.load_state_dict({"weight": fastnn.from_numpy(weight), "bias": fastnn.ones(3)})
-    assert net.weight.dtype == fastnn.float64 and net.weight.is_contiguous()
-    assert net.weight.tolist() == weight.tolist()
-
-
-@pytest.mark.parametrize("change, text", [
-    (lambda state: state.update(scale=np.ones(())), "scale: expected a Tensor, got ndarray"),
-    (lambda state: [state.pop(key) for key in ("scale", "offset")] + [state.update(more=0)],
-     "load_state_dict of Net: missing key scale; missing key offset; unexpected key more"),
-])
-def test_a_state_that_does_not_fit_changes_nothing(change, text):
-    net, state = Net(), Net().state_dict()
-    before = values(net)
-    change(state)
-    with pytest.raises(RuntimeError, match=text):
-        net.load_state_dict(state)
-    for key, value in values(net).items():
-        np.testing.assert_array_equal(value, before[key])
-
-
-def test_loading_invalidates_a_recorded_graph():
-    net = nn.Linear(2, 2)
-    loss = (net(fastnn.ones(1, 2).requires_grad_()) ** 2).sum()
-    net.load_state_dict(nn.Linear(2, 2).state_dict())
-    with pytest.raises(RuntimeError, match="changed in place"):
-        loss.backward()
-
-
 def test_conversion_keeps_parameters_and_gradients():
     net = Net()
     weight = net.first.weight
@@ -174,89 +101,15 @@ def test_conversion_keeps_parameters_and_gradients():
     assert net.cpu().float() is net
 
 
-def test_hooks_whose_handles_are_dropped():
-    net, seen = nn.Identity(), []
-    for number in range(5):
-        net.register_forward_hook(lambda module, args, output, number=number: seen.append(number))
-    net(fastnn.ones(1))
-    assert seen == [0, 1, 2, 3, 4]
-
-
-def test_backward_hooks_are_pytorchs():
-    torch = pytest.importorskip("torch")
-    seen = {}
-
-    def run(library, tensor):
-        def hook(module, grad_input, grad_output):
-            seen[library].append([each.detach().numpy() for each in (*grad_input, *grad_output)])
-            return tuple(each * 2 for each in grad_input)
-
-        seen[library] = []
-        layer = library.nn.Linear(3, 2).double()
-        with library.no_grad():
-            layer.weight.copy_(tensor(np.arange(6.0).reshape(2, 3)))
-        layer.register_full_backward_hook(hook)
-        x = tensor(np.ones((4, 3)), requires_grad=True)
-        (layer(x * 3) ** 2 * layer.bias.sum()).sum()
-        (layer(x * 3) * tensor(np.arange(8.0).reshape(4, 2))).sum().backward()
-        return x.grad.numpy()
-
-    ours, theirs = run(fastnn, fastnn.tensor), run(torch, torch.tensor)
-    np.testing.assert_allclose(ours, theirs)
-    assert len(seen[fastnn]) == len(seen[torch]) == 1
-    for mine, other in zip(seen[fastnn][0], seen[torch][0], strict=True):
-        np.testing.assert_allclose(mine, other)
-
-
-def test_backward_hook_of_a_first_layer_and_of_identity():
-    net, seen = nn.Sequential(nn.Linear(2, 2), nn.Identity()), []
-    for module in net:
-        module.register_full_backward_hook(
-            lambda module, grad_input, grad_output: seen.append((grad_input, grad_output)))
-    net(fastnn.ones(1, 2)).sum().backward()
-    (through, output), (none, _) = seen
-    assert through[0].tolist() == output[0].tolist() == [[1, 1]] and none == (None,)
-    with fastnn.no_grad():
-        assert not net(fastnn.ones(1, 2)).requires_grad
-
-
 def test_repr():
     assert repr(Net()) == """Net(
   (first): Linear(in_features=3, out_features=4, bias=True)
-  (norm): BatchNorm1d(4, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)
+  (norm): BatchNorm1d(4, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
   (last): Sequential(
     (0): Linear(in_features=4, out_features=2, bias=True)
     (1): ReLU()
   )
 )"""
-
-
-def test_sequential():
-    layers = [nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1)]
-    net = nn.Sequential(*layers)
-    assert len(net) == 3 and list(net) == layers and net[-1] is layers[2]
-    assert list(net[1:]) == layers[1:] and isinstance(net[1:], nn.Sequential)
-    net[1] = nn.Tanh()
-    assert repr(net[1]) == "Tanh()"
-    assert net.append(nn.Sigmoid()) is net and len(net) == 4
-    del net[1]
-    assert [name for name, _ in net.named_children()] == ["0", "1", "2"] and net[1] is layers[2]
-    named = nn.Sequential(OrderedDict(start=nn.Linear(2, 2), end=nn.ReLU()))
-    assert named.start is named[0] and list(named.state_dict()) == ["start.weight", "start.bias"]
-    assert list(named[:1].state_dict()) == ["start.weight", "start.bias"]
-
-
-def test_module_list():
-    layers = nn.ModuleList([nn.Linear(1, 1), nn.Linear(2, 2)])
-    layers.insert(1, nn.ReLU())
-    layers.insert(-1, nn.Tanh())
-    layers.extend([nn.Identity()])
-    assert [type(each).__name__ for each in layers] == ["Linear", "ReLU", "Tanh", "Linear",
-                                                        "Identity"]
-    assert list(layers.state_dict()) == ["0.weight", "0.bias", "3.weight", "3.bias"]
-    del layers[1:3]
-    assert [name for name, _ in layers.named_children()] == ["0", "1", "2"]
-    assert isinstance(layers[:2], nn.ModuleList) and layers[:2][1] is layers[1]
 
 
 def test_parameter():
@@ -267,3 +120,79 @@ def test_parameter():
     assert not nn.Parameter(fastnn.ones(1), requires_grad=False).requires_grad
     with pytest.raises(RuntimeError, match="only floating-point tensors have gradients"):
         nn.Parameter(fastnn.tensor([1, 2]))
+
+
+def test_shared_parameters_count_once():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    net[1].weight = net[0].weight
+    assert len(list(net.parameters())) == 3
+    assert set(net.state_dict()) == {"0.weight", "0.bias", "1.weight", "1.bias"}
+    assert copy.deepcopy(net)[1].weight is not net[0].weight
+
+
+def test_deepcopy_keeps_sharing():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    net[1].weight = net[0].weight
+    copied = copy.deepcopy(net)
+    assert copied[1].weight is copied[0].weight
+
+
+def test_train_and_eval_reach_every_module():
+    net = Net()
+    assert net.eval() is net and not any(module.training for module in net.modules())
+    assert all(module.training for module in net.train().modules())
+
+
+def test_apply_goes_from_the_leaves_up():
+    seen = []
+    Net().apply(lambda module: seen.append(type(module).__name__))
+    assert seen == ["Linear", "BatchNorm1d", "Linear", "ReLU", "Sequential", "Net"]
+
+
+def test_gradients_of_a_module():
+    net = Net()
+    net(fastnn.rand(5, 3)).sum().backward()
+    assert all(parameter.grad is not None for parameter in net.parameters())
+    net.zero_grad(set_to_none=False)
+    assert not any(parameter.grad.array.any() for parameter in net.parameters())
+    net.zero_grad()
+    assert all(parameter.grad is None for parameter in net.parameters())
+    net.requires_grad_(False)
+    assert not net(fastnn.rand(5, 3)).requires_grad
+
+
+def test_members_that_are_shared_count_as_often_as_asked_for():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    net.append(net[0])
+    assert [name for name, _ in net.named_modules()] == ["", "0", "1"]
+    assert [name for name, _ in net.named_modules(prefix="net", remove_duplicate=False)] == [
+        "net", "net.0", "net.1", "net.2"]
+    assert len(list(net.named_parameters(remove_duplicate=False))) == 6
+    assert len(list(net.parameters())) == 4 and len(list(net.children())) == 2
+
+
+def test_set_submodule():
+    net = Net()
+    net.set_submodule("last.0", nn.Identity())
+    assert isinstance(net.last[0], nn.Identity)
+    with pytest.raises(AttributeError, match="Sequential has no submodule '5'"):
+        net.set_submodule("last.5", nn.ReLU(), strict=True)
+    with pytest.raises(TypeError, match="set_submodule: expected a Module, got int"):
+        net.set_submodule("last.0", 3)
+
+
+@pytest.mark.parametrize("name, kind", [("half", "float16"), ("bfloat16", "bfloat16")])
+def test_types_of_16_bits_are_refused(name, kind):
+    with pytest.raises(TypeError, match=f"Linear.{name}: {kind} is not offered"):
+        getattr(nn.Linear(1, 1), name)()
+
+
+def test_type():
+    assert nn.Linear(1, 1).type(fastnn.float64).weight.dtype == fastnn.float64
+
+
+def test_buffers_that_are_not_saved():
+    net = Net()
+    assert "scratch" not in net.state_dict() and "scratch" in dict(net.named_buffers())
+    net.register_buffer("scratch", fastnn.ones(2))
+    assert "scratch" in net.state_dict()

@@ -1,7 +1,6 @@
-"""Modules: one table of layers, and what every `Module` does; PyTorch's as the oracle."""
+"""Layers and losses, each from a line of a table: alone, and with PyTorch's as the oracle."""
 
 import copy
-from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -28,6 +27,22 @@ LAYERS = {
     "BatchNorm2d": ((6,), {}, IMAGES, 12),
     "BatchNorm2d plain": ((6,), dict(affine=False, eps=1e-3, momentum=0.3), IMAGES, 0),
     "BatchNorm2d untracked": ((6,), dict(track_running_stats=False), IMAGES, 12),
+    "BatchNorm3d": ((6,), {}, (3, 6, 2, 4, 3), 12),
+    "BatchNorm2d without shift": ((6,), dict(bias=False), IMAGES, 6),
+    "InstanceNorm1d": ((6,), {}, (4, 6, 5), 0),
+    "InstanceNorm1d of one": ((6,), dict(affine=True), (6, 5), 12),
+    "InstanceNorm2d": ((6,), dict(affine=True, track_running_stats=True, eps=1e-3), IMAGES, 12),
+    "InstanceNorm2d without shift": ((6,), dict(affine=True, bias=False), IMAGES, 6),
+    "InstanceNorm3d": ((6,), dict(track_running_stats=True, momentum=0.3), (3, 6, 2, 4, 3), 0),
+    "LayerNorm": ((6,), {}, (4, 6), 12),
+    "LayerNorm of images": (((6, 8, 8),), dict(eps=1e-3, bias=False), IMAGES, 384),
+    "LayerNorm plain": (((8,),), dict(elementwise_affine=False), IMAGES, 0),
+    "RMSNorm": ((6,), {}, (4, 6), 6),
+    "RMSNorm plain": (((8, 8),), dict(eps=1e-3, elementwise_affine=False), IMAGES, 0),
+    "GroupNorm": ((3, 6), {}, IMAGES, 12),
+    "GroupNorm plain": ((2, 6), dict(affine=False, eps=1e-3), (4, 6), 0),
+    "GroupNorm without shift": ((1, 6), dict(bias=False), (4, 6, 5), 6),
+    "LocalResponseNorm": ((3,), dict(alpha=0.1, beta=0.6, k=2.0), IMAGES, 0),
     "ReLU": ((), {}, (4, 6), 0),
     "ReLU in place": ((), dict(inplace=True), (4, 6), 0),
     "LeakyReLU": ((0.2,), {}, (4, 6), 0),
@@ -173,7 +188,7 @@ def test_repr_is_pytorchs(name, torch):
     assert repr(build(name)) == repr(build(name, torch.nn))
 
 
-REPR_DIFFERS = {"BatchNorm1d", "BatchNorm2d", "LeakyReLU", "ELU", "SELU", "Softplus", "GELU",
+REPR_DIFFERS = {"LeakyReLU", "ELU", "SELU", "Softplus", "GELU",
                 "MaxPool2d", "AvgPool2d", "Unfold", "Fold", "Softmax", "LogSoftmax", "ReLU"}
 
 
@@ -208,175 +223,6 @@ def test_weights_pass_both_ways(torch):
     assert list(ours.state_dict()) == list(theirs.state_dict())
     array = np.random.default_rng(0).standard_normal((2, 1, 8, 8)).astype(np.float32)
     close(array_of(ours(fastnn.tensor(array))), theirs(torch.tensor(array)).detach().numpy(), 1e-5)
-
-
-# Module
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Linear(3, 4)
-        self.blocks = nn.ModuleList([nn.Linear(4, 4), nn.BatchNorm1d(4)])
-        self.scale = nn.Parameter(fastnn.ones(1))
-        self.register_buffer("seen", fastnn.zeros(1))
-        self.register_buffer("cache", fastnn.zeros(1), persistent=False)
-        self.unused = None
-
-    def forward(self, x):
-        for block in (self.first, *self.blocks):
-            x = block(x)
-        return x * self.scale
-
-
-def test_names_in_order():
-    net = Net()
-    assert [name for name, _ in net.named_parameters()] == [
-        "scale", "first.weight", "first.bias", "blocks.0.weight", "blocks.0.bias",
-        "blocks.1.weight", "blocks.1.bias"]
-    assert [name for name, _ in net.named_modules()] == [
-        "", "first", "blocks", "blocks.0", "blocks.1"]
-    assert [name for name, _ in net.named_children()] == ["first", "blocks"]
-    assert "cache" not in net.state_dict() and "seen" in net.state_dict()
-    assert {"seen", "cache"} < {name for name, _ in net.named_buffers()}
-    assert net.get_submodule("blocks.1") is net.blocks[1]
-
-
-def test_shared_parameters_count_once():
-    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
-    net[1].weight = net[0].weight
-    assert len(list(net.parameters())) == 3
-    assert set(net.state_dict()) == {"0.weight", "0.bias", "1.weight", "1.bias"}
-    assert copy.deepcopy(net)[1].weight is not net[0].weight
-
-
-def test_deepcopy_keeps_sharing():
-    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
-    net[1].weight = net[0].weight
-    copied = copy.deepcopy(net)
-    assert copied[1].weight is copied[0].weight
-
-
-def test_attributes_change_their_kind():
-    net = Net()
-    net.first = None
-    assert "first.weight" not in net.state_dict()
-    net.first = nn.Identity()
-    net.scale = None
-    assert "scale" not in dict(net.named_parameters())
-    net.scale = nn.Parameter(fastnn.zeros(1))
-    assert "scale" in dict(net.named_parameters())
-    with pytest.raises(TypeError, match="parameter scale must be a Parameter or None, got Ten"):
-        net.scale = fastnn.zeros(1)
-    with pytest.raises(TypeError, match="buffer seen must be a Tensor or None, got int"):
-        net.seen = 1
-    del net.blocks
-    assert not hasattr(net, "blocks") and "blocks.0.weight" not in net.state_dict()
-
-
-@pytest.mark.parametrize("change, message", [
-    (lambda state: state.pop("scale"), "missing key scale"),
-    (lambda state: state.update(more=fastnn.ones(1)), "unexpected key more"),
-    (lambda state: state.update({"first.bias": fastnn.ones(9)}),
-     r"first.bias: shape \(9,\), expected \(4,\)"),
-])
-def test_load_state_dict_that_fails_changes_nothing(change, message):
-    net, state = Net(), Net().state_dict()
-    before = {key: value.array.copy() for key, value in net.state_dict().items()}
-    change(state)
-    with pytest.raises(RuntimeError, match=f"load_state_dict of Net: .*{message}"):
-        net.load_state_dict(state)
-    for key, value in net.state_dict().items():
-        np.testing.assert_array_equal(value.array, before[key])
-
-
-def test_load_state_dict_that_is_not_strict():
-    net, state = Net(), Net().state_dict()
-    del state["scale"]
-    state["more"] = fastnn.ones(1)
-    missing, unexpected = net.load_state_dict(state, strict=False)
-    assert missing == ["scale"] and unexpected == ["more"]
-    close(net.first.weight.detach().array, state["first.weight"].array, 0)
-
-
-def test_load_state_dict_of_numpy_arrays_or_of_nothing():
-    net = Net()
-    for wrong in ({key: value.array for key, value in net.state_dict().items()}, None):
-        with pytest.raises((TypeError, RuntimeError, AttributeError)):
-            net.load_state_dict(wrong)
-
-
-def test_hooks():
-    net, calls = nn.Linear(2, 2), []
-    first = net.register_forward_pre_hook(lambda module, args: (args[0] * 0,))
-    second = net.register_forward_hook(
-        lambda module, args, output: calls.append(args) or output + 1)
-    got = net(fastnn.ones(1, 2))
-    close(got.detach().array, (net.bias + 1).detach().array[None], 0)
-    assert calls[0][0].tolist() == [[0, 0]]
-    first.remove()
-    second.remove()
-    second.remove()
-    net(fastnn.ones(1, 2))
-    assert len(calls) == 1
-
-
-def test_train_and_eval_reach_every_module():
-    net = Net()
-    assert net.eval() is net and not any(module.training for module in net.modules())
-    assert all(module.training for module in net.train().modules())
-
-
-def test_apply_goes_from_the_leaves_up():
-    seen = []
-    Net().apply(lambda module: seen.append(type(module).__name__))
-    assert seen == ["Linear", "Linear", "BatchNorm1d", "ModuleList", "Net"]
-
-
-def test_gradients_of_a_module():
-    net = Net()
-    net(fastnn.rand(5, 3)).sum().backward()
-    assert all(parameter.grad is not None for parameter in net.parameters())
-    net.zero_grad(set_to_none=False)
-    assert not any(parameter.grad.array.any() for parameter in net.parameters())
-    net.zero_grad()
-    assert all(parameter.grad is None for parameter in net.parameters())
-    net.requires_grad_(False)
-    assert not net(fastnn.rand(5, 3)).requires_grad
-
-
-def test_conversion_to_another_type():
-    net = Net().double()
-    assert {parameter.dtype for parameter in net.parameters()} == {fastnn.float64}
-    assert net.blocks[1].num_batches_tracked.dtype == fastnn.int64
-    assert net(fastnn.rand(5, 3, dtype=fastnn.float64)).dtype == fastnn.float64
-    assert net.to("cpu") is net and net.cpu() is net
-    with pytest.raises(ValueError, match="fastnn is for CPUs"):
-        net.to("cuda")
-
-
-def test_conversion_to_integers_is_refused():
-    with pytest.raises((TypeError, RuntimeError, ValueError)):
-        nn.Linear(2, 2).to(fastnn.int64)
-
-
-def test_sequential():
-    net = nn.Sequential(OrderedDict(a=nn.Linear(2, 3), b=nn.Tanh()))
-    assert net.a is net[0] and len(net) == 2 and [type(each) for each in net][1] is nn.Tanh
-    assert isinstance(net[:1], nn.Sequential) and net[-1] is net.b
-    net.append(nn.Linear(3, 1))
-    net[1] = nn.ReLU()
-    assert net(fastnn.ones(4, 2)).shape == (4, 1) and isinstance(net.b, nn.ReLU)
-
-
-def test_module_list():
-    modules = nn.ModuleList([nn.Linear(1, 1)])
-    modules.extend([nn.ReLU(), nn.Tanh()])
-    modules.insert(1, nn.Sigmoid())
-    assert [type(each).__name__ for each in modules] == ["Linear", "Sigmoid", "ReLU", "Tanh"]
-    assert list(modules.state_dict()) == ["0.weight", "0.bias"]
-    with pytest.raises(NotImplementedError, match="ModuleList has no forward"):
-        modules(1)
 
 
 def test_dropout_drops_in_training_alone():

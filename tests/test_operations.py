@@ -17,19 +17,24 @@ MAKES_TENSORS = "makes a tensor from sizes or data; compared with NumPy in test_
 RANDOM = "random; its distribution and its bits are tested in test_determinism"
 SEVERAL_RESULTS = "returns several tensors; tested in test_parity"
 WITHOUT_CASES = {
+    "multi_head_attention_forward": "two results or one; tested in test_transformer",
     **dict.fromkeys(("tensor", "as_tensor", "from_numpy", "from_dlpack", "empty", "zeros", "ones",
                      "full", "empty_like", "zeros_like", "ones_like", "full_like", "arange",
                      "linspace", "eye"), MAKES_TENSORS),
     **dict.fromkeys(("rand", "randn", "rand_like", "randn_like", "randint", "randperm",
                      "bernoulli", "uniform_", "normal_"), RANDOM),
     **dict.fromkeys(("split", "chunk"), SEVERAL_RESULTS),
-    "multi_head_attention_forward": "two results or one; tested in test_attention",
+    **dict.fromkeys(("relu_", "leaky_relu_", "elu_", "celu_", "selu_", "tanh_", "sigmoid_",
+                     "hardtanh_", "threshold_", "rrelu_"), "in place; tested in test_activations"),
+    "gumbel_softmax": "random; tested in test_activations",
     **dict.fromkeys(("all", "any"), "boolean; tested in test_parity over dtypes"),
 }
 VIEWS = {"reshape", "view", "flatten", "permute", "transpose", "t", "expand", "squeeze",
          "unsqueeze", "narrow"}
-SAME_TENSOR = {"contiguous", "dropout"}  # may give their input back as it is
-SIZES_NAMED = {"reshape", "view", "expand"}  # their arguments name the very sizes of a case
+SAME_TENSOR = {"contiguous", "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout",
+               "feature_alpha_dropout"}  # may give their input back as it is
+# Their arguments name the very sizes of a case.
+SIZES_NAMED = {"reshape", "view", "expand", "affine_grid"}
 LARGE = 150_000  # elements that keep several threads busy with the cheapest operation
 
 each_case = pytest.mark.parametrize("entry, number", **every_case())

@@ -193,9 +193,11 @@ def _namespace(dtype):
     from . import intrinsics, vmath
 
     jitted = _numba().njit(error_model="numpy", fastmath=FAST, forceinline=True)
+    summing = _numba().njit(error_model="numpy", fastmath=FAST | {"reassoc"}, forceinline=True)
     functions = {"pow": jitted(_integer_power)}
     if dtype in ("f32", "f64"):
         functions = vmath.bind(dtype, jitted)
     stored = "u8" if dtype == "b1" else dtype  # booleans are bytes of 0 or 1
     return {**intrinsics.NAMES, **functions, "min": jitted(_least), "jitted": jitted,
-            "T": intrinsics.NAMES[stored], "pointer": intrinsics.NAMES[f"pointer_{stored}"]}
+            "summing": summing, "T": intrinsics.NAMES[stored],
+            "pointer": intrinsics.NAMES[f"pointer_{stored}"]}

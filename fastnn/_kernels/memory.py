@@ -1,12 +1,15 @@
 """Arrays of the arena: new ones, copies, and images with their channels last in memory."""
 
+import math
+
 import numpy
 
 from . import layout, runtime
 
 # (N, C, H, W) with its channels last in memory is this view of an (N, H, W, C) array.
-TO_CHANNELS_LAST = (0, 2, 3, 1)
 FROM_CHANNELS_LAST = (0, 3, 1, 2)
+# The reverse, by the number of dimensions: sequences, images and volumes.
+TO_CHANNELS_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1), 5: (0, 2, 3, 4, 1)}
 
 empty = runtime.empty_array
 
@@ -14,17 +17,19 @@ empty = runtime.empty_array
 def copy(x, order):
     """A copy in C order (``order="C"``) or in the order of ``x`` (``"K"``)."""
     if order == "C" and is_channels_last(x) and x.dtype.kind == "f":
-        _, channels, height, width = x.shape
-        return _transposed(x.transpose(TO_CHANNELS_LAST), (height * width, channels), x.shape)
+        channels = x.shape[1]
+        return _transposed(x.transpose(TO_CHANNELS_LAST[x.ndim]),
+                           (math.prod(x.shape[2:]), channels), x.shape)
     result = empty(x.shape, x.dtype) if order == "C" else empty_like(x)
     numpy.copyto(result, x)
     return result
 
 
-def empty_like(x):
-    """A new array of the shape, type and memory order of ``x``."""
+def empty_like(x, shape=None):
+    """A new array of the type and memory order of ``x``, and its shape unless one is given."""
+    shape = x.shape if shape is None else shape
     order = numpy.argsort([-step for step in x.strides], kind="stable")
-    result = empty(tuple(x.shape[i] for i in order), x.dtype)
+    result = empty(tuple(shape[i] for i in order), x.dtype)
     return result.transpose(numpy.argsort(order)) if x.ndim else result
 
 
@@ -39,18 +44,17 @@ def reshape(x, shape):
 
 
 def is_channels_last(x):
-    """Whether an (N, C, H, W) array has its channels last in memory."""
-    return x.ndim == 4 and x.transpose(TO_CHANNELS_LAST).flags.c_contiguous
+    """Whether an (N, C, ...) array of 3 to 5 dimensions has its channels last in memory."""
+    return x.ndim in TO_CHANNELS_LAST and x.transpose(TO_CHANNELS_LAST[x.ndim]).flags.c_contiguous
 
 
 def channels_last(x):
-    """The (N, H, W, C) contiguous array of an (N, C, H, W) one; a copy only where needed."""
-    last = x.transpose(TO_CHANNELS_LAST)
+    """The (N, ..., C) contiguous array of an (N, C, ...) one; a copy only where needed."""
+    last = x.transpose(TO_CHANNELS_LAST[x.ndim])
     if last.flags.c_contiguous:
         return last
     if x.flags.c_contiguous and x.dtype.kind == "f":
-        _, channels, height, width = x.shape
-        return _transposed(x, (channels, height * width), last.shape)
+        return _transposed(x, (x.shape[1], math.prod(x.shape[2:])), last.shape)
     result = empty(last.shape, x.dtype)
     numpy.copyto(result, last)
     return result

@@ -1,149 +1,178 @@
-"""Batch normalisation of (rows, channels) arrays."""
+"""Normalisation of channels and groups of channels: batch, instance and group norm.
 
+An image lies with its channels last, (samples, rows, channels), or first, (samples, channels,
+rows), and is read as it lies. Batch norm joins the moments of all samples; with the channels last
+its samples are but more rows.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from . import channel_norms as kernels
 from . import memory
-from .kernel import kernel
-from .names import T, pointer, sqrt
 from .reductions import CHUNK_ELEMENTS, sum_axis
 
-NANOSECONDS_PER_ELEMENT = 0.6
+NANOSECONDS_PER_ELEMENT = 0.4
+WIDTH = 512  # elements that neighbouring rows are joined to: loops over 64 channels cost twice
 
 
-@kernel
-def moments_pieces(start, stop, arguments, numbers):
-    """Mean and sum of squared distances from it, for each piece of rows and each channel."""
-    mean, square, x = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
-    rows, channels, piece_rows = arguments[3], arguments[4], arguments[5]
-    for piece in range(start, stop):
-        first = piece * piece_rows
-        last = min(rows, first + piece_rows)
-        base = piece * channels
-        share = T(1) / T(last - first)
-        for c in range(channels):
-            mean[base + c] = T(0)
-            square[base + c] = T(0)
-        for row in range(first, last):
-            for c in range(channels):
-                mean[base + c] += x[row * channels + c]
-        for c in range(channels):
-            mean[base + c] *= share
-        for row in range(first, last):
-            for c in range(channels):
-                apart = x[row * channels + c] - mean[base + c]
-                square[base + c] += apart * apart
+class Layout(NamedTuple):
+    """Where the elements lie, and over which of them moments are taken."""
+
+    last: bool
+    samples: int     # in memory
+    statistics: int  # samples that have moments of their own: all, or 1
+    channels: int
+    groups: int
+    rows: int        # in memory, of ``fold`` positions each
+    fold: int
+    count: int       # positions that a channel's moments are taken over
+    width: int       # fold * channels
+    step: int        # from a sample's coefficients to the next sample's
+    piece_rows: int
+    pieces: int      # of each sample, or of each sample and channel
+    piece_chunk: int
+    units: int       # rows in memory, each of one channel if the channels are first
+    row_chunk: int
 
 
-@kernel
-def join_moments(start, stop, arguments, numbers):
-    """Join the pieces' moments in their order (Chan et al., 1979): mean, variance, 1/deviation."""
-    mean, variance, inverse = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
-    means, squares = pointer(arguments[3]), pointer(arguments[4])
-    rows, channels, piece_rows, pieces = (arguments[5], arguments[6], arguments[7], arguments[8])
-    for c in range(start, stop):
-        average, total, count = means[c], squares[c], T(min(rows, piece_rows))
-        for piece in range(1, pieces):
-            more = T(min(rows, (piece + 1) * piece_rows) - piece * piece_rows)
-            apart = means[piece * channels + c] - average
-            average += apart * (more / (count + more))
-            total += squares[piece * channels + c] + apart * apart * (count * more / (count + more))
-            count += more
-        mean[c] = average
-        variance[c] = total / count
-        inverse[c] = T(1) / sqrt(total / count + T(numbers[0]))
+@lru_cache(maxsize=1024)
+def layout_of(last, samples, channels, positions, groups, merged):
+    """The layout of images of some sizes; ``merged`` takes moments over all samples."""
+    if last and merged:
+        samples, positions = 1, samples * positions
+    fold = 1
+    if last:
+        largest = max(1, WIDTH // max(1, channels))
+        fold = next(k for k in range(min(largest, max(1, positions)), 0, -1) if not positions % k)
+    statistics, rows, width = 1 if merged else samples, positions // fold, fold * channels
+    row = width if last else rows
+    piece_rows = max(1, min(rows, CHUNK_ELEMENTS // max(1, width))) if last else 1
+    pieces = -(-rows // piece_rows) if last else channels
+    return Layout(
+        last, samples, statistics, channels, groups, rows, fold,
+        positions * samples // max(1, statistics), width, width if statistics > 1 else 0,
+        piece_rows, pieces, _chunk(piece_rows * row), samples * (rows if last else channels),
+        _chunk(row))
 
 
-@kernel
-def scale_rows(start, stop, arguments, numbers):
-    """out[row, c] = x[row, c] * scale[c] + shift[c]."""
-    out, x = pointer(arguments[0]), pointer(arguments[1])
-    scale, shift = pointer(arguments[2]), pointer(arguments[3])
-    channels = arguments[4]
-    for row in range(start, stop):
-        for c in range(channels):
-            out[row * channels + c] = x[row * channels + c] * scale[c] + shift[c]
+def _chunk(elements):
+    return max(1, CHUNK_ELEMENTS // max(1, elements))
 
 
-@kernel
-def gradient_sums_pieces(start, stop, arguments, numbers):
-    """For each piece and channel: sum of g, and sum of g times the normalised x."""
-    total, product = pointer(arguments[0]), pointer(arguments[1])
-    gradient, x = pointer(arguments[2]), pointer(arguments[3])
-    mean, inverse = pointer(arguments[4]), pointer(arguments[5])
-    rows, channels, piece_rows = arguments[6], arguments[7], arguments[8]
-    for piece in range(start, stop):
-        first = piece * piece_rows
-        last = min(rows, first + piece_rows)
-        base = piece * channels
-        for c in range(channels):
-            total[base + c] = T(0)
-            product[base + c] = T(0)
-        for row in range(first, last):
-            for c in range(channels):
-                g = gradient[row * channels + c]
-                total[base + c] += g
-                product[base + c] += g * (x[row * channels + c] - mean[c])
-        for c in range(channels):
-            product[base + c] *= inverse[c]
+def _new(x, *shapes):
+    return [memory.empty(shape, x.dtype) for shape in shapes]
 
 
-@kernel
-def input_gradient_rows(start, stop, arguments, numbers):
-    """out = scale * (g - total / rows - normalised x * product / rows)."""
-    out, gradient, x = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
-    scale, centre, slope = pointer(arguments[3]), pointer(arguments[4]), pointer(arguments[5])
-    channels = arguments[6]
-    for row in range(start, stop):
-        for c in range(channels):
-            at = row * channels + c
-            out[at] = scale[c] * gradient[at] - centre[c] - slope[c] * x[at]
+def _over_pieces(layout, kernel, operands, elements):
+    """Run a kernel over the pieces of each sample, or over single rows of one channel."""
+    kernel(None, operands, layout.samples * layout.pieces, chunk=layout.piece_chunk,
+           nanoseconds=elements * NANOSECONDS_PER_ELEMENT)
 
 
-def _piece_rows(channels):
-    return max(1, CHUNK_ELEMENTS // max(1, channels))
+def _over_rows(layout, kernel, operands, elements):
+    kernel(None, operands, layout.units, chunk=layout.row_chunk,
+           nanoseconds=elements * NANOSECONDS_PER_ELEMENT)
 
 
-def moments(x, epsilon):
-    """(mean, variance, 1 / sqrt(variance + epsilon)) of each channel of a contiguous array."""
-    rows, channels = x.shape
-    piece_rows = _piece_rows(channels)
-    pieces = -(-rows // piece_rows)
-    means, squares = (memory.empty((pieces, channels), x.dtype) for _ in range(2))
-    results = tuple(memory.empty((channels,), x.dtype) for _ in range(3))
-    moments_pieces(None, (means, squares, x, rows, channels, piece_rows), pieces, chunk=1,
-                   nanoseconds=x.size * NANOSECONDS_PER_ELEMENT)
-    join_moments(None, (*results, means, squares, rows, channels, piece_rows, pieces), channels,
-                 chunk=channels, nanoseconds=0, numbers=(epsilon,))
-    return results
+def moments(layout, x):
+    """(mean, variance) of each statistic and group, as vectors; divided by the count."""
+    statistics, channels, groups = layout.statistics, layout.channels, layout.groups
+    parts = (layout.samples, layout.pieces if layout.last else 1, layout.width)
+    means, squares = _new(x, parts, parts)
+    if layout.last:
+        rest, = _new(x, parts)
+        _over_pieces(layout, kernels.moments_last, (
+            means, squares, x, rest, layout.width, layout.rows, layout.piece_rows, layout.pieces),
+            x.size)
+        pieces = layout.pieces, layout.fold, layout.rows, layout.piece_rows
+    else:
+        _over_pieces(layout, kernels.moments_first, (means, squares, x, layout.rows), x.size)
+        pieces = layout.samples // statistics, 1, layout.count, layout.rows
+    mean, variance, *scratch = _new(x, *[(statistics * groups,)] * 2,
+                                    *[(statistics * channels,)] * 2)
+    kernels.join_moments(None, (mean, variance, means, squares, *scratch, *pieces[:2], channels,
+                                groups, *pieces[2:]), statistics, chunk=1,
+                         nanoseconds=means.size * NANOSECONDS_PER_ELEMENT)
+    return mean, variance
 
 
-def scaled(x, scale, shift):
-    """x * scale + shift by channel."""
-    rows, channels = x.shape
-    out = memory.empty(x.shape, x.dtype)
-    scale_rows(None, (out, x, scale, shift, channels), rows, chunk=_piece_rows(channels),
-               nanoseconds=x.size * NANOSECONDS_PER_ELEMENT)
+def move_running(layout, running, value, momentum, unbiased):
+    """Move a running moment towards the mean of the statistics', in place."""
+    target = memory.contiguous(running)
+    factor = layout.count / (layout.count - 1) if unbiased and layout.count > 1 else 1.0
+    kernels.move_running(None, (target, value, layout.statistics, layout.channels),
+                         layout.channels, chunk=_chunk(layout.statistics),
+                         nanoseconds=value.size * NANOSECONDS_PER_ELEMENT,
+                         numbers=(momentum, factor / max(1, layout.statistics)))
+    if target is not running:
+        running[...] = target
+
+
+def coefficients(layout, mean, variance, epsilon, weight, bias):
+    """(centre, scale, shift) of each channel of each statistic."""
+    found = _new(mean, *[(layout.statistics * layout.width,)] * 3)
+    kernels.coefficients(None, (*found, mean, variance, weight, bias, layout.fold,
+                                layout.channels, layout.groups), layout.statistics,
+                         chunk=_chunk(layout.width),
+                         nanoseconds=3 * found[0].size * NANOSECONDS_PER_ELEMENT,
+                         numbers=(epsilon,))
+    return found
+
+
+def normalised(layout, x, centre, scale, shift):
+    """(x - centre) * scale + shift."""
+    out, = _new(x, x.shape)
+    if layout.last:
+        sizes = layout.width, layout.rows, layout.step
+        _over_rows(layout, kernels.apply_last, (out, x, centre, scale, shift, *sizes), x.size)
+    else:
+        _over_rows(layout, kernels.apply_first, (out, x, centre, scale, shift, layout.rows,
+                                                 layout.statistics * layout.channels), x.size)
     return out
 
 
-def gradient_sums(gradient, x, mean, inverse):
-    """(sum of the gradient, sum of the gradient times the normalised x) by channel."""
-    rows, channels = x.shape
-    piece_rows = _piece_rows(channels)
-    pieces = -(-rows // piece_rows)
-    totals, products = (memory.empty((pieces, channels), x.dtype) for _ in range(2))
-    operands = (totals, products, gradient, x, mean, inverse, rows, channels, piece_rows)
-    gradient_sums_pieces(None, operands, pieces, chunk=1,
-                         nanoseconds=x.size * NANOSECONDS_PER_ELEMENT)
-    return tuple(sum_axis(each.reshape(1, pieces, channels)).reshape(channels)
-                 for each in (totals, products))
+def gradient_sums(layout, gradient, x, centre):
+    """By statistic and channel: (sum of the gradient, sum of it times x less its centre)."""
+    statistics, channels = layout.statistics, layout.channels
+    if layout.last:
+        parts = (statistics, layout.pieces * layout.fold, channels)
+        found = _new(x, parts, parts)
+        _over_pieces(layout, kernels.sums_last, (
+            *found, gradient, x, centre, layout.width, layout.step, layout.rows,
+            layout.piece_rows, layout.pieces), 2 * x.size)
+    else:
+        parts = (statistics, layout.samples // statistics, channels)
+        found = _new(x, parts, parts)
+        _over_pieces(layout, kernels.sums_first, (
+            *found, gradient, x, centre, layout.rows, statistics * channels), 2 * x.size)
+    return [sum_axis(each).reshape(-1) for each in found] if parts[1] > 1 else \
+        [each.reshape(-1) for each in found]
 
 
-def input_gradient(gradient, x, mean, inverse, scale, total, product):
-    """The gradient of x; ``scale`` is weight times ``inverse``."""
-    rows, channels = x.shape
-    out = memory.empty(x.shape, x.dtype)
-    slope = scale * product * inverse / x.dtype.type(rows)
-    centre = scale * total / x.dtype.type(rows) - slope * mean
-    input_gradient_rows(None, (out, gradient, x, scale, centre, slope, channels), rows,
-                        chunk=_piece_rows(channels),
-                        nanoseconds=x.size * NANOSECONDS_PER_ELEMENT)
+def input_gradient(layout, gradient, x, sums, centre, scale, variance, epsilon, weight):
+    """The gradient of x, through the moments too."""
+    out, slope, offset = _new(x, x.shape, scale.shape, scale.shape)
+    kernels.gradient_coefficients(
+        None, (slope, offset, *sums, variance, weight, layout.fold, layout.channels,
+               layout.groups), layout.statistics,
+        chunk=_chunk(layout.width),
+        nanoseconds=2 * slope.size * NANOSECONDS_PER_ELEMENT, numbers=(epsilon, layout.count))
+    operands = out, gradient, x, centre, scale, slope, offset
+    if layout.last:
+        _over_rows(layout, kernels.input_gradient_last, (
+            *operands, layout.width, layout.rows, layout.step), 2 * x.size)
+    else:
+        _over_rows(layout, kernels.input_gradient_first, (
+            *operands, layout.rows, layout.statistics * layout.channels), 2 * x.size)
     return out
+
+
+def parameter_gradients(layout, sums, variance, epsilon):
+    """(gradient of the weight, gradient of the bias)."""
+    found = _new(variance, (layout.channels,), (layout.channels,))
+    kernels.parameter_gradients(
+        None, (*found, *sums, variance, layout.statistics, layout.channels, layout.groups),
+        layout.channels, chunk=_chunk(layout.statistics),
+        nanoseconds=sums[0].size * NANOSECONDS_PER_ELEMENT, numbers=(epsilon,))
+    return found

@@ -120,6 +120,20 @@ def dropout(start, stop, arguments, numbers):
             out[4 * whole + i] = scale * x[4 * whole + i] if unit(word) >= p else T(0)
 
 
+@kernel(uses=(philox, unit))
+def random_slopes(start, stop, arguments, numbers):
+    """out[i] = y[i] where x[i] is positive, else y[i] times the i-th number of [low, high)."""
+    out, y, x = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
+    size, key, offset = arguments[3], arguments[4], arguments[5]
+    low, span = T(numbers[0]), T(numbers[1] - numbers[0])
+    for block in range(start, stop):
+        a, b, c, d = philox(offset + block, key)
+        for i in range(4 * block, min(size, 4 * block + 4)):
+            place = i - 4 * block
+            word = a if place == 0 else b if place == 1 else c if place == 2 else d
+            out[i] = y[i] if x[i] > T(0) else y[i] * (low + span * unit(word))
+
+
 def blocks(size, words_each=1):
     """Blocks that ``size`` numbers of so many words use up."""
     return -(-size * words_each // 4)
@@ -137,6 +151,13 @@ def drop(x, key, offset, p):
     out = memory.empty(x.shape, x.dtype)
     scale = 1.0 / (1.0 - p) if p < 1 else 0.0
     _launch(dropout, (out, x, x.size, key, offset), out, 1, (p, scale))
+    return out
+
+
+def slope(y, x, key, offset, low, high):
+    """`random_slopes` of contiguous arrays."""
+    out = memory.empty(x.shape, x.dtype)
+    _launch(random_slopes, (out, y, x, x.size, key, offset), out, 1, (low, high))
     return out
 
 

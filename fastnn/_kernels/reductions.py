@@ -1,4 +1,4 @@
-"""Sums and extrema along the middle axis of an (outer, size, inner) array, and softmax.
+"""Sums and extrema along the middle axis of an (outer, size, inner) array.
 
 Long axes are cut into pieces whose results are reduced again, so a result depends on the sizes
 alone, not on the threads; it also keeps the rounding error of a sum small.
@@ -10,7 +10,7 @@ import numpy
 
 from . import memory
 from .kernel import kernel
-from .names import T, exp, log, pointer, pointer_i64
+from .names import T, pointer, pointer_i64
 
 LARGEST_PIECE = 4096  # elements that one piece of a sum reads along the axis
 NANOSECONDS_PER_ELEMENT = 0.4
@@ -86,60 +86,6 @@ def extreme_pieces(start, stop, arguments, numbers):
             where[unit * inner + j] = place
 
 
-@kernel
-def softmax_rows(start, stop, arguments, numbers):
-    """out[row] = exp(x[row] - max) / sum, or its logarithm."""
-    out, x = pointer(arguments[0]), pointer(arguments[1])
-    size, logarithm = arguments[2], arguments[3]
-    for row in range(start, stop):
-        base = row * size
-        largest = x[base]
-        for j in range(1, size):
-            value = x[base + j]
-            largest = value if value > largest or value != value else largest
-        total = T(0)
-        for j in range(size):
-            out[base + j] = exp(x[base + j] - largest)
-        for j in range(size):
-            total += out[base + j]
-        if logarithm:
-            shift = largest + log(total)
-            for j in range(size):
-                out[base + j] = x[base + j] - shift
-        else:
-            scale = T(1) / total
-            for j in range(size):
-                out[base + j] *= scale
-
-
-@kernel
-def softmax_gradient_rows(start, stop, arguments, numbers):
-    """out[row] = y * (g - sum(g * y))."""
-    out, gradient, y = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
-    size = arguments[3]
-    for row in range(start, stop):
-        base = row * size
-        total = T(0)
-        for j in range(size):
-            total += gradient[base + j] * y[base + j]
-        for j in range(size):
-            out[base + j] = y[base + j] * (gradient[base + j] - total)
-
-
-@kernel
-def log_softmax_gradient_rows(start, stop, arguments, numbers):
-    """out[row] = g - exp(y) * sum(g)."""
-    out, gradient, y = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
-    size = arguments[3]
-    for row in range(start, stop):
-        base = row * size
-        total = T(0)
-        for j in range(size):
-            total += gradient[base + j]
-        for j in range(size):
-            out[base + j] = gradient[base + j] - exp(y[base + j]) * total
-
-
 @cache
 def _sum_plan(outer, size, inner):
     """(rows of a piece, pieces, units of a chunk, nanoseconds) of a sum, by its sizes alone."""
@@ -168,16 +114,6 @@ def extreme_axis(x, largest):
                    chunk=_rows_per_chunk(size * inner),
                    nanoseconds=x.size * NANOSECONDS_PER_ELEMENT)
     return out, where
-
-
-def rowwise(function, *arrays, options=(), nanoseconds=1.0):
-    """A new array from ``function`` run over the rows (last axis) of contiguous arrays."""
-    size = arrays[0].shape[-1]
-    out = memory.empty(arrays[0].shape, arrays[0].dtype)
-    if out.size:
-        function(None, (out, *arrays, size, *options), out.size // size,
-                 chunk=_rows_per_chunk(size), nanoseconds=out.size * nanoseconds)
-    return out
 
 
 def _rows_per_chunk(elements):

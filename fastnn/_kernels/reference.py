@@ -9,24 +9,43 @@ import itertools
 import numpy as np
 
 from .reference_activations import (  # noqa: F401
+    alpha_dropout,
+    celu,
     dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
     elu,
     erf,
+    feature_alpha_dropout,
     gelu,
+    glu,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
     leaky_relu,
     log_softmax,
+    logsigmoid,
+    mish,
     relu,
+    relu6,
+    rrelu,
     selu,
     sigmoid,
     silu,
     softmax,
+    softmin,
     softplus,
+    softshrink,
     softsign,
+    tanhshrink,
+    threshold,
 )
 from .reference_attention import scaled_dot_product_attention  # noqa: F401
+from .reference_grids import *  # noqa: F403
 from .reference_images import (  # noqa: F401
     avg_pool2d,
-    batch_norm,
     conv2d,
     conv_transpose2d,
     fold,
@@ -36,11 +55,42 @@ from .reference_images import (  # noqa: F401
 from .reference_losses import (  # noqa: F401
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
+    cosine_embedding_loss,
+    cosine_similarity,
     cross_entropy,
+    gaussian_nll_loss,
+    hinge_embedding_loss,
+    huber_loss,
+    kl_div,
     l1_loss,
+    margin_ranking_loss,
     mse_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
     nll_loss,
+    normalize,
+    pairwise_distance,
+    poisson_nll_loss,
+    smooth_l1_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
 )
+from .reference_norms import (  # noqa: F401
+    batch_norm,
+    bilinear,
+    embedding,
+    embedding_bag,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    rms_norm,
+)
+from .reference_pooling import *  # noqa: F403
+from .reference_ranks import *  # noqa: F403
+from .reference_resizing import *  # noqa: F403
 
 add, sub, mul, div, pow = np.add, np.subtract, np.multiply, np.true_divide, np.power
 maximum, minimum, where = np.maximum, np.minimum, np.where

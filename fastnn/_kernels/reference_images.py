@@ -31,13 +31,15 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     if x.ndim == 3:
         return conv2d(x[None], weight, bias, stride, padding, dilation, groups)[0]
     stride, dilation, kernel = _pair(stride), _pair(dilation), weight.shape[2:]
+    n, c, *sizes = x.shape
     if padding == "same":
         padding = tuple(d * (k - 1) // 2 for d, k in zip(dilation, kernel, strict=True))
-    padding = (0, 0) if padding == "valid" else _pair(padding)
-    n, c = x.shape[:2]
-    positions = _positions(x.shape[2:], kernel, stride, padding, dilation)
+        positions = tuple(sizes)
+    else:
+        padding = (0, 0) if padding == "valid" else _pair(padding)
+        positions = _positions(sizes, kernel, stride, padding, dilation)
     out = np.zeros((n, len(weight), *positions))
-    padded = _padded(x, padding)
+    padded = np.pad(_padded(x, padding), ((0, 0), (0, 0), (0, dilation[0]), (0, dilation[1])))
     filters = len(weight) // groups
     for i, j in np.ndindex(positions):
         window = _window(padded, i, j, kernel, stride, dilation)
@@ -124,6 +126,8 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
 
 
 def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
+    if x.ndim == 3:
+        return unfold(x[None], kernel_size, dilation, padding, stride)[0]
     kernel, dilation, padding, stride = map(_pair, (kernel_size, dilation, padding, stride))
     padded = _padded(x, padding)
     positions = _positions(x.shape[2:], kernel, stride, padding, dilation)
@@ -134,6 +138,8 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
 
 def fold(columns, output_size, kernel_size, dilation=1, padding=0, stride=1):
     """Each column adds its values where ``unfold`` would have read them."""
+    if columns.ndim == 2:
+        return fold(columns[None], output_size, kernel_size, dilation, padding, stride)[0]
     sizes, kernel, dilation, padding, stride = map(
         _pair, (output_size, kernel_size, dilation, padding, stride))
     n, rows, _ = columns.shape
@@ -146,15 +152,3 @@ def fold(columns, output_size, kernel_size, dilation=1, padding=0, stride=1):
             padded[:, :, i * stride[0] + a * dilation[0], j * stride[1] + b * dilation[1]] += (
                 values[:, :, a, b])
     return padded[:, :, padding[0]:padding[0] + sizes[0], padding[1]:padding[1] + sizes[1]]
-
-
-def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1,
-               eps=1e-5):
-    """The result alone; the running moments stay as they are."""
-    others = tuple(i for i in range(x.ndim) if i != 1)
-    by_channel = (-1,) + (1,) * (x.ndim - 2)
-    mean = x.mean(others) if training else running_mean
-    variance = x.var(others) if training else running_var
-    y = (x - mean.reshape(by_channel)) / np.sqrt(variance.reshape(by_channel) + eps)
-    y = y if weight is None else y * weight.reshape(by_channel)
-    return y if bias is None else y + bias.reshape(by_channel)

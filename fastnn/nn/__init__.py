@@ -1,14 +1,128 @@
 """Modules: layers, losses, containers and their initial values."""
 
-from ..ops import activation, loss, pooling
 from . import functional, init, utils
+from .activations import (
+    CELU,
+    ELU,
+    GELU,
+    GLU,
+    SELU,
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    RReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softmax2d,
+    Softmin,
+    Softplus,
+    Softshrink,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+    Threshold,
+)
 from .attention import MultiheadAttention
-from .containers import ModuleList, Sequential
-from .from_functions import module_of
-from .layers import Conv2d, ConvTranspose2d, Dropout, Flatten, Identity, Linear, Unflatten
+from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from .dropouts import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
+from .embedding import Bilinear, Embedding, EmbeddingBag
+from .linear import Identity, Linear
+from .losses import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CosineEmbeddingLoss,
+    CosineSimilarity,
+    CrossEntropyLoss,
+    GaussianNLLLoss,
+    HingeEmbeddingLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MarginRankingLoss,
+    MSELoss,
+    MultiLabelMarginLoss,
+    MultiLabelSoftMarginLoss,
+    MultiMarginLoss,
+    NLLLoss,
+    PairwiseDistance,
+    PoissonNLLLoss,
+    SmoothL1Loss,
+    SoftMarginLoss,
+    TripletMarginLoss,
+    TripletMarginWithDistanceLoss,
+)
 from .module import Module
-from .norms import BatchNorm1d, BatchNorm2d, LayerNorm
+from .norms import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    LayerNorm,
+    LocalResponseNorm,
+    RMSNorm,
+)
+from .padding import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)
 from .parameter import Parameter
+from .pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    Fold,
+    LPPool1d,
+    LPPool2d,
+    LPPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+    MaxUnpool1d,
+    MaxUnpool2d,
+    MaxUnpool3d,
+    Unfold,
+)
+from .resizing import (
+    ChannelShuffle,
+    PixelShuffle,
+    PixelUnshuffle,
+    Upsample,
+    UpsamplingBilinear2d,
+    UpsamplingNearest2d,
+)
+from .shapes import Flatten, Unflatten
 from .transformer import (
     Transformer,
     TransformerDecoder,
@@ -17,40 +131,7 @@ from .transformer import (
     TransformerEncoderLayer,
 )
 
-ReLU = module_of(activation.relu, "ReLU")
-LeakyReLU = module_of(activation.leaky_relu, "LeakyReLU")
-ELU = module_of(activation.elu, "ELU")
-SELU = module_of(activation.selu, "SELU")
-SiLU = module_of(activation.silu, "SiLU")
-Tanh = module_of(activation.tanh, "Tanh")
-Sigmoid = module_of(activation.sigmoid, "Sigmoid")
-Softplus = module_of(activation.softplus, "Softplus")
-Softsign = module_of(activation.softsign, "Softsign")
-GELU = module_of(activation.gelu, "GELU")
-Softmax = module_of(activation.softmax, "Softmax", without=("dtype",))
-LogSoftmax = module_of(activation.log_softmax, "LogSoftmax", without=("dtype",))
-
-MaxPool2d = module_of(pooling.max_pool2d, "MaxPool2d", settings=("kernel_size",),
-                      last=("return_indices", "ceil_mode"))
-AvgPool2d = module_of(pooling.avg_pool2d, "AvgPool2d", settings=("kernel_size",))
-Unfold = module_of(pooling.unfold, "Unfold", settings=("kernel_size",))
-Fold = module_of(pooling.fold, "Fold", settings=("output_size", "kernel_size"))
-
-CrossEntropyLoss = module_of(loss.cross_entropy, "CrossEntropyLoss", tensors=("weight",))
-NLLLoss = module_of(loss.nll_loss, "NLLLoss", tensors=("weight",))
-MSELoss = module_of(loss.mse_loss, "MSELoss", without=("weight",))
-L1Loss = module_of(loss.l1_loss, "L1Loss", without=("weight",))
-BCELoss = module_of(loss.binary_cross_entropy, "BCELoss", tensors=("weight",))
-BCEWithLogitsLoss = module_of(
-    loss.binary_cross_entropy_with_logits, "BCEWithLogitsLoss", tensors=("weight", "pos_weight"),
-    last=("pos_weight",))
-
 __all__ = [
-    "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv2d",
-    "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "ELU", "Flatten", "Fold", "GELU", "Identity",
-    "L1Loss", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "MaxPool2d", "Module",
-    "ModuleList", "MultiheadAttention", "NLLLoss", "Parameter", "ReLU", "SELU", "Sequential",
-    "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh", "Transformer",
-    "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
-    "TransformerEncoderLayer", "Unflatten", "Unfold", "functional", "init", "utils",
+    "MultiheadAttention", "Transformer", "TransformerDecoder", "TransformerDecoderLayer",
+    "TransformerEncoder", "TransformerEncoderLayer", "__loader__", "functional", "init", "utils",
 ]

@@ -3,7 +3,8 @@
 from ..ops.creation import empty
 from ..ops.multihead import Weights, attend
 from . import init
-from .layers import Linear, count
+from .layers import count
+from .linear import Linear
 from .module import Module
 from .parameter import Parameter
 

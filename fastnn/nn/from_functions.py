@@ -77,11 +77,14 @@ def _note_changes(module, defaults):
 
 
 def _forward(function, inputs):
-    """``forward`` of one or two inputs; a loop over names would cost 0.5 us a call."""
+    """``forward`` of the inputs; a loop over the names of one or two would cost 0.5 us a call."""
     if len(inputs) == 1:
         def forward(self, input):
             return function(input, **self._changed)
-    else:
+    elif inputs == ["input", "target"]:
         def forward(self, input, target):
             return function(input, target, **self._changed)
+    else:
+        def forward(self, *args, **kwargs):
+            return function(*args, **kwargs, **self._changed)
     return forward

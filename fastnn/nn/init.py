@@ -6,10 +6,12 @@ import statistics
 import numpy
 
 from ..autograd import no_grad
-from ..ops.random import normal_array
+from ..dtypes import float64
+from ..ops.random import normal_array, uniform_array
 
-GAINS = {"linear": 1.0, "conv2d": 1.0, "conv_transpose2d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3,
-         "relu": math.sqrt(2), "selu": 3 / 4}
+LINEAR = ("linear", *(f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3)))
+GAINS = {**dict.fromkeys(LINEAR, 1.0), "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2),
+         "selu": 3 / 4}
 
 
 def calculate_gain(nonlinearity, param=None):
@@ -93,6 +95,48 @@ def eye_(tensor):
     return tensor
 
 
+@no_grad()
+def dirac_(tensor, groups=1):
+    """Convolution weights that pass on as many channels as they can, in each group of outputs.
+
+    >>> import fastnn
+    >>> fastnn.nn.init.dirac_(fastnn.empty(2, 2, 3)).tolist()
+    [[[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]], [[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]
+    """
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError(f"dirac_: expected 3, 4 or 5 dimensions, got shape {tuple(tensor.shape)}")
+    outputs, inputs, *kernel = tensor.shape
+    if groups < 1 or outputs % groups:
+        raise ValueError(f"dirac_: {outputs} outputs do not divide into groups={groups}")
+    each = outputs // groups
+    channel = numpy.arange(min(each, inputs))
+    tensor.array[...] = 0
+    for group in range(groups):
+        tensor.array[(group * each + channel, channel, *(size // 2 for size in kernel))] = 1
+    tensor._bump_version()
+    return tensor
+
+
+@no_grad()
+def sparse_(tensor, sparsity, std=0.01, generator=None):
+    """A matrix of normally distributed values, in each column of which a part is zero.
+
+    That part is ``sparsity``, rounded up. Martens, Deep Learning via Hessian-free Optimization,
+    2010.
+    """
+    if tensor.ndim != 2:
+        raise ValueError(f"sparse_: expected a matrix, got shape {tuple(tensor.shape)}")
+    if not 0 <= sparsity <= 1:
+        raise ValueError(f"sparse_: sparsity must lie in [0, 1], got {sparsity}")
+    rows, columns = tensor.shape
+    normal_(tensor, 0.0, std, generator)
+    order = uniform_array((rows, columns), float64, generator=generator).argsort(axis=0)
+    zeros = order[:math.ceil(sparsity * rows)]
+    numpy.put_along_axis(tensor.array, zeros, 0, axis=0)
+    tensor._bump_version()
+    return tensor
+
+
 def xavier_uniform_(tensor, gain=1.0, generator=None):
     """Uniform with variance ``2 gain^2 / (fan in + fan out)``. Glorot and Bengio, 2010."""
     bound = gain * math.sqrt(6 / sum(fans(tensor)))
@@ -130,7 +174,10 @@ def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gener
 
 @no_grad()
 def orthogonal_(tensor, gain=1, generator=None):
-    """Orthogonal rows or columns. Saxe et al., Exact solutions to nonlinear dynamics, 2013."""
+    """Orthogonal rows or columns. Saxe et al., Exact solutions to nonlinear dynamics, 2013.
+
+    The decomposition is NumPy's: it runs once for a parameter, and nothing is differentiated.
+    """
     if tensor.ndim < 2:
         raise ValueError(f"orthogonal_: expected at least 2 dimensions, got {tensor.ndim}")
     rows = tensor.shape[0]
@@ -138,7 +185,7 @@ def orthogonal_(tensor, gain=1, generator=None):
     drawn = normal_array((max(rows, columns), min(rows, columns)), tensor.dtype,
                          generator=generator)
     q, r = numpy.linalg.qr(drawn)
-    q = q * numpy.sign(numpy.diag(r))
+    q = q * numpy.where(numpy.diag(r) < 0, -1, 1)
     tensor.array[...] = gain * (q if rows >= columns else q.T).reshape(tensor.array.shape)
     tensor._bump_version()
     return tensor

@@ -126,7 +126,9 @@ class Module:
 
     def _named_members(self, table, prefix, recurse, remove_duplicate=True):
         seen = set()
-        modules = self.named_modules(prefix=prefix) if recurse else [(prefix, self)]
+        modules = [(prefix, self)]
+        if recurse:
+            modules = self.named_modules(None, prefix, remove_duplicate)
         for path, module in modules:
             for name, member in getattr(module, table).items():
                 if member is None or (remove_duplicate and id(member) in seen):
@@ -156,6 +158,19 @@ class Module:
         for name in target.split(".") if target else ():
             module = module._named("_modules", name)
         return module
+
+    def set_submodule(self, target, module, strict=False):
+        """Put a module in the place of the submodule at a path.
+
+        With ``strict`` there must be one already.
+        """
+        path, _, name = target.rpartition(".")
+        owner = self.get_submodule(path)
+        if strict:
+            owner._named("_modules", name)
+        if not isinstance(module, Module):
+            raise TypeError(f"set_submodule: expected a Module, got {type(module).__name__}")
+        owner._enter("_modules", name, module)
 
     def get_parameter(self, target):
         """The parameter at a path such as ``"features.0.weight"``; else an AttributeError."""
@@ -229,40 +244,77 @@ class Module:
         """Convert to float64."""
         return self.to("float64")
 
+    def type(self, dst_type):
+        """Convert to a floating-point type."""
+        return self.to(dst_type)
+
+    def half(self):
+        """Always a TypeError: there are float32 and float64."""
+        raise TypeError(f"{type(self).__name__}.half: float16 is not offered, only float32 and "
+                        "float64")
+
+    def bfloat16(self):
+        """Always a TypeError: there are float32 and float64."""
+        raise TypeError(f"{type(self).__name__}.bfloat16: bfloat16 is not offered, only float32 "
+                        "and float64")
+
     def cpu(self):
         """The module itself."""
         return self
 
-    def register_forward_pre_hook(self, hook):
-        """Call ``hook(module, args)`` before each forward; it may return other arguments."""
-        return hooks.RemovableHandle(self._hooks, hooks.BEFORE, hook)
+    def register_forward_pre_hook(self, hook, *, prepend=False, with_kwargs=False):
+        """Call ``hook(module, args)`` before each forward; it may return other arguments.
 
-    def register_forward_hook(self, hook):
-        """Call ``hook(module, args, output)`` after each forward; it may return another output."""
-        return hooks.RemovableHandle(self._hooks, hooks.AFTER, hook)
+        With ``with_kwargs`` it is ``hook(module, args, kwargs)``, which may return both. A hook
+        that is registered with ``prepend`` comes before the others.
+        """
+        hook = hooks.with_keywords(hook) if with_kwargs else hook
+        return hooks.RemovableHandle(self._hooks, hooks.BEFORE, hook, prepend)
 
-    def register_full_backward_hook(self, hook):
+    def register_forward_hook(self, hook, *, prepend=False, with_kwargs=False):
+        """Call ``hook(module, args, output)`` after each forward; it may return another output.
+
+        With ``with_kwargs`` it is ``hook(module, args, kwargs, output)``.
+        """
+        hook = hooks.with_keywords(hook) if with_kwargs else hook
+        return hooks.RemovableHandle(self._hooks, hooks.AFTER, hook, prepend)
+
+    def register_full_backward_pre_hook(self, hook, prepend=False):
+        """Call ``hook(module, grad_output)`` when the outputs' gradients are known.
+
+        It may return another gradient, of a single output.
+        """
+        return hooks.RemovableHandle(self._hooks, hooks.BACKWARD_BEFORE, hook, prepend)
+
+    def register_full_backward_hook(self, hook, prepend=False):
         """Call ``hook(module, grad_input, grad_output)`` when the inputs' gradients are known.
 
         Both are tuples, with None for what has no gradient. The hook may return other gradients
         for the inputs, if just one of them has a gradient.
         """
-        return hooks.RemovableHandle(self._hooks, hooks.BACKWARD, hook)
+        return hooks.RemovableHandle(self._hooks, hooks.BACKWARD, hook, prepend)
 
-    def state_dict(self, *, prefix="", keep_vars=False):
+    def state_dict(self, *, destination=None, prefix="", keep_vars=False):
         """The parameters and persistent buffers by path, sharing their memory.
 
-        They are detached unless ``keep_vars``; ``prefix`` is put before every path.
+        They are detached unless ``keep_vars``; ``prefix`` is put before every path, and
+        ``destination`` is a dict to put them in.
         """
-        return state.collect(self, prefix, keep_vars)
+        found = state.collect(self, prefix, keep_vars)
+        if destination is None:
+            return found
+        destination.update(found)
+        return destination
 
-    def load_state_dict(self, state_dict, strict=True):
+    def load_state_dict(self, state_dict, strict=True, assign=False):
         """Copy a ``state_dict`` into the parameters and buffers.
 
-        A RuntimeError that names them all, with nothing changed, if shapes differ or (``strict``)
-        keys are missing or unexpected. Returns the missing and unexpected keys.
+        With ``assign`` the given tensors take the places of the parameters and buffers, with their
+        own types and memory. A RuntimeError that names them all, with nothing changed, if shapes
+        differ or (``strict``) keys are missing or unexpected. Returns the missing and unexpected
+        keys.
         """
-        return state.load(self, state_dict, strict)
+        return state.load(self, state_dict, strict, assign)
 
     def extra_repr(self):
         """What ``repr`` shows of the module's own settings."""

@@ -4,6 +4,7 @@ from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
 
 from ..tensor import Tensor
+from .parameter import Parameter
 
 IncompatibleKeys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
 
@@ -27,8 +28,8 @@ def _own(module):
             yield name, buffer
 
 
-def load(module, state_dict, strict):
-    """Copy a state into a module, all of it or nothing."""
+def load(module, state_dict, strict, assign):
+    """Copy a state into a module, or put its tensors there: all of it or nothing."""
     name = f"load_state_dict of {type(module).__name__}"
     if not isinstance(state_dict, Mapping):
         raise TypeError(f"{name}: expected a dict of Tensors, got {type(state_dict).__name__}")
@@ -43,8 +44,21 @@ def load(module, state_dict, strict):
     if problems:
         raise RuntimeError(f"{name}: {'; '.join(problems)}")
     for key, value in given.items():
-        own[key].copy_(value.detach().to(own[key].dtype))
+        if assign:
+            _assign(module, key, value)
+        else:
+            own[key].copy_(value.detach().to(own[key].dtype))
     return IncompatibleKeys(missing, unexpected)
+
+
+def _assign(module, key, value):
+    """Put a tensor in the place of a parameter, whose ``requires_grad`` it takes, or a buffer."""
+    path, _, name = key.rpartition(".")
+    owner = module.get_submodule(path)
+    parameter = owner._parameters.get(name)
+    if parameter is not None:
+        value = Parameter(value.detach(), parameter.requires_grad)
+    setattr(owner, name, value)
 
 
 def _problem(key, value, mine):

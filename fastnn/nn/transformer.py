@@ -10,7 +10,8 @@ from ..ops.creation import check_device, new
 from . import init
 from .attention import MultiheadAttention
 from .containers import ModuleList
-from .layers import Dropout, Linear
+from .dropouts import Dropout
+from .linear import Linear
 from .module import Module
 from .norms import LayerNorm
 

@@ -1,19 +1,36 @@
-"""Activation functions."""
+"""Activation functions that are smooth, or smooth on both sides of 0.
+
+Each is exact for every finite number: what would overflow within a formula is cut off where the
+result no longer depends on it.
+"""
 
 import math
+from functools import partial
 
-from .. import dtypes
-from .. import tensor as tensors
-from .._kernels import memory, reductions
 from ..elementwise import elementwise
-from ..op import Operation
 from ..registry import case, floats, public
-from .checks import axis, floating
-from .composed import rule_of_composition
 
 WIDE = [case(floats(3, 4, low=-6, high=6, kinks=(0,)))]
 
 
+def with_in_place(*places):
+    """Enter ``name_``, which computes in place, beside an operation that takes ``inplace``."""
+
+    def enter(operation):
+        run = getattr(operation, "into", None) or partial(operation, inplace=True)
+
+        def function(input, *args, **kwargs):
+            return run(input, *args, **kwargs)
+
+        function.__name__ = function.__qualname__ = f"{operation.__name__}_"
+        function.__doc__ = f"``{operation.__name__}`` in place."
+        public(*places)(function)
+        return operation
+
+    return enter
+
+
+@with_in_place("fastnn", "functional", "method")
 @public("fastnn", "functional", "method", cases=WIDE)
 @elementwise(inplace=True)
 def relu(input):
@@ -26,6 +43,7 @@ def _relu_slope(output):
     return 0 if output <= 0 else 1
 
 
+@with_in_place("functional")
 @public("functional", cases=[*WIDE, case(floats(3, 4, kinks=(0,)), negative_slope=0.3),
                              case(floats(5, kinks=(0,)), negative_slope=2.0)])
 @elementwise(inplace=True)
@@ -34,6 +52,7 @@ def leaky_relu(input, negative_slope=0.01):
     return input if input > 0 else negative_slope * input
 
 
+@with_in_place("functional")
 @public("functional", cases=[*WIDE, case(floats(3, 4, kinks=(0,)), alpha=0.7)])
 @elementwise(inplace=True)
 def elu(input, alpha=1.0):
@@ -44,10 +63,35 @@ def elu(input, alpha=1.0):
     return input if input > 0 else alpha * math.expm1(input)
 
 
+@elementwise(inplace=True)
+def _celu(input, alpha=1.0):
+    return input if input > 0 else alpha * math.expm1(input / alpha)
+
+
+@_celu.written_derivative()
+def _celu_slope(input, alpha):
+    return 1 if input > 0 else math.exp(input / alpha)
+
+
+@with_in_place("fastnn", "functional")
+@public("fastnn", "functional", cases=[*WIDE, case(floats(3, 4, kinks=(0,)), alpha=0.5)])
+def celu(input, alpha=1.0, inplace=False):
+    """``input`` where it is positive, else ``alpha * (exp(input / alpha) - 1)``.
+
+    Unlike ``elu`` it has the slope 1 on both sides of 0 for any ``alpha``, which must not be 0.
+    Barron, Continuously Differentiable Exponential Linear Units, 2017.
+    """
+    if alpha == 0:
+        raise ValueError("celu: alpha must not be 0")
+    return _celu(input, alpha, inplace=inplace)
+
+
+VANISHED = 1000.0  # exp(-1000) is 0 in float64 too
 SELU_SCALE = 1.0507009873554804934193349852946
 SELU_ALPHA = 1.6732632423543772848170429916717
 
 
+@with_in_place("fastnn", "functional")
 @public("fastnn", "functional", cases=WIDE)
 @elementwise(inplace=True)
 def selu(input):
@@ -61,10 +105,48 @@ def selu(input):
 @public("functional", cases=WIDE)
 @elementwise(inplace=True)
 def silu(input):
-    """``input * sigmoid(input)``, also known as Swish."""
-    return input * sigmoid(input)
+    """``input * sigmoid(input)``, also known as Swish.
+
+    Elfwing et al., Sigmoid-Weighted Linear Units, 2017.
+    """
+    near = max(-VANISHED, input)
+    return near * sigmoid(near)
 
 
+@silu.written_derivative()
+def _silu_slope(input):
+    near = max(-VANISHED, min(VANISHED, input))
+    share = sigmoid(near)
+    return share + near * (share * (1 - share))
+
+
+MISH_IS_INPUT = 25.0  # from here on tanh(softplus(input)) is 1, and its slope 0, in float64 too
+
+
+@public("functional", cases=WIDE)
+@elementwise(inplace=True)
+def mish(input):
+    """``input * tanh(softplus(input))``.
+
+    With n = exp(input), tanh(log(1 + n)) is n (n + 2) / (n (n + 2) + 2). Misra, Mish: A Self
+    Regularized Non-Monotonic Activation Function, 2019.
+    """
+    near = max(-VANISHED, input)
+    power = math.exp(min(MISH_IS_INPUT, near))
+    product = power * (power + 2)
+    return near * (product / (product + 2))
+
+
+@mish.written_derivative()
+def _mish_slope(input):
+    near = max(-VANISHED, min(MISH_IS_INPUT, input))
+    power = math.exp(near)
+    inverse = 1 / (power * (power + 2) + 2)
+    rise = near * (4 * (power * inverse) * ((power + 1) * inverse))
+    return power * ((power + 2) * inverse) + rise
+
+
+@with_in_place("fastnn", "method")
 @public("fastnn", "functional", "method", cases=WIDE)
 @elementwise
 def tanh(input):
@@ -77,6 +159,7 @@ def _tanh_slope(output):
     return 1 - output * output
 
 
+@with_in_place("fastnn", "method")
 @public("fastnn", "functional", "method", cases=WIDE)
 @elementwise
 def sigmoid(input):
@@ -89,12 +172,25 @@ def _sigmoid_slope(output):
     return output * (1 - output)
 
 
+@public("functional", cases=WIDE)
+@elementwise
+def logsigmoid(input):
+    """The logarithm of ``sigmoid``, which does not underflow: -``softplus``(-input)."""
+    return min(input, 0) - math.log1p(math.exp(-abs(input)))
+
+
+@logsigmoid.written_derivative()
+def _logsigmoid_slope(input):
+    return sigmoid(-input)
+
+
 @public("functional", cases=[*WIDE, case(floats(3, 4), beta=2.0, threshold=1.5)])
 @elementwise
 def softplus(input, beta=1.0, threshold=20.0):
     """``log(1 + exp(beta * input)) / beta``, and ``input`` itself above ``threshold / beta``."""
     scaled = beta * input
-    return input if scaled > threshold else math.log1p(math.exp(scaled)) / beta
+    smooth = max(scaled, 0) + math.log1p(math.exp(-abs(scaled)))
+    return input if scaled > threshold else smooth / beta
 
 
 @softplus.written_derivative()
@@ -102,28 +198,69 @@ def _softplus_slope(input, beta, threshold):
     return 1 if beta * input > threshold else sigmoid(beta * input)
 
 
+SOFTSIGN_ENDS = 1e30  # from here on the result is 1 or -1, and no infinity is divided
+
+
 @public("functional", cases=WIDE)
 @elementwise
 def softsign(input):
     """``input / (1 + abs(input))``."""
-    return input / (1 + abs(input))
+    size = abs(input)
+    ends = 1 if input > 0 else -1 if input < 0 else input
+    return input / (1 + size) if size < SOFTSIGN_ENDS else ends
 
 
 @softsign.written_derivative()
 def _softsign_slope(input):
-    below = 1 + abs(input)
-    return 1 / (below * below)
+    inverse = 1 / (1 + abs(input))
+    return inverse * inverse
+
+
+@public("functional", cases=WIDE)
+@elementwise
+def tanhshrink(input):
+    """``input - tanh(input)``."""
+    return input - math.tanh(input)
+
+
+@tanhshrink.written_derivative()
+def _tanhshrink_slope(input):
+    near = math.tanh(input)
+    return near * near
+
+
+GELU_IS_INPUT = 39.0  # from here on erf is 1 and its slope 0, in float64 too
+GELU_TANH_IS_INPUT = 10.0
 
 
 @elementwise
 def _gelu_exact(input):
-    return 0.5 * input * (1 + math.erf(input * 0.70710678118654752440))
+    above = max(-GELU_IS_INPUT, input)
+    return 0.5 * above * (1 + math.erf(min(GELU_IS_INPUT, above) * 0.70710678118654752440))
+
+
+@_gelu_exact.written_derivative()
+def _gelu_exact_slope(input):
+    near = max(-GELU_IS_INPUT, min(GELU_IS_INPUT, input))
+    density = 0.39894228040143267794 * math.exp(-0.5 * near * near)
+    return 0.5 * (1 + math.erf(near * 0.70710678118654752440)) + near * density
 
 
 @elementwise
 def _gelu_tanh(input):
-    inner = 0.79788456080286535588 * (input + 0.044715 * input * input * input)
-    return 0.5 * input * (1 + math.tanh(inner))
+    above = max(-GELU_TANH_IS_INPUT, input)
+    near = min(GELU_TANH_IS_INPUT, above)
+    inner = 0.79788456080286535588 * (near + 0.044715 * near * near * near)
+    return 0.5 * above * (1 + math.tanh(inner))
+
+
+@_gelu_tanh.written_derivative()
+def _gelu_tanh_slope(input):
+    near = max(-GELU_TANH_IS_INPUT, min(GELU_TANH_IS_INPUT, input))
+    square = near * near
+    rise = 0.79788456080286535588 * (1 + 0.134145 * square)
+    bent = math.tanh(0.79788456080286535588 * near * (1 + 0.044715 * square))
+    return 0.5 * (1 + bent) + 0.5 * near * (1 - bent * bent) * rise
 
 
 @public("functional", cases=[*WIDE, case(floats(3, 4), approximate="tanh")])
@@ -139,76 +276,3 @@ def gelu(input, approximate="none"):
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
     return _gelu_tanh(input) if approximate == "tanh" else _gelu_exact(input)
-
-
-def _last(dim, x):
-    """The array with ``dim`` last and contiguous."""
-    return memory.contiguous(x if dim == x.ndim - 1 else x.swapaxes(dim, -1))
-
-
-def _softmax_forward(dim, x):
-    return reductions.rowwise(reductions.softmax_rows, _last(dim, x), options=(0,)) \
-        .swapaxes(dim, -1)
-
-
-def _log_softmax_forward(dim, x):
-    return reductions.rowwise(reductions.softmax_rows, _last(dim, x), options=(1,)) \
-        .swapaxes(dim, -1)
-
-
-def _gradient_forward(function):
-    def forward(dim, gradient, y):
-        return reductions.rowwise(function, _last(dim, gradient), _last(dim, y)).swapaxes(dim, -1)
-
-    return forward
-
-
-def _softmax_composition(dim, gradient, y):
-    return y * (gradient - (gradient * y).sum(dim, keepdim=True))
-
-
-def _log_softmax_composition(dim, gradient, y):
-    return gradient - y.exp() * gradient.sum(dim, keepdim=True)
-
-
-_softmax_gradient = Operation(
-    "softmax_gradient", _gradient_forward(reductions.softmax_gradient_rows),
-    rule_of_composition(_softmax_composition), saves=(0, 1))
-_log_softmax_gradient = Operation(
-    "log_softmax_gradient", _gradient_forward(reductions.log_softmax_gradient_rows),
-    rule_of_composition(_log_softmax_composition), saves=(0, 1))
-_softmax = Operation(
-    "softmax", _softmax_forward,
-    lambda node, gradient: _softmax_gradient(node.plan, gradient, node.output), saves_output=True)
-_log_softmax = Operation(
-    "log_softmax", _log_softmax_forward,
-    lambda node, gradient: _log_softmax_gradient(node.plan, gradient, node.output),
-    saves_output=True)
-
-
-def _along(name, operation, input, dim, dtype):
-    tensors.as_tensor(name, input)
-    if dtype is not None:
-        input = input.to(dtype)
-    floating(name, input=input)
-    if dim is None:
-        raise ValueError(f"{name}: dim must be given")
-    if not input.ndim:
-        return _along(name, operation, input.reshape(1), 0, None).reshape(())
-    return operation(axis(name, dim, input.ndim), input)
-
-
-SOFTMAX_CASES = [case(floats(3, 4), dim=1), case(floats(3, 4, 2), dim=1), case(floats(3, 2), dim=0),
-                 case(floats(), dim=0), case(floats(2, 3), dim=1, dtype=dtypes.float64)]
-
-
-@public("fastnn", "functional", "method", cases=SOFTMAX_CASES)
-def softmax(input, dim=None, dtype=None):
-    """``exp(input)`` divided by its sum along ``dim``, without overflow."""
-    return _along("softmax", _softmax, input, dim, dtype)
-
-
-@public("fastnn", "functional", "method", cases=SOFTMAX_CASES)
-def log_softmax(input, dim=None, dtype=None):
-    """The logarithm of ``softmax``, without loss of digits."""
-    return _along("log_softmax", _log_softmax, input, dim, dtype)

@@ -11,14 +11,14 @@ from .._kernels import attention as kernels
 from .._kernels import memory
 from ..op import Operation
 from ..registry import booleans, case, floats, public
-from .activation import softmax
 from .arithmetic import where
 from .checks import floating, remembered
 from .composed import rule_of_composition
 from .creation import new
+from .dropout import dropout
 from .linear import matmul
-from .random import dropout
 from .shape import expand, reshape, transpose
+from .softmax import softmax
 
 
 def _rows(x):

@@ -58,21 +58,28 @@ def shape_argument(operation, sizes):
         raise TypeError(f"{operation}: sizes must be integers, got {sizes!r}") from None
 
 
-def pair(operation, name, value, low):
-    """A number or a pair of numbers as a pair, each at least ``low``."""
-    values = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+FORMS = {1: "an integer", 2: "an integer or a pair", 3: "an integer or three of them"}
+
+
+def numbers(operation, name, value, low, count):
+    """A number, or one for each of ``count`` dimensions, as a tuple; each at least ``low``."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if len(values) == 1:
-        values *= 2
+        values *= count
     try:
         values = tuple(operator.index(each) for each in values)
     except TypeError:
-        raise TypeError(f"{operation}: {name} must be an integer or a pair, got {value!r}") \
-            from None
-    if len(values) != 2:
-        raise ValueError(f"{operation}: {name} must be a number or a pair, got {value!r}")
+        raise TypeError(f"{operation}: {name} must be {FORMS[count]}, got {value!r}") from None
+    if len(values) != count:
+        raise ValueError(f"{operation}: {name} must be {FORMS[count]}, got {value!r}")
     if not low <= min(values) <= max(values) <= LARGEST:
         raise ValueError(f"{operation}: {name} must lie between {low} and {LARGEST}, got {value!r}")
     return values
+
+
+def pair(operation, name, value, low):
+    """A number or a pair of numbers as a pair, each at least ``low``."""
+    return numbers(operation, name, value, low, 2)
 
 
 def dimensions(operation, name, tensor, *allowed):

@@ -12,14 +12,14 @@ from .._kernels import memory
 from ..op import Operation
 from ..registry import public
 from . import attention
-from .activation import softmax
 from .arithmetic import add, where
 from .checks import floating
 from .composed import rule_of_composition
 from .creation import new
+from .dropout import dropout
 from .linear import linear, matmul
-from .random import dropout
 from .shape import cat, expand, permute, reshape, squeeze, transpose, unsqueeze
+from .softmax import softmax
 
 NAME = "multi_head_attention_forward"
 

@@ -1,15 +1,22 @@
-"""Pooling, and the windows of images as columns."""
+"""Pooling over windows, in one, two and three dimensions, on the kernels for images.
+
+One dimension is an image of one row. Three are pooled in two passes, over planes and then over
+depth: the largest of maxima, the mean of means.
+"""
+
+import math
 
 import numpy
 
 from .. import tape
 from .. import tensor as tensors
 from .._kernels import memory, pool
+from ..elementwise import elementwise
 from ..op import Operation
 from ..registry import case, floats, public
 from . import checks
-from .convolution import output_size
-from .shape import reshape
+from .convolution_rules import output_size
+from .shape import permute_, reshape
 
 
 def _logical(image):
@@ -85,33 +92,124 @@ def _pooled_size(name, size, kernel, stride, padding, dilation, ceil_mode):
     return positions
 
 
-def _windows(name, input, kernel_size, stride, padding, dilation, ceil_mode):
-    """Check a pooling call: (images with a batch dimension, output shape, window parameters)."""
-    checks.floating(name, input=tensors.as_tensor(name, input))
-    checks.dimensions(name, "input", input, 3, 4)
-    images = input if input.ndim == 4 else reshape(input, 1, *input.shape)
-    out_shape, window = _window_plan(name, images.array.shape, kernel_size, stride, padding,
-                                     dilation, bool(ceil_mode))
-    return images, out_shape, window
-
-
 @checks.remembered
 def _window_plan(name, shape, kernel_size, stride, padding, dilation, ceil_mode):
-    """Shape rule of pooling: (output shape, (kernel, stride, padding, dilation))."""
-    kernel = checks.pair(name, "kernel_size", kernel_size, 1)
-    stride = kernel if stride is None or stride == () else checks.pair(name, "stride", stride, 1)
-    padding = checks.pair(name, "padding", padding, 0)
-    dilation = checks.pair(name, "dilation", dilation, 1)
+    """Shape rule of pooling: (output sizes, (kernel, stride, padding, dilation))."""
+    rank = len(shape) - 2
+    kernel = checks.numbers(name, "kernel_size", kernel_size, 1, rank)
+    stride = kernel if stride is None or stride == () else \
+        checks.numbers(name, "stride", stride, 1, rank)
+    padding = checks.numbers(name, "padding", padding, 0, rank)
+    dilation = checks.numbers(name, "dilation", dilation, 1, rank)
     if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
         raise ValueError(f"{name}: padding {padding} is more than half of kernel_size {kernel}")
+    pooled = tuple(_pooled_size(name, *each, ceil_mode) for each in
+                   zip(shape[2:], kernel, stride, padding, dilation, strict=True))
+    return pooled, (kernel, stride, padding, dilation)
+
+
+NEUTRAL = (1, 1, 0, 1)  # kernel, stride, padding and dilation of an axis that is not pooled
+
+
+def batch(name, rank, input):
+    """Check the input's type and dimensions; return it with a batch dimension."""
+    checks.floating(name, input=tensors.as_tensor(name, input))
+    checks.dimensions(name, "input", input, rank + 1, rank + 2)
+    return input if input.ndim == rank + 2 else reshape(input, 1, *input.shape)
+
+
+def unbatched(result, input):
+    """The result for an input that came without a batch dimension, or with one."""
+    return result if input.ndim == result.ndim else reshape(result, *result.shape[1:])
+
+
+def _passes(shape, pooled, window):
+    """The image poolings that make up one of any rank: (shape as images, pooled shape, window)."""
     n, c, *sizes = shape
-    pooled = [_pooled_size(name, *each, ceil_mode) for each in
-              zip(sizes, kernel, stride, padding, dilation, strict=True)]
-    return (n, c, *pooled), (kernel, stride, padding, dilation)
+    if len(sizes) == 2:
+        return [(shape, (n, c, *pooled), window)]
+    if len(sizes) == 1:
+        flat = tuple((neutral, *each) for neutral, each in zip(NEUTRAL, window, strict=True))
+        return [((n, c, 1, *sizes), (n, c, 1, *pooled), flat)]
+    depth, height, width = sizes
+    planes = tuple(each[1:] for each in window)
+    through = tuple((each[0], neutral) for each, neutral in zip(window, NEUTRAL, strict=True))
+    flat = pooled[1] * pooled[2]
+    return [((n * depth, c, height, width), (n * depth, c, *pooled[1:]), planes),
+            ((n, c, depth, flat), (n, c, pooled[0], flat), through)]
 
 
-def _unbatched(result, input):
-    return result if input.ndim == 4 else reshape(result, *result.shape[1:])
+def _as_planes(x):
+    """Volumes (N, C, D, H, W) as images (N D, C, H, W)."""
+    n, c, d, h, w = x.shape
+    return reshape(permute_((0, 2, 1, 3, 4), x), n * d, c, h, w)
+
+
+def _as_depth(images, n, depth):
+    """Images (N D, C, H, W) as images of a column for each pixel (N, C, D, H W)."""
+    _, c, h, w = images.shape
+    volumes = permute_((0, 2, 1, 3, 4), reshape(images, n, depth, c, h, w))
+    return reshape(volumes, n, c, depth, h * w)
+
+
+def _pooled(pool_images, x, pooled, window):
+    """Pool by ``pool_images(plan, images)`` in as many passes as the rank takes."""
+    passes = _passes(x.array.shape, pooled, window)
+    if x.ndim == 4:
+        return pool_images(0, (*passes[0][:2], *window), x)
+    images = _as_planes(x) if len(passes) == 2 else reshape(x, passes[0][0])
+    for number, (shape, out_shape, part) in enumerate(passes):
+        if number:
+            images = _as_depth(images, x.shape[0], x.shape[2])
+        images = pool_images(number, (shape, out_shape, *part), images)
+    return reshape(images, *x.shape[:2], *pooled)
+
+
+def _max(name, rank, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
+    x = batch(name, rank, input)
+    pooled, window = _window_plan(name, x.array.shape, kernel_size, stride, padding, dilation,
+                                  bool(ceil_mode))
+    found = []
+
+    def pool_images(number, plan, images):
+        if return_indices:
+            found.append(_flat_indices(plan, _max_forward(plan, images.array)[1]))
+        return _max_pool(plan, images)
+
+    result = unbatched(_pooled(pool_images, x, pooled, window), input)
+    if not return_indices:
+        return result
+    indices = found[0] if len(found) == 1 else _volume_indices(x.array.shape, *found)
+    indices = memory.contiguous(indices).reshape(result.array.shape)
+    return result, tape.from_array(indices)
+
+
+def _flat_indices(plan, places):
+    """Positions in the (H, W) plane from places in the windows, as (N, C, OH, OW)."""
+    (_, _, _, width), _, (_, kw), stride, padding, dilation = plan
+    row, column = numpy.divmod(places.astype(numpy.int64), kw)
+    tops = numpy.arange(places.shape[1])[:, None, None] * stride[0] - padding[0]
+    lefts = numpy.arange(places.shape[2])[:, None] * stride[1] - padding[1]
+    return _logical((tops + row * dilation[0]) * width + lefts + column * dilation[1])
+
+
+def _volume_indices(shape, in_planes, in_depth):
+    """Positions in the (D, H, W) volume from those in planes and in columns of their maxima."""
+    n, c, depth, height, width = shape
+    flat = in_depth.shape[3]
+    planes = in_planes.reshape(n, depth, c, flat).transpose(0, 2, 1, 3)
+    chosen = in_depth // flat
+    return chosen * (height * width) + numpy.take_along_axis(planes, chosen, 2)
+
+
+@public("functional", "fastnn", cases=[
+    case(floats(2, 3, 6), 2), case(floats(2, 2, 7), 3, 2, 1),
+    case(floats(1, 2, 9), (3,), (2,), dilation=2), case(floats(2, 5), 2, ceil_mode=True)])
+def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
+               return_indices=False):
+    """The largest value of each window of sequences (N, C, L) or (C, L), as ``max_pool2d``."""
+    return _max("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode,
+                return_indices)
 
 
 @public("functional", "fastnn", cases=[
@@ -129,23 +227,50 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     tensor([[[ 5.,  7.],
              [13., 15.]]])
     """
-    images, out_shape, window = _windows("max_pool2d", input, kernel_size, stride, padding,
-                                         dilation, ceil_mode)
-    plan = (images.array.shape, out_shape, *window)
-    result = _unbatched(_max_pool(plan, images), input)
-    if not return_indices:
-        return result
-    _, places = _max_forward(plan, images.array)
-    return result, _unbatched(tape.from_array(_flat_indices(plan, places)), input)
+    return _max("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode,
+                return_indices)
 
 
-def _flat_indices(plan, places):
-    """Positions in the (H, W) plane from places in the windows, as (N, C, OH, OW)."""
-    (_, _, _, width), _, (_, kw), stride, padding, dilation = plan
-    row, column = numpy.divmod(places.astype(numpy.int64), kw)
-    tops = numpy.arange(places.shape[1])[:, None, None] * stride[0] - padding[0]
-    lefts = numpy.arange(places.shape[2])[:, None] * stride[1] - padding[1]
-    return _logical((tops + row * dilation[0]) * width + lefts + column * dilation[1])
+@public("functional", "fastnn", cases=[
+    case(floats(2, 2, 4, 4, 4), 2), case(floats(1, 2, 5, 6, 5), 3, 2, 1, ceil_mode=True),
+    case(floats(1, 5, 6, 5), (3, 2, 1), (1, 2, 2), dilation=(2, 1, 2))])
+def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
+               return_indices=False):
+    """The largest value of each window of volumes (N, C, D, H, W) or (C, D, H, W), as
+    ``max_pool2d``; indices are into the flat (D, H, W) volume."""
+    return _max("max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode,
+                return_indices)
+
+
+def _divisors(name, divisor_override, passes):
+    """What each pass divides by, 0 for its own count."""
+    if divisor_override is None:
+        return (0,) * passes
+    divisor, = checks.numbers(name, "divisor_override", divisor_override, 1, 1)
+    return (divisor, *(1,) * (passes - 1))
+
+
+def _average(name, rank, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
+             divisor_override=None):
+    divisors = _divisors(name, divisor_override, 2 if rank == 3 else 1)
+    x = batch(name, rank, input)
+    pooled, window = _window_plan(name, x.array.shape, kernel_size, stride, padding, 1,
+                                  bool(ceil_mode))
+
+    def pool_images(number, plan, images):
+        return _average_pool((*plan[:5], bool(count_include_pad), divisors[number]), images)
+
+    return unbatched(_pooled(pool_images, x, pooled, window), input)
+
+
+@public("functional", "fastnn", cases=[
+    case(floats(2, 3, 6), 2), case(floats(2, 2, 7), 3, 2, 1),
+    case(floats(2, 2, 7), (3,), 2, 1, True, False), case(floats(2, 5), 2, ceil_mode=True)])
+def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False,
+               count_include_pad=True):
+    """The mean of each window of sequences (N, C, L) or (C, L), as ``avg_pool2d``."""
+    return _average("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode,
+                    count_include_pad)
 
 
 @public("functional", cases=[
@@ -158,85 +283,61 @@ def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
 
     Padding counts as zeros, unless ``count_include_pad`` is False; ``divisor_override`` replaces
     the count of values.
+
+    >>> import fastnn
+    >>> fastnn.nn.functional.avg_pool2d(fastnn.arange(16.0).reshape(1, 4, 4), 2)
+    tensor([[[ 2.5000,  4.5000],
+             [10.5000, 12.5000]]])
     """
-    if divisor_override is not None and divisor_override < 1:
-        raise ValueError(f"avg_pool2d: divisor_override must be positive, got {divisor_override}")
-    images, out_shape, window = _windows("avg_pool2d", input, kernel_size, stride, padding, 1,
-                                         ceil_mode)
-    plan = (images.array.shape, out_shape, *window[:3], bool(count_include_pad),
-            divisor_override or 0)
-    return _unbatched(_average_pool(plan, images), input)
+    return _average("avg_pool2d", 2, input, kernel_size, stride, padding, ceil_mode,
+                    count_include_pad, divisor_override)
 
 
-def _slices(plan):
-    """For each place in the kernel: the place, and its slices of the padded image."""
-    kernel, stride, dilation, positions = plan
-    for row in range(kernel[0]):
-        for column in range(kernel[1]):
-            top, left = row * dilation[0], column * dilation[1]
-            yield row, column, slice(top, top + positions[0] * stride[0], stride[0]), \
-                slice(left, left + positions[1] * stride[1], stride[1])
+@public("functional", cases=[
+    case(floats(2, 2, 4, 4, 4), 2), case(floats(1, 2, 5, 6, 5), 3, 2, 1, True),
+    case(floats(1, 2, 5, 6, 5), 3, 2, 1, True, False),
+    case(floats(2, 4, 3, 4), (2, 1, 2), divisor_override=5)])
+def avg_pool3d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
+               divisor_override=None):
+    """The mean of each window of volumes (N, C, D, H, W) or (C, D, H, W), as ``avg_pool2d``."""
+    return _average("avg_pool3d", 3, input, kernel_size, stride, padding, ceil_mode,
+                    count_include_pad, divisor_override)
 
 
-def _unfold_forward(plan, x):
-    shape, padding, window = plan
-    n, c, h, w = shape
-    padded = numpy.pad(x, ((0, 0), (0, 0), *((p, p) for p in padding)))
-    columns = memory.empty((n, c, *window[0], *window[3]), x.dtype)
-    for row, column, rows, lines in _slices(window):
-        columns[:, :, row, column] = padded[:, :, rows, lines]
-    return columns.reshape(n, c * window[0][0] * window[0][1], window[3][0] * window[3][1])
+@elementwise
+def _root(x, exponent):
+    """x ** exponent, with the derivative 0 at 0."""
+    return x ** exponent if x != 0 else 0 * x
 
 
-def _fold_forward(plan, columns):
-    shape, padding, window = plan
-    n, c, h, w = shape
-    padded = numpy.zeros((n, c, h + 2 * padding[0], w + 2 * padding[1]), columns.dtype)
-    parts = columns.reshape(n, c, *window[0], *window[3])
-    for row, column, rows, lines in _slices(window):
-        padded[:, :, rows, lines] += parts[:, :, row, column]
-    return padded[:, :, padding[0]:padding[0] + h, padding[1]:padding[1] + w]
+def _power_mean(name, rank, input, norm_type, kernel_size, stride, ceil_mode):
+    norm_type = float(norm_type)
+    if not norm_type > 0:
+        raise ValueError(f"{name}: norm_type must be positive, got {norm_type}")
+    kernel = checks.numbers(name, "kernel_size", kernel_size, 1, rank)
+    means = _average(name, rank, input.pow(norm_type), kernel, stride, 0, ceil_mode, True)
+    return _root(means * math.prod(kernel), 1.0 / norm_type)
 
 
-_unfold = Operation("unfold", _unfold_forward, lambda node, gradient: _fold(node.plan, gradient))
-_fold = Operation("fold", _fold_forward, lambda node, gradient: _unfold(node.plan, gradient))
+@public("functional", cases=[
+    case(floats(2, 3, 6), 2, 2), case(floats(2, 7, low=0.2), 1.5, 3, 2, True)])
+def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """``sum(x ** norm_type) ** (1 / norm_type)`` over windows of sequences, as ``lp_pool2d``."""
+    return _power_mean("lp_pool1d", 1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
-def _fold_plan(name, shape, kernel_size, dilation, padding, stride):
-    kernel = checks.pair(name, "kernel_size", kernel_size, 1)
-    dilation = checks.pair(name, "dilation", dilation, 1)
-    padding = checks.pair(name, "padding", padding, 0)
-    stride = checks.pair(name, "stride", stride, 1)
-    positions = tuple(output_size(name, *each) for each in
-                      zip(shape[2:], kernel, stride, padding, dilation, strict=True))
-    return shape, padding, (kernel, stride, dilation, positions)
+@public("functional", cases=[
+    case(floats(2, 3, 6, 6), 2, 2), case(floats(2, 7, 6, low=0.2), 3, (3, 2), 2, ceil_mode=True)])
+def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """``sum(x ** norm_type) ** (1 / norm_type)`` over windows of images (N, C, H, W) or (C, H, W).
+
+    A sum of 0 has the gradient 0. With ``ceil_mode`` the last window's sum is scaled up by the
+    share of it that lies outside.
+    """
+    return _power_mean("lp_pool2d", 2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
-@public("functional", cases=[case(floats(2, 3, 4, 5), (2, 3)),
-                             case(floats(1, 2, 6, 6), 3, dilation=2, padding=1, stride=2)])
-def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
-    """The windows of images (N, C, H, W) as columns (N, C * KH * KW, windows)."""
-    checks.floating("unfold", input=tensors.as_tensor("unfold", input))
-    checks.dimensions("unfold", "input", input, 4)
-    plan = _fold_plan("unfold", input.array.shape, kernel_size, dilation, padding, stride)
-    return _unfold(plan, input)
-
-
-@public("functional", cases=[case(floats(2, 12, 6), (3, 4), 2),
-                             case(floats(1, 8, 9), (6, 6), 2, padding=1, stride=2, dilation=3)])
-def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
-    """Sum columns (N, C * KH * KW, windows) into images (N, C, H, W): the adjoint of ``unfold``."""
-    checks.floating("fold", input=tensors.as_tensor("fold", input))
-    checks.dimensions("fold", "input", input, 3)
-    height, width = checks.pair("fold", "output_size", output_size, 1)
-    kernel = checks.pair("fold", "kernel_size", kernel_size, 1)
-    n, rows, columns = input.array.shape
-    if rows % (kernel[0] * kernel[1]):
-        raise ValueError(f"fold: {rows} rows do not divide into kernels of {kernel}")
-    shape = (n, rows // (kernel[0] * kernel[1]), height, width)
-    plan = _fold_plan("fold", shape, kernel, dilation, padding, stride)
-    positions = plan[2][3]
-    if positions[0] * positions[1] != columns:
-        raise ValueError(f"fold: {positions[0]} x {positions[1]} windows fit, input has {columns} "
-                         "columns")
-    return _fold(plan, input)
+@public("functional", cases=[case(floats(2, 2, 4, 3, 4), 2, 2)])
+def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """``sum(x ** norm_type) ** (1 / norm_type)`` over windows of volumes, as ``lp_pool2d``."""
+    return _power_mean("lp_pool3d", 3, input, norm_type, kernel_size, stride, ceil_mode)

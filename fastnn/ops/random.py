@@ -1,14 +1,12 @@
-"""Random tensors, and dropout."""
+"""Random tensors."""
 
 import numpy
 
 from .. import dtypes
 from .. import tensor as tensors
-from .._kernels import memory
 from .._kernels import random as kernels
 from ..generator import default_generator
-from ..op import Operation
-from ..registry import case, floats, public
+from ..registry import public
 from .checks import floating, shape_argument
 from .creation import new
 
@@ -127,33 +125,3 @@ def normal_(input, mean=0.0, std=1.0, *, generator=None):
     """Fill with normally distributed numbers."""
     return _filled("normal_", input,
                    normal_array(input.array.shape, input.dtype, mean, std, generator))
-
-
-def _dropout_forward(plan, x):
-    """Drop in memory order, so that channels-last images need no copy."""
-    p, key, offset, order = plan
-    dense = memory.contiguous(x.transpose(order))
-    return kernels.drop(dense, key, offset, p).transpose(numpy.argsort(order))
-
-
-_dropout = Operation(
-    "dropout", _dropout_forward, lambda node, gradient: _dropout(node.plan, gradient))
-
-
-@public("functional", "fastnn", cases=[case(floats(3, 4), training=False), case(floats(3), p=0.0)])
-def dropout(input, p=0.5, training=True, inplace=False):
-    """Set each value to 0 with probability ``p`` and divide the others by ``1 - p``.
-
-    In evaluation (``training=False``) the input comes back unchanged. The mask comes from the
-    default generator and is made again in the backward pass instead of being kept.
-    """
-    floating("dropout", input=tensors.as_tensor("dropout", input))
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: p must lie in [0, 1], got {p}")
-    if not training or p == 0:
-        return input
-    key, offset = default_generator.take(kernels.blocks(input.numel()))
-    strides = input.array.strides
-    order = tuple(sorted(range(input.ndim), key=lambda i: -abs(strides[i])))
-    result = _dropout((float(p), key, offset, order), input)
-    return input.copy_(result) if inplace else result

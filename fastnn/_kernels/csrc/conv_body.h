@@ -5,6 +5,7 @@
 #include "conv_tile.h"
 #include "conv_gather.h"
 #include "conv_weight_tile.h"
+#include "conv_swapped.h"
 #include "conv_weight.h"
 
 const conv_kernels KERNELS = {

@@ -123,17 +123,6 @@ static void TYPED(weight_by_rectangle)(const TYPED(weight_call) *call,
     }
 }
 
-/* Sum of one vector of channels over pixels, in four interleaved sums. */
-static inline __attribute__((always_inline)) VECTOR TYPED(sum_of_pixels)(
-    const REAL *gy, ptrdiff_t pixels, ptrdiff_t step, ptrdiff_t lanes) {
-    VECTOR sum[4] = {{0}};
-    ptrdiff_t p = 0;
-    for (; p + 4 <= pixels; p += 4)
-        UNROLL for (int i = 0; i < 4; i++) sum[i] += TYPED(load_some)(gy + (p + i) * step, lanes);
-    for (; p < pixels; p++) sum[0] += TYPED(load_some)(gy + p * step, lanes);
-    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
-}
-
 static void TYPED(bias_of_unit)(const TYPED(weight_call) *call, const TYPED(weight_part) *part) {
     const conv_plan *plan = &call->work->plan;
     ptrdiff_t pixels = (part->row_last - part->row_first) * plan->ow;
@@ -247,6 +236,7 @@ static void TYPED(weight_reduce)(const TYPED(weight_call) *call, ptrdiff_t group
 static void TYPED(weight_gradient)(const conv_plan *plan, const void *x, const void *gy, void *gw,
                                    void *gbias, void *memory, int threads) {
     if (TYPED(pixels_weight_gradient)(plan, x, gy, gw, gbias, memory, threads)) return;
+    if (TYPED(swapped_weight_gradient)(plan, x, gy, gw, gbias, memory, threads)) return;
     char *scratch = memory;
     conv_weight_plan work = conv_weight_plan_of(plan, LANES, TILE_VECTORS, sizeof(REAL));
     TYPED(weight_call) call = {
@@ -280,5 +270,6 @@ static void TYPED(weight_gradient)(const conv_plan *plan, const void *x, const v
 static size_t TYPED(weight_gradient_scratch)(const conv_plan *plan) {
     conv_weight_plan work = conv_weight_plan_of(plan, LANES, TILE_VECTORS, sizeof(REAL));
     return ptrdiff_max(conv_weight_bytes(&work, sizeof(REAL)),
-                       TYPED(pixels_weight_scratch)(plan));
+                       ptrdiff_max(TYPED(pixels_weight_scratch)(plan),
+                                   TYPED(swapped_scratch)(plan)));
 }

@@ -1,175 +1,18 @@
-"""Loss functions."""
-
-import math
+"""Losses of class numbers and class probabilities."""
 
 import numpy
 
 from .. import dtypes
 from .. import tensor as tensors
 from .._kernels import losses, memory
-from ..elementwise import elementwise
 from ..op import Operation
 from ..registry import case, floats, integers, public
 from ..tape import from_array
-from .activation import log_softmax, sigmoid, softmax, softplus
 from .checks import floating
 from .composed import rule_of_composition
 from .indexing import gather
-
-REDUCTIONS = ("mean", "sum", "none")
-UNIT = dict(low=0.05, high=0.95)
-
-
-def _check_reduction(name, reduction):
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"{name}: reduction must be one of {REDUCTIONS}, got {reduction!r}")
-
-
-def _reduce(values, reduction):
-    if reduction == "none":
-        return values
-    return values.mean() if reduction == "mean" else values.sum()
-
-
-class _Pointwise:
-    """A loss that is an elementwise formula of input and target, summed in the same loop."""
-
-    def __init__(self, operation):
-        self.operation = operation
-        self.summed = Operation(operation.name, self._forward, self._rule, saves=(0, 1))
-        self.run = losses.summed(operation.formula)
-
-    def _forward(self, scale, *arrays):
-        return self.run((), scale, *map(memory.contiguous, arrays))
-
-    def _rule(self, node, gradient):
-        scaled = gradient if node.plan == 1.0 else gradient * node.plan
-        saved = node.saved
-        return tuple([self._gradient(index, scaled, saved) if needed else None
-                      for index, needed in enumerate(node.needs)])
-
-    def _gradient(self, index, scaled, saved):
-        slope, names = self.operation.derivative(index)
-        inputs = dict(zip(self.operation.formula.inputs, saved, strict=True))
-        return slope(scaled, *[inputs[name] for name in names])
-
-    def __call__(self, name, input, target, weight, reduction):
-        if reduction != "mean":
-            _check_reduction(name, reduction)
-        floating(name, input=input, target=target, weight=weight)
-        if input.array.shape != target.array.shape:
-            raise ValueError(f"{name}: input has shape {tuple(input.shape)}, "
-                             f"target {tuple(target.shape)}")
-        if weight is not None or reduction == "none":
-            values = self.operation(input, target)
-            return _reduce(values if weight is None else values * weight, reduction)
-        size = input.array.size
-        mean = 1.0 / size if size else float("nan")
-        return self.summed(mean if reduction == "mean" else 1.0, input, target)
-
-
-@_Pointwise
-@elementwise
-def _squared_error(input, target):
-    difference = input - target
-    return difference * difference
-
-
-@_Pointwise
-@elementwise
-def _absolute_error(input, target):
-    return abs(input - target)
-
-
-@elementwise
-def _entropy(input, target):
-    return -(target * max(math.log(input), -100) + (1 - target) * max(math.log1p(-input), -100))
-
-
-@_entropy.written_derivative("input")
-def _entropy_slope(input, target):
-    return (input - target) / max((1 - input) * input, 1e-12)
-
-
-@_entropy.written_derivative("target")
-def _entropy_slope_target(input):
-    return max(math.log1p(-input), -100) - max(math.log(input), -100)
-
-
-_binary_entropy = _Pointwise(_entropy)
-
-
-@elementwise
-def _logit_entropy(input, target):
-    return max(input, 0) - input * target + math.log1p(math.exp(-abs(input)))
-
-
-@_logit_entropy.written_derivative("input")
-def _logit_entropy_slope(input, target):
-    return sigmoid(input) - target
-
-
-_binary_entropy_with_logits = _Pointwise(_logit_entropy)
-
-PAIRED = [case(floats(3, 4), floats(3, 4)), case(floats(3, 4), floats(3, 4), reduction="sum"),
-          case(floats(3), floats(3), reduction="none"), case(floats(70, 150), floats(70, 150))]
-
-
-@public("functional", cases=PAIRED)
-def mse_loss(input, target, *, reduction="mean", weight=None):
-    """The mean (or sum) of the squared differences of tensors of one shape.
-
-    >>> import fastnn
-    >>> fastnn.nn.functional.mse_loss(fastnn.tensor([1.0, 3.0]), fastnn.tensor([1.0, 1.0]))
-    tensor(2.)
-    """
-    return _squared_error("mse_loss", input, target, weight, reduction)
-
-
-@public("functional", cases=[
-    case(floats(3, 4), floats(3, 4, low=3, high=5)),
-    case(floats(3, 4), floats(3, 4, low=3, high=5), reduction="sum")])
-def l1_loss(input, target, *, reduction="mean", weight=None):
-    """The mean (or sum) of the absolute differences; the derivative at 0 is 0."""
-    return _absolute_error("l1_loss", input, target, weight, reduction)
-
-
-@public("functional", cases=[
-    case(floats(3, 4, **UNIT), floats(3, 4, **UNIT)),
-    case(floats(3, 4, **UNIT), floats(3, 4, **UNIT), weight=floats(4, **UNIT)),
-    case(floats(3, 4, **UNIT), floats(3, 4, **UNIT), reduction="none")])
-def binary_cross_entropy(input, target, weight=None, *, reduction="mean"):
-    """``-(t log(p) + (1 - t) log(1 - p))`` of probabilities; each logarithm is at least -100.
-
-    A ValueError if a probability lies outside [0, 1] or is NaN.
-    """
-    floating("binary_cross_entropy", input=input)
-    values = input.array
-    if values.size and not (values.min() >= 0 and values.max() <= 1):
-        raise ValueError("binary_cross_entropy: input must hold probabilities in [0, 1], got "
-                         f"values from {values.min()} to {values.max()}")
-    return _binary_entropy("binary_cross_entropy", input, target, weight, reduction)
-
-
-@public("functional", cases=[
-    case(floats(3, 4, kinks=(0,)), floats(3, 4, **UNIT)),
-    case(floats(3, 4), floats(3, 4, **UNIT), pos_weight=floats(4, **UNIT)),
-    case(floats(3, 4, kinks=(0,)), floats(3, 4, **UNIT), weight=floats(4, **UNIT),
-         reduction="sum")])
-def binary_cross_entropy_with_logits(input, target, weight=None, *, reduction="mean",
-                                     pos_weight=None):
-    """``binary_cross_entropy(sigmoid(input), target)`` without overflow.
-
-    ``pos_weight`` multiplies the part of the positive targets.
-    """
-    name = "binary_cross_entropy_with_logits"
-    if pos_weight is None:
-        return _binary_entropy_with_logits(name, input, target, weight, reduction)
-    _check_reduction(name, reduction)
-    everywhere = 1e30  # softplus without its linear part: the exact form for any input
-    log_weight = (pos_weight - 1) * target + 1
-    values = (1 - target) * input + log_weight * softplus(-input, 1.0, everywhere)
-    return _reduce(values if weight is None else values * weight, reduction)
+from .pointwise_loss import UNIT, check_reduction, reduced
+from .softmax import log_softmax, softmax
 
 
 def _class_rows(x):
@@ -227,7 +70,7 @@ _cross_entropy_gradient = Operation(
     rule_of_composition(_cross_entropy_gradient_composition), saves=(0, 1))
 
 
-def _class_numbers(name, input, target, ignore_index):
+def class_numbers(name, input, target, ignore_index):
     """Check class numbers and return them flat."""
     floating(name, input=tensors.as_tensor(name, input))
     tensors.as_tensor(name, target)
@@ -274,13 +117,13 @@ def cross_entropy(input, target, weight=None, *, ignore_index=-100, reduction="m
     >>> fastnn.nn.functional.cross_entropy(logits, fastnn.tensor([0, 1]))
     tensor(0.6931)
     """
-    _check_reduction("cross_entropy", reduction)
+    check_reduction("cross_entropy", reduction)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], got "
                          f"{label_smoothing}")
     if target.dtype.kind == "f" and target.shape == input.shape:
         return _cross_entropy_of_probabilities(input, target, weight, reduction, label_smoothing)
-    flat = _class_numbers("cross_entropy", input, target, ignore_index)
+    flat = class_numbers("cross_entropy", input, target, ignore_index)
     if weight is None and not label_smoothing:
         scale = _mean_scale(flat, ignore_index) if reduction == "mean" else 1.0
         return _cross_entropy((flat, ignore_index, scale, reduction), input)
@@ -308,7 +151,7 @@ def _uniform_loss(logs, target, weight, ignore_index, reduction):
     kept = _weights_of(target, None, ignore_index, logs.dtype)
     values = -weighted.sum(classes) * kept
     if reduction != "mean":
-        return _reduce(values, reduction)
+        return reduced(values, reduction)
     return values.sum() / _weights_of(target, weight, ignore_index, logs.dtype).sum()
 
 
@@ -321,7 +164,7 @@ def _cross_entropy_of_probabilities(input, target, weight, reduction, label_smoo
         logs = logs * weight.reshape((-1,) + (1,) * (input.ndim - classes - 1))
     values = -(logs * target).sum(classes)
     if reduction != "mean":
-        return _reduce(values, reduction)
+        return reduced(values, reduction)
     return values.sum() / max(1, values.numel())
 
 
@@ -332,11 +175,11 @@ def _cross_entropy_of_probabilities(input, target, weight, reduction, label_smoo
     case(floats(4, 5), integers(4, high=5), ignore_index=2, reduction="none")])
 def nll_loss(input, target, weight=None, *, ignore_index=-100, reduction="mean"):
     """Minus the log-probabilities (N, C, ...) at the target classes; see ``cross_entropy``."""
-    _check_reduction("nll_loss", reduction)
-    _class_numbers("nll_loss", input, target, ignore_index)
+    check_reduction("nll_loss", reduction)
+    class_numbers("nll_loss", input, target, ignore_index)
     classes = 1 if input.ndim > 1 else 0
     weights = _weights_of(target, weight, ignore_index, input.dtype)
     safe = target * (target != ignore_index)
     picked = gather(input, classes, safe.unsqueeze(classes)).squeeze(classes)
     values = -picked * weights
-    return values.sum() / weights.sum() if reduction == "mean" else _reduce(values, reduction)
+    return values.sum() / weights.sum() if reduction == "mean" else reduced(values, reduction)

@@ -1,0 +1,117 @@
+"""Compare operations, forward and backward, with PyTorch.
+
+    python -m bench.operations [--only softmax LSTM] [--threads 1 2] [--rounds 3] [--out DIR]
+
+Each library runs in a process of its own on the same cores, and sleeps while the other has its
+turn. Both must compute the same. Images are given to PyTorch in either layout; its faster one
+counts. Prints a table with the ratio of the minima, and the geometric mean; writes
+`operations.json`.
+"""
+
+import argparse
+import json
+import math
+import os
+import sys
+from pathlib import Path
+
+from . import machine
+from .process import Worker
+from .workloads.operations import CASES
+
+VARIANTS = (("fastnn", False), ("torch", False), ("torch", True))
+WITH_LAYOUTS = ("norm", "pool", "convolution")  # in the name: the input is images
+BLOCK_SECONDS, TURN_SECONDS, TIMEOUT = 0.005, 0.06, 120.0
+TOLERANCE = 2e-3
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="python -m bench.operations",
+                                     description=__doc__.split("\n")[0])
+    available = len(os.sched_getaffinity(0))
+    parser.add_argument("--only", nargs="*", default=[], help="parts of names")
+    parser.add_argument("--threads", nargs="+", type=int, metavar="N",
+                        default=[n for n in (1, 2) if n <= available])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=Path("runs/operations"))
+    return parser.parse_args(arguments)
+
+
+def turn(worker):
+    """Times of some blocks of steps of what the worker has ready."""
+    once = worker.ask(TIMEOUT, do="run", warm=1, blocks=2, steps=1)["seconds"]
+    steps = max(1, round(BLOCK_SECONDS / min(once)))
+    blocks = max(2, round(TURN_SECONDS / (steps * min(once))))
+    return worker.ask(TIMEOUT, do="run", warm=1, blocks=blocks, steps=steps)["seconds"]
+
+
+def check_equal(name, size, sums):
+    first, *others = sums.values()
+    for other in others:
+        for a, b in zip(first, other, strict=True):
+            if not math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=1e-7):
+                raise SystemExit(f"{name}, {size}: the libraries differ: {sums}")
+
+
+def compare(name, size, threads, cores, workers, rounds):
+    """The record of one case; all variants of it are made ready and timed in turn."""
+    layouts = any(part in name for part in WITH_LAYOUTS) and "layer" not in name
+    chosen = [variant for variant in VARIANTS if layouts or not variant[1]]
+    best, sums = {variant: [] for variant in chosen}, {}
+    for _ in range(rounds):
+        for variant in chosen:
+            library, channels_last = variant
+            worker = workers[library]
+            worker.resume()
+            sums[variant] = worker.ask(
+                TIMEOUT, do="operation", library=library, name=name, size=size,
+                channels_last=channels_last, threads=threads, cores=cores)["sums"]
+            best[variant] += turn(worker)
+            worker.suspend()
+    check_equal(name, size, sums)
+    ours = min(best[VARIANTS[0]])
+    peer = min(min(times) for variant, times in best.items() if variant[0] == "torch")
+    return {"name": name, "size": size, "threads": threads, "fastnn_ms": ours * 1e3,
+            "torch_ms": peer * 1e3, "ratio": peer / ours}
+
+
+def mean_ratio(records):
+    return math.exp(sum(math.log(record["ratio"]) for record in records) / len(records))
+
+
+def measure(threads, options, cores):
+    workers = {library: Worker(threads, {}) for library in ("fastnn", "torch")}
+    records = []
+    try:
+        for name, (_, sizes) in CASES.items():
+            if options.only and not any(part in name for part in options.only):
+                continue
+            for size in sizes:
+                record = compare(name, size, threads, cores, workers, options.rounds)
+                records.append(record)
+                print(f"{name:26} {size:14} {threads:2} {record['fastnn_ms']:10.4f}"
+                      f" {record['torch_ms']:10.4f} {record['ratio']:7.2f}", flush=True)
+    finally:
+        for worker in workers.values():
+            worker.close()
+    return records
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    print(f"{'operation':26} {'size':14} {'t':>2} {'fastnn ms':>10} {'torch ms':>10} {'ratio':>7}")
+    cores = sorted(os.sched_getaffinity(0))
+    records = []
+    for threads in options.threads:
+        found = measure(threads, options, cores[:threads])
+        print(f"geometric mean at {threads}: {mean_ratio(found):.2f}; below 1: "
+              f"{sum(record['ratio'] < 1 for record in found)} of {len(found)}")
+        records += found
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "operations.json").write_text(json.dumps(
+        {"machine": machine.describe(), "records": records}, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""What the losses share: reductions, weights, and sums made in the loop of their formula."""
+
+import numpy
+
+from .. import tensor as tensors
+from .._kernels import losses, memory
+from ..op import Operation
+from .checks import floating
+
+REDUCTIONS = ("mean", "sum", "none")
+UNIT = dict(low=0.05, high=0.95)
+
+
+def check_reduction(name, reduction, more=()):
+    """Raise unless the reduction is one of those that there are."""
+    if reduction not in (*REDUCTIONS, *more):
+        raise ValueError(f"{name}: reduction must be one of {(*REDUCTIONS, *more)}, got "
+                         f"{reduction!r}")
+
+
+def reduced(values, reduction):
+    """The values, their mean or their sum."""
+    if reduction == "none":
+        return values
+    return values.mean() if reduction == "mean" else values.sum()
+
+
+def broadcast(name, tensors_by_name):
+    """The tensors, expanded to one shape, or a ValueError that names them."""
+    shapes = {key: each.array.shape for key, each in tensors_by_name.items()}
+    if len(set(shapes.values())) == 1:
+        return tuple(tensors_by_name.values())
+    try:
+        shape = numpy.broadcast_shapes(*shapes.values())
+    except ValueError:
+        (first, size), (second, other) = list(shapes.items())[:2]
+        rest = "".join(f", {key} {each}" for key, each in list(shapes.items())[2:])
+        raise ValueError(f"{name}: {first} has shape {size}, {second} {other}{rest}") from None
+    return tuple(each.expand(*shape) for each in tensors_by_name.values())
+
+
+def alike(name, reference, **others):
+    """The other tensors in the floating-point type of the first: labels may be integers."""
+    floating(name, **reference)
+    (first,) = reference.values()
+    for key, each in others.items():
+        tensors.as_tensor(name, each)
+        if each.dtype.kind != "f":
+            others[key] = each.to(first.dtype)
+    floating(name, **reference, **others)
+    return {**reference, **others}
+
+
+class Pointwise:
+    """A loss that is an elementwise formula of some tensors, summed in the same loop."""
+
+    def __init__(self, operation):
+        self.operation = operation
+        self.names = operation.formula.inputs
+        self.parameters = tuple(operation.formula.parameters.values())
+        self.summed = Operation(operation.name, self._forward, self._rule,
+                                saves=tuple(range(len(self.names))))
+        self.run = losses.summed(operation.formula)
+
+    def _forward(self, plan, *arrays):
+        return self.run(plan[1], plan[0], *map(memory.contiguous, arrays))
+
+    def _rule(self, node, gradient):
+        scale, parameters = node.plan
+        scaled = gradient if scale == 1.0 else gradient * scale
+        saved = node.saved
+        return tuple([self._gradient(index, scaled, saved, parameters) if needed else None
+                      for index, needed in enumerate(node.needs)])
+
+    def _gradient(self, index, scaled, saved, parameters):
+        slope, names = self.operation.derivative(index)
+        inputs = dict(zip(self.names, saved, strict=True))
+        if slope is None:
+            return scaled.expand(*saved[index].shape)
+        return slope(scaled, *[inputs[name] for name in names], *parameters)
+
+    def values(self, *inputs, parameters=()):
+        """The loss of each element."""
+        return self.operation(*inputs, *(parameters or self.parameters))
+
+    def __call__(self, name, inputs, reduction, parameters=(), weight=None):
+        """Reduced over ``inputs``, which have one shape and type; ``weight`` multiplies."""
+        if reduction != "mean":
+            check_reduction(name, reduction)
+        if weight is not None or reduction == "none":
+            values = self.values(*inputs, parameters=parameters)
+            return reduced(values if weight is None else values * weight, reduction)
+        size = inputs[0].array.size
+        mean = 1.0 / size if size else float("nan")
+        return self.summed((mean if reduction == "mean" else 1.0, parameters or self.parameters),
+                           *inputs)

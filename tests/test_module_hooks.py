@@ -1,0 +1,114 @@
+"""Hooks of modules: before and after a forward, before and after a backward."""
+
+import numpy as np
+import pytest
+from helpers import close
+
+import fastnn
+from fastnn import nn
+
+
+def test_hooks():
+    net, calls = nn.Linear(2, 2), []
+    first = net.register_forward_pre_hook(lambda module, args: (args[0] * 0,))
+    second = net.register_forward_hook(
+        lambda module, args, output: calls.append(args) or output + 1)
+    got = net(fastnn.ones(1, 2))
+    close(got.detach().array, (net.bias + 1).detach().array[None], 0)
+    assert calls[0][0].tolist() == [[0, 0]]
+    first.remove()
+    second.remove()
+    second.remove()
+    net(fastnn.ones(1, 2))
+    assert len(calls) == 1
+
+
+def test_hooks_whose_handles_are_dropped():
+    net, seen = nn.Identity(), []
+    for number in range(5):
+        net.register_forward_hook(lambda module, args, output, number=number: seen.append(number))
+    net(fastnn.ones(1))
+    assert seen == [0, 1, 2, 3, 4]
+
+
+def test_backward_hooks_are_pytorchs():
+    torch = pytest.importorskip("torch")
+    seen = {}
+
+    def run(library, tensor):
+        def hook(module, grad_input, grad_output):
+            seen[library].append([each.detach().numpy() for each in (*grad_input, *grad_output)])
+            return tuple(each * 2 for each in grad_input)
+
+        seen[library] = []
+        layer = library.nn.Linear(3, 2).double()
+        with library.no_grad():
+            layer.weight.copy_(tensor(np.arange(6.0).reshape(2, 3)))
+        layer.register_full_backward_hook(hook)
+        x = tensor(np.ones((4, 3)), requires_grad=True)
+        (layer(x * 3) ** 2 * layer.bias.sum()).sum()
+        (layer(x * 3) * tensor(np.arange(8.0).reshape(4, 2))).sum().backward()
+        return x.grad.numpy()
+
+    ours, theirs = run(fastnn, fastnn.tensor), run(torch, torch.tensor)
+    np.testing.assert_allclose(ours, theirs)
+    assert len(seen[fastnn]) == len(seen[torch]) == 1
+    for mine, other in zip(seen[fastnn][0], seen[torch][0], strict=True):
+        np.testing.assert_allclose(mine, other)
+
+
+def test_backward_hook_of_a_first_layer_and_of_identity():
+    net, seen = nn.Sequential(nn.Linear(2, 2), nn.Identity()), []
+    for module in net:
+        module.register_full_backward_hook(
+            lambda module, grad_input, grad_output: seen.append((grad_input, grad_output)))
+    net(fastnn.ones(1, 2)).sum().backward()
+    (through, output), (none, _) = seen
+    assert through[0].tolist() == output[0].tolist() == [[1, 1]] and none == (None,)
+    with fastnn.no_grad():
+        assert not net(fastnn.ones(1, 2)).requires_grad
+
+
+def test_hooks_with_keywords():
+    class Scaled(nn.Module):
+        def forward(self, x, scale=1.0):
+            return x * scale
+
+    net, seen = Scaled(), []
+    net.register_forward_pre_hook(
+        lambda module, args, kwargs: (args, {"scale": kwargs["scale"] + 1}), with_kwargs=True)
+    net.register_forward_hook(
+        lambda module, args, kwargs, output: seen.append(kwargs["scale"]), with_kwargs=True)
+    assert net(fastnn.ones(1), scale=2.0).item() == 3.0 and seen == [3.0]
+    net.register_forward_pre_hook(lambda module, args, kwargs: 3, with_kwargs=True)
+    with pytest.raises(RuntimeError, match=r"must return None or \(args, kwargs\), got 3"):
+        net(fastnn.ones(1), scale=2.0)
+    with pytest.raises(TypeError, match="hook: expected a function, got int"):
+        net.register_forward_hook(3, with_kwargs=True)
+
+
+def test_hooks_that_come_before_others():
+    net, seen = nn.Identity(), []
+    for number, first in ((0, False), (1, False), (2, True)):
+        net.register_forward_pre_hook(
+            lambda module, args, number=number: seen.append(number), prepend=first)
+    net(fastnn.ones(1))
+    assert seen == [2, 0, 1]
+
+
+def test_hooks_before_a_backward_are_pytorchs():
+    torch = pytest.importorskip("torch")
+    found = []
+    for library, tensor in ((fastnn, fastnn.tensor), (torch, torch.tensor)):
+        seen, layer = [], library.nn.Linear(3, 2).double()
+        with library.no_grad():
+            layer.weight.copy_(tensor(np.arange(6.0).reshape(2, 3)))
+        layer.register_full_backward_pre_hook(lambda module, g: (g[0] * 2,))
+        layer.register_full_backward_hook(
+            lambda module, inputs, outputs, seen=seen: seen.append(outputs[0].detach().numpy()))
+        x = tensor(np.ones((4, 3)), requires_grad=True)
+        (layer(x * 3) * tensor(np.arange(8.0).reshape(4, 2))).sum().backward()
+        found.append((x.grad.numpy(), layer.weight.grad.numpy(), *seen))
+    assert len(found[0]) == len(found[1]) == 3
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs)
