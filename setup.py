@@ -23,6 +23,7 @@ MODULES = {
     "fastnn._kernels.pool": ["pool.c"],
     "fastnn._kernels.layout": ["layout.c"],
     "fastnn._kernels.rnn": ["rnn.c"],
+    "fastnn._kernels.attention": ["attention.c"],
     "fastnn._kernels.launch": [],
     "fastnn._kernels.update": [],
     "fastnn.tape": [],

@@ -199,6 +199,9 @@ cdef class Elementwise:
     def __repr__(self):
         return f"<elementwise {self.name}>"
 
+    def __deepcopy__(self, memo):
+        return self  # a function, such as the activation that a copied module keeps
+
     def __get__(self, instance, owner):
         if instance is None:
             return self

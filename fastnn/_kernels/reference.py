@@ -38,6 +38,7 @@ from .reference_activations import (  # noqa: F401
     tanhshrink,
     threshold,
 )
+from .reference_attention import scaled_dot_product_attention  # noqa: F401
 from .reference_grids import *  # noqa: F403
 from .reference_images import (  # noqa: F401
     avg_pool2d,

@@ -1,5 +1,6 @@
 """The functions that modules are made of, under PyTorch's names; they live in ``fastnn/ops``."""
 
+from .. import ops  # noqa: F401  fills the registry
 from ..registry import in_place
 
 globals().update(in_place("functional"))

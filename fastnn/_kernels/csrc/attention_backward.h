@@ -1,0 +1,238 @@
+/* The backward pass, which makes the scores of each block again, as scores[query][key].
+ *
+ * With p = exp(score - largest) * inverse and ds = p * (gradient . v - delta) * scale:
+ * dv[key] = sum of p gradient, dk[key] = sum of ds q, dq[query] = sum of ds k.
+ *
+ * REAL_BITS must be defined and attention_block.h included.
+ */
+
+#ifndef FASTNN_ATTENTION_BACKWARD_H
+#define FASTNN_ATTENTION_BACKWARD_H
+#define ENOUGH_TASKS 8
+
+/* Fewer heads than that share out their blocks of keys, each part with a dq of its own. */
+static inline ptrdiff_t attention_parts(const attention_plan *plan, ptrdiff_t blocks) {
+    const ptrdiff_t heads = plan->batch * (plan->heads / plan->group);
+    return larger(1, smaller(blocks, ceil_div(ENOUGH_TASKS, larger(heads, 1))));
+}
+#endif
+
+/* Memory for one block of keys and one of queries; `deep` and `columns` are whole vectors. */
+struct NAME(backward_memory) {
+    REAL *k_turned, *v_turned;  /* [depth][wide], times the scale, and [width][wide] */
+    REAL *k, *dk, *dv;          /* [ACROSS][deep], [ACROSS][deep], [ACROSS][columns] */
+    REAL *q, *gradient;         /* [ALONG][deep], [ALONG][columns] */
+    REAL *p, *ds, *mask;        /* [ALONG][wide] */
+};
+
+static size_t NAME(backward_memory_of)(const attention_plan *plan, REAL *from,
+                                       struct NAME(backward_memory) *memory) {
+    const ptrdiff_t deep = rounded_up(plan->depth, LANES);
+    const ptrdiff_t columns = rounded_up(plan->width, LANES);
+    REAL *next = from;
+    memory->k_turned = next, next += plan->depth * ACROSS;
+    memory->v_turned = next, next += plan->width * ACROSS;
+    memory->k = next, next += ACROSS * deep;
+    memory->dk = next, next += ACROSS * deep;
+    memory->dv = next, next += ACROSS * columns;
+    memory->q = next, next += ALONG * deep;
+    memory->gradient = next, next += ALONG * columns;
+    memory->p = next, next += ALONG * ACROSS;
+    memory->ds = next, next += ALONG * ACROSS;
+    memory->mask = next, next += ALONG * ACROSS;
+    return (size_t)(next - from) * sizeof(REAL);
+}
+
+/* Some queries, some keys. */
+struct NAME(backward_block) {
+    const attention_plan *plan;
+    const struct NAME(backward_memory) *memory;
+    ptrdiff_t batch, head, row, rows, key, keys, wide, deep, columns;
+};
+
+static void NAME(mask_block)(const struct NAME(backward_block) *block) {
+    const attention_plan *plan = block->plan;
+    REAL *p = block->memory->p, *mask = block->memory->mask;
+    const ptrdiff_t wide = block->wide;
+    if (plan->mask_kind) {
+        const int alike = plan->mask.row == 0;
+        NAME(mask_rows)(plan, block->batch, block->head, block->row, alike ? 1 : block->rows,
+                        block->key, block->keys, mask, wide);
+        for (ptrdiff_t i = 0; i < block->rows; i++)
+            for (ptrdiff_t j = 0; j < block->keys; j++)
+                p[i * wide + j] += mask[(alike ? 0 : i * wide) + j];
+    }
+    if (plan->causal)
+        for (ptrdiff_t i = 0; i < block->rows; i++)
+            for (ptrdiff_t j = larger(0, block->row + i - block->key + 1); j < block->keys; j++)
+                p[i * wide + j] = -(REAL)INFINITY;
+}
+
+/* From scores in p and gradient . v in ds to probabilities and the gradients of the scores. */
+static void NAME(soften_block)(const struct NAME(backward_block) *block) {
+    const attention_plan *plan = block->plan;
+    const ptrdiff_t first =
+        (block->batch * plan->heads + block->head) * plan->rows + block->row;
+    for (ptrdiff_t i = 0; i < block->rows; i++) {
+        REAL *p = block->memory->p + i * block->wide, *ds = block->memory->ds + i * block->wide;
+        const REAL largest = ((const REAL *)plan->largest)[first + i];
+        const REAL inverse = ((const REAL *)plan->inverse)[first + i];
+        const REAL delta = ((const REAL *)plan->delta)[first + i], scale = (REAL)plan->scale;
+        for (ptrdiff_t j = 0; j < block->wide; j += LANES) {
+            const VECTOR value = NAME(exp)(NAME(load)(p + j) - largest) * inverse;
+            NAME(store)(p + j, value);
+            NAME(store)(ds + j, value * (NAME(load)(ds + j) - delta) * scale);
+        }
+    }
+}
+
+static void NAME(run_backward_block)(const struct NAME(backward_block) *block, REAL *dq,
+                                     ptrdiff_t dq_row) {
+    const attention_plan *plan = block->plan;
+    const struct NAME(backward_memory) *memory = block->memory;
+    const ptrdiff_t rows = block->rows, keys = block->keys, wide = block->wide;
+    NAME(pack_rows)(memory->q, NAME(place)(&plan->q, block->batch, block->head, block->row),
+                    plan->q.row, rows, plan->depth);
+    NAME(pack_rows)(memory->gradient,
+                    NAME(place)(&plan->gradient, block->batch, block->head, block->row),
+                    plan->gradient.row, rows, plan->width);
+    NAME(multiply_blocks)(memory->q, block->deep, 1, memory->k_turned, wide, memory->p, wide, rows,
+                          wide, plan->depth, 0);
+    NAME(multiply_blocks)(memory->gradient, block->columns, 1, memory->v_turned, wide, memory->ds,
+                          wide, rows, wide, plan->width, 0);
+    NAME(mask_block)(block);
+    NAME(soften_block)(block);
+    NAME(multiply_blocks)(memory->p, 1, wide, memory->gradient, block->columns, memory->dv,
+                          block->columns, keys, block->columns, rows, TILE_ACCUMULATE);
+    NAME(multiply_blocks)(memory->ds, 1, wide, memory->q, block->deep, memory->dk, block->deep,
+                          keys, block->deep, rows, TILE_ACCUMULATE);
+    NAME(multiply_blocks)(memory->ds, wide, 1, memory->k, block->deep, dq + block->row * dq_row,
+                          dq_row, rows, plan->depth, keys, TILE_ACCUMULATE);
+}
+
+/* One block of keys against all queries of all heads that read them. */
+static void NAME(run_keys)(struct NAME(backward_block) *block, ptrdiff_t from,
+                           const attention_array *dq) {
+    const attention_plan *plan = block->plan;
+    const struct NAME(backward_memory) *memory = block->memory;
+    const ptrdiff_t keys = block->keys, wide = block->wide;
+    const REAL *k = NAME(place)(&plan->k, block->batch, from, block->key);
+    const REAL *v = NAME(place)(&plan->v, block->batch, from, block->key);
+    NAME(pack_columns)(memory->k_turned, wide, k, plan->k.row, plan->depth, keys);
+    NAME(scale_all)(memory->k_turned, plan->depth * wide, (REAL)plan->scale);
+    NAME(pack_columns)(memory->v_turned, wide, v, plan->v.row, plan->width, keys);
+    NAME(pack_rows)(memory->k, k, plan->k.row, keys, plan->depth);
+    memset(memory->dk, 0, (size_t)(keys * block->deep) * sizeof(REAL));
+    memset(memory->dv, 0, (size_t)(keys * block->columns) * sizeof(REAL));
+    for (block->head = from * plan->group; block->head < (from + 1) * plan->group; block->head++)
+        for (block->row = plan->causal ? block->key / ALONG * ALONG : 0; block->row < plan->rows;
+             block->row += ALONG) {
+            block->rows = smaller(ALONG, plan->rows - block->row);
+            NAME(run_backward_block)(block, NAME(place)(dq, block->batch, block->head, 0),
+                                     dq->row);
+        }
+    for (ptrdiff_t j = 0; j < keys; j++) {
+        NAME(copy_row)(NAME(place)(&plan->dk, block->batch, from, block->key + j),
+                       memory->dk + j * block->deep, plan->depth, 1);
+        NAME(copy_row)(NAME(place)(&plan->dv, block->batch, from, block->key + j),
+                       memory->dv + j * block->columns, plan->width, 1);
+    }
+}
+
+/* Every `parts`-th block of keys of one head, from `part` on; dq is written anew. */
+static void NAME(run_part)(const attention_plan *plan, ptrdiff_t batch, ptrdiff_t from,
+                           const struct cut *blocks, ptrdiff_t part, ptrdiff_t parts,
+                           const attention_array *dq,
+                           const struct NAME(backward_memory) *memory) {
+    struct NAME(backward_block) block = {
+        .plan = plan, .memory = memory, .batch = batch, .deep = rounded_up(plan->depth, LANES),
+        .columns = rounded_up(plan->width, LANES)};
+    for (ptrdiff_t head = from * plan->group; head < (from + 1) * plan->group; head++)
+        for (ptrdiff_t i = 0; i < plan->rows; i++)
+            memset(NAME(place)(dq, batch, head, i), 0, (size_t)plan->depth * sizeof(REAL));
+    for (ptrdiff_t i = part; i < blocks->pieces; i += parts) {
+        block.key = cut_start(blocks, i);
+        block.keys = cut_length(blocks, i);
+        block.wide = rounded_up(block.keys, LANES);
+        NAME(run_keys)(&block, from, dq);
+    }
+}
+
+/* delta of one row. */
+INLINE REAL NAME(row_product)(const REAL *a, const REAL *b, ptrdiff_t count) {
+    VECTOR sums = {0};
+    REAL total = 0;
+    ptrdiff_t i = 0;
+    for (; i + LANES <= count; i += LANES) sums += NAME(load)(a + i) * NAME(load)(b + i);
+    for (int lane = 0; lane < LANES; lane++) total += sums[lane];
+    for (; i < count; i++) total += a[i] * b[i];
+    return total;
+}
+
+/* The parts of dq of one row, in their order. */
+static void NAME(add_parts)(const attention_plan *plan, ptrdiff_t item, ptrdiff_t parts,
+                            const REAL *partials) {
+    const ptrdiff_t row = item % plan->rows, head = item / plan->rows % plan->heads;
+    const ptrdiff_t batch = item / plan->rows / plan->heads, depth = plan->depth;
+    const ptrdiff_t size = plan->batch * plan->heads * plan->rows * depth;
+    REAL *dq = NAME(place)(&plan->dq, batch, head, row);
+    for (ptrdiff_t i = 0; i < depth; i++) {
+        REAL sum = partials[item * depth + i];
+        for (ptrdiff_t part = 1; part < parts; part++)
+            sum += partials[part * size + item * depth + i];
+        dq[i] = sum;
+    }
+}
+
+static void NAME(delta_of)(const attention_plan *plan, ptrdiff_t item) {
+    const ptrdiff_t row = item % plan->rows, head = item / plan->rows % plan->heads;
+    const ptrdiff_t batch = item / plan->rows / plan->heads;
+    ((REAL *)plan->delta)[item] =
+        NAME(row_product)(NAME(place)(&plan->out, batch, head, row),
+                          NAME(place)(&plan->gradient, batch, head, row), plan->width);
+}
+
+static int NAME(attention_backward)(const attention_plan *plan, int threads) {
+    struct NAME(backward_memory) unused;
+    const size_t bytes = NAME(backward_memory_of)(plan, NULL, &unused);
+    const struct cut blocks = plan->keys ? cut_evenly(plan->keys, LANES, ACROSS / LANES)
+                                         : (struct cut){0};
+    const ptrdiff_t parts = attention_parts(plan, blocks.pieces);
+    const ptrdiff_t heads = plan->heads / plan->group, tasks = plan->batch * heads * parts;
+    const ptrdiff_t items = plan->batch * plan->heads * plan->rows, size = items * plan->depth;
+    REAL *partials = parts > 1 ? malloc((size_t)(parts * size) * sizeof(REAL) + 1) : NULL;
+    int failed = parts > 1 && !partials;
+    if (failed || tasks < 1) return -failed;
+    if (threads > tasks) threads = (int)tasks;
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    {
+        const uint64_t saved = denormals_flush();
+        REAL *scratch = scratch_memory(bytes);
+        struct NAME(backward_memory) memory;
+        NAME(backward_memory_of)(plan, scratch, &memory);
+#pragma omp for schedule(static)
+        for (ptrdiff_t item = 0; item < items; item++) NAME(delta_of)(plan, item);
+#pragma omp for schedule(dynamic)
+        for (ptrdiff_t task = 0; task < tasks; task++) {
+            const ptrdiff_t part = task % parts, head = task / parts;
+            const attention_array own = {
+                partials + part * size, plan->heads * plan->rows * plan->depth,
+                plan->rows * plan->depth, plan->depth, 1};
+            if (scratch)
+                NAME(run_part)(plan, head / heads, head % heads, &blocks, part, parts,
+                               partials ? &own : &plan->dq, &memory);
+            else
+                __atomic_store_n(&failed, 1, __ATOMIC_RELAXED);
+        }
+        if (partials) {
+#pragma omp for schedule(static)
+            for (ptrdiff_t item = 0; item < items; item++)
+                NAME(add_parts)(plan, item, parts, partials);
+        }
+        denormals_restore(saved);
+    }
+    free(partials);
+    return -failed;
+}
+
+const attention_kernels EXPORTED(attention) = {NAME(attention_forward), NAME(attention_backward)};
