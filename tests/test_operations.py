@@ -92,6 +92,29 @@ def test_second_gradient(entry, number):
     gradgradcheck(function, inputs, **STRICT)
 
 
+@pytest.mark.parametrize("entry, number", [
+    (entry, number) for entry, number in every_case(lambda entry: entry.differentiable)["argvalues"]
+    if len(Call(entry, number).floats) > 1], ids=lambda value: getattr(value, "name", str(value)))
+def test_second_gradient_of_one(entry, number):
+    """A gradient asked for alone depends on the other inputs as it does among all of them."""
+    call = Call(entry, number)
+    function, inputs = _function_of(call, call.floats)
+    upstream = [fastnn.tensor(each) for each in call.upstream(function(*inputs))]
+
+    def second(index, wanted):
+        first = fastnn.autograd.grad(function(*inputs), wanted, upstream, create_graph=True,
+                                     allow_unused=True)[index]
+        if first is None or not first.requires_grad:
+            return [None] * len(inputs)
+        return fastnn.autograd.grad((first * first).sum(), inputs, allow_unused=True)
+
+    for index, leaf in enumerate(inputs):
+        for alone, among in zip(second(0, [leaf]), second(index, inputs), strict=True):
+            zeros = np.zeros(())
+            close(zeros + (0 if alone is None else array_of(alone)),
+                  zeros + (0 if among is None else array_of(among)), 1e-10)
+
+
 def _function_of(call, chosen):
     """The call as a function of some of its tensors, and these with gradients asked for."""
     fixed = call.tensors()

@@ -13,8 +13,8 @@ def rule_of_composition(function):
     def rule(node, gradient):
         recording = tape.exchange_grad_enabled(True)
         try:
-            inputs = [tensor if needed else tensor.detach() if tensor is not None else None
-                      for tensor, needed in zip(node.saved, node.needs, strict=True)]
+            # Also what needs no gradient now stays on the tape: the others' gradients depend on it.
+            inputs = node.saved
             output = function(node.plan, *inputs)
             wanted = [tensor for tensor, needed in zip(inputs, node.needs, strict=True) if needed]
             found = iter(tape.grad([output], wanted, [gradient], None, recording, True))

@@ -14,7 +14,7 @@ def _factor(name, argument, value):
 def _exchanged(input, apart, order, result):
     """The elements in shape ``apart``, with its axes in another order, as a new ``result``."""
     turned = permute_(order, reshape(input, *apart))
-    return reshape(copied("C", turned), *result)
+    return reshape(copied("contiguous_format", turned), *result)
 
 
 def _image_dimensions(name, input):
