@@ -31,10 +31,10 @@ def get_default_dtype():
     return _default
 
 
-def set_default_dtype(dtype):
+def set_default_dtype(d):
     """Make float32 or float64 the type of new floating-point tensors; else TypeError."""
     global _default
-    dtype = check("set_default_dtype", dtype)
+    dtype = check("set_default_dtype", d)
     if dtype not in FLOATING:
         raise TypeError(f"set_default_dtype: expected float32 or float64, got {dtype}")
     _default = dtype

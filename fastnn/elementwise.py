@@ -42,8 +42,14 @@ def elementwise(function=None, *, inplace=False, name=None):
     operation.__doc__ = inspect.getdoc(function)
     operation.__module__ = function.__module__
     operation.__wrapped__ = function
-    operation.__signature__ = formula.signature
+    operation.__signature__ = _with_inplace(formula.signature) if inplace else formula.signature
     return operation
+
+
+def _with_inplace(signature):
+    return signature.replace(parameters=[
+        *signature.parameters.values(),
+        inspect.Parameter("inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False)])
 
 
 class _Operation(Elementwise):

@@ -101,6 +101,6 @@ def get_rng_state():
     return default_generator.get_state()
 
 
-def set_rng_state(state):
+def set_rng_state(new_state):
     """Go back to a state of the default stream."""
-    default_generator.set_state(state)
+    default_generator.set_state(new_state)

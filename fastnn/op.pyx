@@ -224,8 +224,11 @@ cdef class Elementwise:
         cdef Py_ssize_t given = len(args)
         memcpy(numbers, self.defaults, sizeof(numbers))
         if given != self.arity or kwargs:
-            if self.has_inplace and kwargs.pop("inplace", False):
-                return self.into(*args, **kwargs)
+            if self.has_inplace:
+                if given == self.arity + self.parameter_count + 1:
+                    kwargs["inplace"], args = args[given - 1], args[:given - 1]
+                if kwargs.pop("inplace", False):
+                    return self.into(*args, **kwargs)
             if kwargs and self.keyword_form is not None:
                 return self.keyword_form(*args, **kwargs)
             args = self._bind(args, kwargs, numbers)

@@ -48,12 +48,19 @@ OPERATIONS = {
         16, 16, 3, 3), drawn(16)), 2, 4),
     # The places of the maxima.
     "max_pool2d": (lambda x: functional.max_pool2d(x, 2), (image(8, 16, 16, 16),), 2, 1),
+    # Also the pieces' means and squares forward, and their sums backward.
     "batch_norm": (lambda x: functional.batch_norm(x, None, None, training=True),
-                   (image(8, 16, 16, 16),), 1, 1),
+                   (image(8, 16, 16, 16),), 3, 3),
+    "layer_norm": (lambda x: functional.layer_norm(x, (256,)), (drawn(512, 256),), 1, 1),
+    # Its own copy of the indices is kept; backward they are sorted: positions and starts of rows.
+    "embedding": (lambda w: functional.embedding(labels(512, 1000), w), (drawn(1000, 64),), 2, 3),
     "dropout": (lambda x: functional.dropout(x, 0.5), (drawn(SIZE),), 1, 1),
-    # The forward pass keeps one number for each row.
+    # The forward pass keeps the exponentials.
     "cross_entropy": (lambda x: functional.cross_entropy(x, labels(512, 256)),
-                      (drawn(512, 256),), 0, 1),
+                      (drawn(512, 256),), 1, 1),
+    # The forward pass keeps two numbers for each query.
+    "attention": (functional.scaled_dot_product_attention,
+                  tuple(drawn(2, 4, 128, 32) for _ in range(3)), 2, 3),
 }
 
 

@@ -91,7 +91,7 @@ def test_a_change_of_a_view_reaches_all_others():
     y = x * 1
     first, other = y[:1], y.reshape(2, 1)
     first.mul_(w)
-    assert y.tolist() == [5.0, 2.0] and other.grad_fn.name == "reshape"
+    assert y.tolist() == [5.0, 2.0] and other.grad_fn.name() == "reshape"
     other.sum().backward()
     assert x.grad.tolist() == [5.0, 1.0] and w.grad.tolist() == [1.0]
 

@@ -15,9 +15,9 @@ from fastnn.registry import REGISTRY
 
 torch = pytest.importorskip("torch")
 functional = torch.nn.functional
-pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
-
-pytestmark = pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")  # of kl_div
+pytestmark = [  # what PyTorch says of conv1d, conv2d and of kl_div
+    pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel"),
+    pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")]
 SMALL = 200  # elements
 FIRST_ORDER_ONLY = {"cdist"}  # PyTorch has no second derivative of it
 DTYPES = ["float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"]

@@ -45,10 +45,10 @@ def test_in_place_keeps_the_type_and_refuses_what_does_not_fit():
     assert whole.tolist() == [2, 2]
 
 
-def test_in_place_of_leaves_and_views_on_the_tape_is_refused():
+def test_in_place_of_leaves_and_their_views_is_refused():
     x = fastnn.ones(3, requires_grad=True)
-    for change in (x.exp_, lambda: x.clamp_(0, 1), lambda: (x * 1)[:2].sin_(),
-                   lambda: (x * 1)[:2].clamp_(0, 1)):
+    for change in (x.exp_, lambda: x.clamp_(0, 1), lambda: x[:2].sin_(),
+                   lambda: x[:2].clamp_(0, 1)):
         with pytest.raises(RuntimeError, match="in place"):
             change()
 

@@ -242,8 +242,8 @@ SCRIPTS = (classifier, sequences, transformer, penalised_gan, autoencoder, metri
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.__name__)
 def test_same_losses(script):
-    import torch.utils.checkpoint  # noqa: F401  scripts import it
     import torch.optim.swa_utils  # noqa: F401
+    import torch.utils.checkpoint  # noqa: F401  scripts import it
 
     weights = {}
     torch.manual_seed(0)

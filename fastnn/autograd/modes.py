@@ -11,12 +11,12 @@ class _Mode:
 
     recording = True
 
-    def __new__(cls, function=None):
+    def __new__(cls, orig_func=None):
         mode = super().__new__(cls)
-        if function is None:
+        if orig_func is None:
             return mode
         mode.__init__()
-        return mode(function)
+        return mode(orig_func)
 
     def __init__(self):
         self._before = []

@@ -114,7 +114,7 @@ from .pooling import (
     MaxUnpool3d,
     Unfold,
 )
-from .recurrent import GRU, LSTM, RNN, Recurrent, RNNBase
+from .recurrent import GRU, LSTM, RNN, RNNBase
 from .recurrent_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from .resizing import (
     ChannelShuffle,

@@ -50,9 +50,6 @@ def _signature(function, settings, without, last):
     """The module's settings, in their order."""
     parameters = [each for key, each in inspect.signature(function).parameters.items()
                   if key not in without and (each.default is not EMPTY or key in settings)]
-    if getattr(getattr(function, "formula", None), "has_inplace", False):
-        parameters.append(inspect.Parameter(
-            "inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False))
     parameters.sort(key=lambda each: (each.kind, last.index(each.name) + 1
                                       if each.name in last else 0))
     return inspect.Signature(parameters)

@@ -157,15 +157,15 @@ def _split_sizes(name, input, sizes, dim):
 
 
 @public("fastnn", "method", cases=[case(floats(2, 5), 2, 1), case(floats(2, 5), [1, 4], 1)])
-def split(input, split_size_or_sections, dim=0):
+def split(tensor, split_size_or_sections, dim=0):
     """Parts along one dimension, of one size (the last may be smaller) or of the sizes given."""
-    dim = _cut_dim("split", input, dim)
-    total, size = input.shape[dim], split_size_or_sections
+    dim = _cut_dim("split", tensor, dim)
+    total, size = tensor.shape[dim], split_size_or_sections
     if not isinstance(size, int):
-        return _split_sizes("split", input, list(size), dim)
+        return _split_sizes("split", tensor, list(size), dim)
     if size < 0 or (not size and total):
         raise ValueError(f"split: the size of a part must be positive, got {size}")
-    return _parts("split", input, dim, range(size, total, size) if size else ())
+    return _parts("split", tensor, dim, range(size, total, size) if size else ())
 
 
 @public("fastnn", "method", cases=[case(floats(2, 5), 3, 1), case(floats(4, 3), 2)])

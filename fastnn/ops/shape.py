@@ -257,7 +257,7 @@ def _copy(memory_format, x):
         return memory.copy(x, "K")
     if memory_format == "contiguous_format":
         return memory.copy(x, "C")
-    return memory.copy(x.transpose(memory.TO_CHANNELS_LAST), "C").transpose(
+    return memory.copy(x.transpose(memory.TO_CHANNELS_LAST[4]), "C").transpose(
         memory.FROM_CHANNELS_LAST)
 
 

@@ -28,22 +28,22 @@ def gather(rows, indices):
     return from_numpy(as_array(rows)[numpy.asarray(indices, dtype=numpy.int64)])
 
 
-def default_convert(sample):
+def default_convert(data):
     """Arrays in a sample become tensors; everything else stays.
 
     >>> import numpy
     >>> default_convert({"x": numpy.zeros(2, "float32"), "name": "a"})
     {'x': tensor([0., 0.]), 'name': 'a'}
     """
-    if isinstance(sample, (str, bytes)):
-        return sample
-    if isinstance(sample, (numpy.ndarray, numpy.generic)):
-        return from_numpy(numpy.asarray(sample))
-    if isinstance(sample, Mapping):
-        return _like_mapping(sample, {key: default_convert(sample[key]) for key in sample})
-    if isinstance(sample, (tuple, list)):
-        return _like_sequence(sample, [default_convert(part) for part in sample])
-    return sample
+    if isinstance(data, (str, bytes)):
+        return data
+    if isinstance(data, (numpy.ndarray, numpy.generic)):
+        return from_numpy(numpy.asarray(data))
+    if isinstance(data, Mapping):
+        return _like_mapping(data, {key: default_convert(data[key]) for key in data})
+    if isinstance(data, (tuple, list)):
+        return _like_sequence(data, [default_convert(part) for part in data])
+    return data
 
 
 def _like_mapping(original, items):
