@@ -40,6 +40,12 @@ def prepared(entry, case):
     return lambda: entry.function(*arguments, **keywords), leaves
 
 
+def outputs_of(result):
+    """The results, one or several, that gradients flow from."""
+    results = result if isinstance(result, (tuple, list)) else [result]
+    return [each for each in results if each.requires_grad]
+
+
 @pytest.mark.parametrize(("entry", "case"), CASES)
 def test_forward(benchmark, entry, case):
     call, _ = prepared(entry, case)
@@ -52,8 +58,8 @@ def test_forward(benchmark, entry, case):
 )
 def test_forward_and_backward(benchmark, entry, case):
     call, leaves = prepared(entry, case)
-    result = call()
-    if not result.requires_grad:
+    if not outputs_of(call()):
         pytest.skip("the case leads to no gradient")
-    gradient = fastnn.ones_like(result)
-    benchmark(lambda: fastnn.autograd.grad(call(), leaves, gradient, allow_unused=True))
+    gradients = [fastnn.ones_like(output) for output in outputs_of(call())]
+    benchmark(lambda: fastnn.autograd.grad(
+        outputs_of(call()), leaves, gradients, allow_unused=True))
