@@ -5,7 +5,7 @@ import math
 import numpy
 
 from .. import tensor as tensors
-from .._kernels import memory
+from .._kernels import memory, runtime
 from ..op import Operation
 from ..registry import case, floats, public
 from .checks import axes, axis, shape_argument
@@ -17,7 +17,7 @@ permute_ = Operation(
     "permute", lambda order, x: x.transpose(order),
     lambda node, gradient: permute_(_inverse(node.plan), gradient), shares_memory=True)
 expand_ = Operation(
-    "expand", lambda plan, x: numpy.broadcast_to(x, plan[1]),
+    "expand", lambda plan, x: runtime.expanded(x, tuple(plan[1])),
     lambda node, gradient: sum_to(gradient, node.plan[0]), shares_memory=True)
 
 
