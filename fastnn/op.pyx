@@ -13,7 +13,8 @@ from fastnn._kernels.launch cimport (
     launch_flat)
 from fastnn._kernels.runtime cimport empty, empty_strided
 from fastnn.tape cimport (
-    Node, TensorBase, Version, is_recording, note_view, record, requires_grad, version_of, wrap)
+    Node, TensorBase, Version, is_recording, note_view, record, refresh, requires_grad, version_of,
+    wrap)
 
 cnp.import_array()
 
@@ -120,7 +121,7 @@ cdef class Operation:
             recorded = recorded or requires_grad(value)
             arrays.append((<TensorBase> value).array if isinstance(value, TensorBase) else value)
         recorded = recorded and is_recording()
-        _check_in_place(self.name, target, recorded)
+        _begin_change(self.name, target, recorded)
         self.write(*arrays)
         inputs = (target, *inputs)
         if recorded:
@@ -142,6 +143,13 @@ cdef bint _starts_within(cnp.ndarray view, cnp.ndarray array) noexcept:
         else:
             high += (cnp.PyArray_DIM(array, axis) - 1) * cnp.PyArray_STRIDE(array, axis)
     return low <= <char*> cnp.PyArray_DATA(view) <= high
+
+
+cdef void _begin_change(str name, TensorBase target, bint recorded) except *:
+    """Check, and bring the history up to date that the change is to be added to."""
+    _check_in_place(name, target, recorded)
+    if recorded:
+        refresh(target)
 
 
 cdef void _note_change(TensorBase target, bint recorded) except *:
@@ -298,7 +306,7 @@ cdef class Elementwise:
         cdef int result_type = cnp.NPY_BOOL if self.boolean_result else typenum
         cdef list separate = list(inputs)
         cdef int index
-        _check_in_place(self.name, target, recorded)
+        _begin_change(self.name, target, recorded)
         if result_type != cnp.PyArray_TYPE(target.array):
             _check_castable(self.name, result_type, target.array)
             return _write_over(self.name, target, self._run(

@@ -48,6 +48,7 @@ cdef bint set_recording(bint on) noexcept
 cdef TensorBase wrap(cnp.ndarray array)
 cdef Version version_of(TensorBase tensor)
 cdef bint requires_grad(object value) noexcept
+cdef int refresh(TensorBase tensor) except -1
 cdef void note_view(TensorBase output, TensorBase source, object operation, object plan)
 cdef void record(
     TensorBase output, object operation, object plan, tuple inputs, object kept, bint keep_output)

@@ -96,6 +96,18 @@ def test_a_change_of_a_view_reaches_all_others():
     assert x.grad.tolist() == [5.0, 1.0] and w.grad.tolist() == [1.0]
 
 
+def test_a_stale_view_changed_in_place_keeps_the_new_history():
+    """Its tensor, without a history, was changed after the view was made."""
+    for change in (fastnn.Tensor.mul_, lambda view, factor: view.copy_(view.clone() * factor)):
+        factor = leaf(0.75)
+        base = fastnn.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=fastnn.float64)
+        view = base[0]
+        base.mul_(2)
+        change(view, factor)
+        (view.sum() + base.sum()).backward()
+        assert factor.grad.tolist() == [12]
+
+
 def test_a_copy_is_no_view():
     x = leaf(1.0, 2.0, 3.0, 4.0)
     y = (x * 1).reshape(2, 2)

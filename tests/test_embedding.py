@@ -8,6 +8,7 @@ from helpers import array_of, close
 
 import fastnn
 from fastnn import nn
+from fastnn._kernels import segments
 from fastnn.nn import functional as F
 
 NUMBERS = np.array([4, 0, 4, 2, 2, 2, 4, 0, 3, 2])
@@ -63,6 +64,13 @@ def test_padding_has_no_gradient_of_any_order():
     assert not first.array[4].any() and first.array[2].all()
     first.sum().backward()
     close(weight.grad.array, np.array([2, 0, 4, 1, 0])[:, None] * 6 * weight.array, 1e-12)
+
+
+def test_a_place_without_a_row_reads_nothing():
+    """The number -1 names no row; what lies before the tables must not matter."""
+    table = np.array([[np.nan, np.nan], [1.0, 2.0], [3.0, 4.0]])[1:]
+    left, right = np.array([-1, 0, 1, -1]), np.array([0, -1, 1, -1])
+    assert segments.dots(left, right, table, table).tolist() == [0, 0, 25, 0]
 
 
 def test_gradient_of_bags_by_frequency():

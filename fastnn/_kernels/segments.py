@@ -139,12 +139,12 @@ def row_product(a, first, b, second, size):
 
 @kernel(sums=(row_product,))
 def dot_places(start, stop, arguments, numbers):
-    """out[i] = left[segment of place i] . table[row of place i]."""
+    """out[i] = left[segment of place i] . table[row of place i]; 0 where either is -1."""
     out, left, table = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
     segments, rows, size = pointer_i64(arguments[3]), pointer_i64(arguments[4]), arguments[5]
     for place in range(start, stop):
         out[place] = T(0)
-        if segments[place] >= 0:
+        if segments[place] >= 0 and rows[place] >= 0:
             out[place] = row_product(left, segments[place] * size, table, rows[place] * size, size)
 
 
