@@ -279,6 +279,42 @@ def test_bad_arguments(arguments, error, message):
         gemm.matmul(*arguments)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("lead", [(), (1,), (5,), (0,), (2, 3), (2, 0, 3)], ids=str)
+def test_linear_of_any_rank(lead, dtype):
+    x, weight, bias, _ = operands(1, 33, 9, dtype)
+    x = np.random.default_rng(1).standard_normal((*lead, 33)).astype(dtype)
+    exact = x.astype(np.float64) @ weight.astype(np.float64)
+    for turned in (weight.T, weight.T.copy()):
+        close(gemm.linear(x, turned, bias), exact + bias, 33, dtype)
+        close(gemm.linear(x, turned), exact, 33, dtype)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_linear_reads_matrices_as_they_lie(layout):
+    x, weight, bias, _ = operands(7, 33, 9, np.float32)
+    expected = gemm.matmul(x, weight, bias=bias)
+    result = gemm.linear(laid_out(x, layout), laid_out(weight.T, layout), bias)
+    close(result, expected.astype(np.float64), 33, np.float32)
+
+
+@pytest.mark.parametrize(("arguments", "error", "message"), [
+    ((array(2, 3), array(5, 4)), ValueError, "linear: input has 3 features, weight expects 4"),
+    ((array(), array(5, 4)), ValueError, "linear: input has no features, weight expects 4"),
+    ((array(2, 3), array(3)), ValueError, "linear: weight must have 2 dimensions, got shape .3,."),
+    ((array(2, 3), array(5, 3), array(4)), ValueError, "bias has shape .4,., weight expects .5,."),
+    ((array(2, 3), array(5, 3), array(5, 1)), ValueError, "bias has shape .5, 1., weight expects"),
+    ((array(2, 3), array(5, 3), array(10)[::2]), ValueError, "bias must be contiguous"),
+    ((array(4, 2, 6)[..., ::2], array(5, 3)), ValueError, "must be contiguous"),
+    ((array(2, 3), array(5, 3, dtype=np.float64)), TypeError, "weight has dtype float64"),
+    ((array(2, 3), array(5, 3), array(5, dtype=np.float64)), TypeError, "bias has dtype float64"),
+    ((array(2, 3, dtype=np.int64), array(5, 3)), TypeError, "input has dtype int64"),
+])
+def test_bad_arguments_of_linear(arguments, error, message):
+    with pytest.raises(error, match=message):
+        gemm.linear(*arguments)
+
+
 def test_interleaved_output_is_allowed():
     room = np.ones((4, 8))
     gemm.matmul(room[:, :4], np.eye(4), room[:, 4:])

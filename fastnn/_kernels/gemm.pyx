@@ -70,7 +70,7 @@ def matmul(cnp.ndarray a not None, cnp.ndarray b not None, cnp.ndarray out=None,
            [ 5. , 22.5]])
     """
     cdef gemm_arguments arguments
-    cdef int typenum = cnp.PyArray_TYPE(a), status
+    cdef int typenum = cnp.PyArray_TYPE(a)
     _check_operand("a", a, a)
     _check_operand("b", b, a)
     _describe(&arguments, a, b)
@@ -85,22 +85,82 @@ def matmul(cnp.ndarray a not None, cnp.ndarray b not None, cnp.ndarray out=None,
     else:
         _check_output(&arguments, out, a, b, bias)
     _describe_output(&arguments, out)
-    with nogil:
-        status = gemm_batched(typenum, &arguments)
-    if status:
-        raise MemoryError("matmul: no memory for partial results")
+    _run(typenum, &arguments)
     return out
 
 
-cdef int _check_operand(str name, cnp.ndarray x, cnp.ndarray a) except -1:
+def linear(cnp.ndarray x not None, cnp.ndarray weight not None, cnp.ndarray bias=None):
+    """``x @ weight.T + bias`` for x of any rank, (..., in), and a weight (out, in).
+
+    An x that is not a matrix must be contiguous, and so must the bias. Raises as `matmul` does;
+    sizes that do not fit are described as those of ``linear``.
+    """
+    cdef gemm_arguments arguments
+    cdef cnp.npy_intp sizes[64]
+    cdef int typenum = cnp.PyArray_TYPE(x), last = cnp.PyArray_NDIM(x) - 1, axis
+    cdef Py_ssize_t item = cnp.PyArray_ITEMSIZE(x)
+    _check_type("input", x, x)
+    _check_type("weight", weight, x)
+    _check_features(x, weight, bias)
+    arguments.batch = arguments.m = 1
+    for axis in range(last):
+        sizes[axis] = x.shape[axis]
+        arguments.m *= x.shape[axis]
+    sizes[last] = arguments.n = weight.shape[0]
+    arguments.k = weight.shape[1]
+    arguments.a, arguments.a_batch = cnp.PyArray_DATA(x), 0
+    arguments.a_row = x.strides[0] // item if last == 1 else arguments.k
+    arguments.a_col = x.strides[last] // item
+    arguments.b, arguments.b_batch = cnp.PyArray_DATA(weight), 0
+    arguments.b_row, arguments.b_col = weight.strides[1] // item, weight.strides[0] // item
+    arguments.bias, arguments.bias_per_row = _bias_data(bias, x, arguments.n), 0
+    arguments.activation, arguments.accumulate = GEMM_IDENTITY, False
+    cdef cnp.ndarray out = runtime.empty(last + 1, sizes, typenum)
+    arguments.c, arguments.c_batch = cnp.PyArray_DATA(out), 0
+    arguments.c_row, arguments.c_col = arguments.n, 1
+    _run(typenum, &arguments)
+    return out
+
+
+cdef int _check_features(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias) except -1:
+    cdef int last = x.ndim - 1
+    if weight.ndim != 2:
+        raise ValueError(f"linear: weight must have 2 dimensions, got shape {_shape(weight)}")
+    if last < 0 or x.shape[last] != weight.shape[1]:
+        raise ValueError(f"linear: input has {x.shape[last] if last >= 0 else 'no'} features, "
+                         f"weight expects {weight.shape[1]}")
+    if last != 1 and not cnp.PyArray_IS_C_CONTIGUOUS(x):
+        raise ValueError(f"linear: input of shape {_shape(x)} must be contiguous")
+    if bias is not None and (bias.ndim != 1 or bias.shape[0] != weight.shape[0]):
+        raise ValueError(
+            f"linear: bias has shape {_shape(bias)}, weight expects ({weight.shape[0]},)")
+    return 0
+
+
+cdef int _run(int typenum, const gemm_arguments* arguments) except -1:
+    """Compute without the GIL, which other threads may want for that time."""
+    cdef int status
+    with nogil:
+        status = gemm_batched(typenum, arguments)
+    if status:
+        raise MemoryError("matmul: no memory for partial results")
+    return 0
+
+
+cdef int _check_type(str name, cnp.ndarray x, cnp.ndarray a) except -1:
     cdef int typenum = cnp.PyArray_TYPE(x)
     if typenum != cnp.NPY_FLOAT and typenum != cnp.NPY_DOUBLE:
         raise TypeError(f"matmul: {name} has dtype {x.dtype}, expected float32 or float64")
     if typenum != cnp.PyArray_TYPE(a):
         raise TypeError(f"matmul: {name} has dtype {x.dtype}, a has {a.dtype}")
+    return _check_memory(name, x)
+
+
+cdef int _check_operand(str name, cnp.ndarray x, cnp.ndarray a) except -1:
+    _check_type(name, x, a)
     if x.ndim != 2 and x.ndim != 3:
         raise ValueError(f"matmul: {name} has {x.ndim} dimensions, expected 2 or 3")
-    return _check_memory(name, x)
+    return 0
 
 
 cdef int _check_memory(str name, cnp.ndarray x) except -1:

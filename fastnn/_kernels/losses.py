@@ -5,7 +5,7 @@ from .elementwise import ELEMENTS_PER_PIECE, LANES, sum_source
 from .kernel import kernel
 from .launch import Kernel
 from .names import T, exp, log, pointer, pointer_i64
-from .reductions import sum_axis, sum_run
+from .reductions import sum_read_as, sum_run
 from .softmax import BLOCK_ELEMENTS, CHUNK_BLOCKS, max_run
 
 ROWS_PER_CHUNK = 256
@@ -79,16 +79,17 @@ def cross_entropy_gradient(gradient, powers, totals, target, ignored, scale):
 
 
 def summed(formula):
-    """A function (numbers, scale, *arrays) -> scale times the sum of a formula over flat arrays."""
+    """A function ((scale, parameters), *arrays) -> scale times the sum of a formula over arrays."""
     loop = Kernel(formula.name, lambda dtype: (sum_source(formula), dtype))
 
-    def run(numbers, scale, *arrays):
+    def run(plan, *arrays):
+        scale, parameters = plan
         size = arrays[0].size
         pieces = max(1, -(-size // ELEMENTS_PER_PIECE))
-        out = memory.empty((pieces,), arrays[0].dtype)
+        out = memory.empty(() if pieces == 1 else (pieces,), arrays[0].dtype)
         lanes = memory.empty((pieces, LANES), out.dtype)
-        loop(None, (out, lanes, *arrays, size), pieces, chunk=8, nanoseconds=1.5 * size,
-             numbers=(*numbers, scale))
-        return out.reshape(()) if pieces == 1 else sum_axis(out.reshape(1, pieces, 1)).reshape(())
+        loop(None, (out, lanes, *map(memory.contiguous, arrays), size), pieces, chunk=8,
+             nanoseconds=1.5 * size, numbers=(*parameters, scale))
+        return out if pieces == 1 else sum_read_as((1, pieces, 1), out, ())
 
     return run

@@ -113,17 +113,21 @@ def _sum_plan(outer, size, inner):
 
 def sum_axis(x):
     """Sum along the middle axis of a contiguous (outer, size, inner) array."""
-    return sum_kept(x).reshape(x.shape[0], x.shape[2])
+    return sum_read_as(x.shape, x, (x.shape[0], x.shape[2]))
 
 
-def sum_kept(x, scale=1.0):
-    """The sum times ``scale``; the axis stays, with size 1."""
-    outer, size, inner = x.shape
+def sum_read_as(sizes, x, shape, scale=1.0):
+    """Sum, times ``scale``, a contiguous array along the middle of the axes (outer, size, inner).
+
+    ``sizes`` are theirs, whatever shape ``x`` has; the result gets ``shape``.
+    """
+    outer, size, inner = sizes
     rows, pieces, chunk, nanoseconds = _sum_plan(outer, size, inner)
-    out = memory.empty((outer, pieces, inner), x.dtype)
+    whole = pieces == 1
+    out = memory.empty(shape if whole else (outer, pieces, inner), x.dtype)
     sum_pieces(None, (out, x, size, inner, pieces, rows), outer * pieces, chunk=chunk,
-               nanoseconds=nanoseconds, numbers=(scale if pieces == 1 else 1.0,))
-    return out if pieces == 1 else sum_kept(out, scale)
+               nanoseconds=nanoseconds, numbers=(scale if whole else 1.0,))
+    return out if whole else sum_read_as((outer, pieces, inner), out, shape, scale)
 
 
 def extreme_axis(x, largest):

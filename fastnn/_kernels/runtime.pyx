@@ -223,7 +223,9 @@ def empty_array(tuple shape, dtype):
         sizes[axis] = shape[axis]
         if sizes[axis] < 0:
             raise ValueError(f"empty: negative size in shape {shape}")
-    return empty(len(shape), sizes, cnp.dtype(dtype).num)
+    if type(dtype) is not cnp.dtype and not isinstance(dtype, cnp.dtype):
+        dtype = cnp.dtype(dtype)
+    return empty(len(shape), sizes, (<cnp.dtype> dtype).type_num)
 
 
 def expanded(cnp.ndarray array, tuple shape):

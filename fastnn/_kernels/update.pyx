@@ -12,7 +12,7 @@ cdef long long CHUNK = 16384
 
 
 def update(Kernel kernel, list rows, tuple numbers, double nanoseconds_per_element):
-    """Update in place by one launch: rows are tuples (parameter, gradient, *state) of arrays.
+    """Update in place by one launch: rows are lists of arrays: parameter, gradient, states.
 
     False, with nothing computed, unless all arrays have one type, those of a row have one shape and
     memory order, and every one is dense: the kernel walks them as flat memory. All but the gradient
@@ -20,7 +20,7 @@ def update(Kernel kernel, list rows, tuple numbers, double nanoseconds_per_eleme
     """
     cdef long long pieces = 0, piece = 0, total = 0, start, size
     cdef int columns, index
-    cdef tuple row
+    cdef list row
     cdef cnp.ndarray first, array
     cdef char* data
     cdef long long* table
@@ -29,8 +29,8 @@ def update(Kernel kernel, list rows, tuple numbers, double nanoseconds_per_eleme
         return True
     if len(numbers) > MAX_NUMBERS:
         raise ValueError(f"{kernel.name}: at most {MAX_NUMBERS} numbers, got {len(numbers)}")
-    columns = len(<tuple> rows[0])
-    first = <cnp.ndarray?> (<tuple> rows[0])[0]
+    columns = len(<list?> rows[0])
+    first = <cnp.ndarray?> (<list?> rows[0])[0]
     cdef int itemsize = cnp.PyArray_ITEMSIZE(first)
     cdef int typenum = cnp.PyArray_TYPE(first)
     for row in rows:

@@ -34,9 +34,7 @@ def _cross_entropy_forward(plan, x):
     loss, *kept = losses.cross_entropy(_class_rows(x), target, ignored)
     if reduction == "none":
         return loss.reshape(x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()), *kept
-    total = losses.sum_axis(loss.reshape(1, -1, 1)).reshape(())
-    total *= scale
-    return total, *kept
+    return losses.sum_read_as((1, loss.size, 1), loss, (), scale), *kept
 
 
 def _cross_entropy_rule(node, gradient):

@@ -6,7 +6,7 @@ import numpy
 
 from .. import tensor as tensors
 from .._kernels import gemm, memory, reductions
-from ..op import Operation
+from ..op import Operation, are_floating_alike
 from ..registry import case, floats, public
 from . import checks
 from .shape import expand, expand_, reshape, squeeze, unsqueeze
@@ -16,9 +16,7 @@ def _product_forward(plan, a, b):
     """Two matrices, or two stacks of them, each read as it lies or turned: plan says which."""
     left, right = plan
     a, b = a.swapaxes(-1, -2) if left else a, b.swapaxes(-1, -2) if right else b
-    out = memory.empty((*a.shape[:-1], b.shape[-1]), a.dtype)
-    gemm.matmul(a, b, out)
-    return out
+    return gemm.matmul(a, b)
 
 
 def _product_rule(node, gradient):
@@ -45,19 +43,16 @@ def _column_sums_rule(node, gradient):
 
 
 def _column_sums_forward(plan, x):
-    rows = memory.contiguous(x)
-    sums = reductions.sum_axis(rows.reshape(1, *rows.shape))
-    return sums.reshape(x.shape[1]), x.shape
+    shape = x.shape
+    rows, columns = shape
+    return reductions.sum_read_as((1, rows, columns), memory.contiguous(x), (columns,)), shape
 
 
 column_sums = Operation("column_sums", _column_sums_forward, _column_sums_rule)
 
 
 def _linear_forward(plan, x, weight, bias):
-    rows = x if x.ndim == 2 else memory.reshape(x, (-1, x.shape[-1]))
-    out = memory.empty((rows.shape[0], weight.shape[0]), x.dtype)
-    gemm.matmul(rows, weight.T, out, memory.contiguous(bias))
-    return out if x.ndim == 2 else out.reshape(*x.shape[:-1], weight.shape[0])
+    return gemm.linear(x if x.ndim == 2 else memory.contiguous(x), weight, memory.contiguous(bias))
 
 
 def _linear_rule(node, gradient):
@@ -82,16 +77,8 @@ _linear = Operation("linear", _linear_forward, _linear_rule, saves=(0, 1))
     case(floats(3), floats(5, 3), floats(5))])
 def linear(input, weight, bias=None):
     """``input @ weight.T + bias``: shapes (..., in), (out, in) and (out,) give (..., out)."""
-    checks.floating("linear", input=input, weight=weight, bias=bias)
-    given, expected = input.array.shape, weight.array.shape
-    if len(expected) != 2:
-        checks.dimensions("linear", "weight", weight, 2)
-    if not given or given[-1] != expected[1]:
-        got = given[-1] if given else "no"
-        raise ValueError(f"linear: input has {got} features, weight expects {expected[1]}")
-    if bias is not None and bias.array.shape != expected[:1]:
-        raise ValueError(
-            f"linear: bias has shape {bias.array.shape}, weight expects ({expected[0]},)")
+    if not are_floating_alike(input, weight, bias):
+        checks.floating("linear", input=input, weight=weight, bias=bias)
     return _linear(None, input, weight, bias)
 
 

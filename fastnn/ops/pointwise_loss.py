@@ -3,7 +3,7 @@
 import numpy
 
 from .. import tensor as tensors
-from .._kernels import losses, memory
+from .._kernels import losses
 from ..op import Operation
 from .checks import floating
 
@@ -56,14 +56,11 @@ class Pointwise:
 
     def __init__(self, operation):
         self.operation = operation
-        self.names = operation.formula.inputs
+        names = operation.formula.inputs
+        self.positions = {name: position for position, name in enumerate(names)}
         self.parameters = tuple(operation.formula.parameters.values())
-        self.summed = Operation(operation.name, self._forward, self._rule,
-                                saves=tuple(range(len(self.names))))
-        self.run = losses.summed(operation.formula)
-
-    def _forward(self, plan, *arrays):
-        return self.run(plan[1], plan[0], *map(memory.contiguous, arrays))
+        self.summed = Operation(operation.name, losses.summed(operation.formula), self._rule,
+                                saves=tuple(range(len(names))))
 
     def _rule(self, node, gradient):
         scale, parameters = node.plan
@@ -74,10 +71,9 @@ class Pointwise:
 
     def _gradient(self, index, scaled, saved, parameters):
         slope, names = self.operation.derivative(index)
-        inputs = dict(zip(self.names, saved, strict=True))
         if slope is None:
             return scaled.expand(*saved[index].shape)
-        return slope(scaled, *[inputs[name] for name in names], *parameters)
+        return slope(scaled, *[saved[self.positions[name]] for name in names], *parameters)
 
     def values(self, *inputs, parameters=()):
         """The loss of each element."""

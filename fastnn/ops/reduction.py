@@ -44,19 +44,19 @@ def _sum_forward(plan, x):
     """Sum over sorted dims, times a scale; memory is walked in its own order."""
     _, dims, result, scale, steps = plan
     if x.flags.c_contiguous:
-        return _summed(x, steps, scale).reshape(result)
+        return _summed(x, steps, result, scale)
     order = tuple(sorted(range(x.ndim), key=lambda i: -abs(x.strides[i])))
     steps, sizes, turned = _sum_steps(x.shape, order, dims)
-    total = _summed(memory.contiguous(x.transpose(order)), steps, scale)
-    return total.reshape(sizes).transpose(turned).reshape(result)
+    total = _summed(memory.contiguous(x.transpose(order)), steps, sizes, scale)
+    return total.transpose(turned).reshape(result)
 
 
-def _summed(x, steps, scale):
+def _summed(x, steps, shape, scale):
     if not steps:
-        return memory.copy(x, "K")
+        return memory.copy(x, "K").reshape(shape)
     for step in steps[:-1]:
-        x = reductions.sum_kept(x.reshape(step))
-    return reductions.sum_kept(x.reshape(steps[-1]), scale)
+        x = reductions.sum_read_as(step, x, (step[0], step[2]))
+    return reductions.sum_read_as(steps[-1], x, shape, scale)
 
 
 def _sum_rule(node, gradient):

@@ -44,26 +44,30 @@ class Fused(Optimizer):
                 state[name] = filled_like(parameter, value)
 
     def _step_group(self, group):
-        names = tuple(self._states(group))
-        parameters = [each for each in group["params"] if each.grad is not None]
-        kernel, name = self._kernel(group), type(self).__name__
-        for position, rows in self._rows(group, parameters, names).items():
-            run(name, kernel, rows, self._numbers(group, position))
-        for parameter in parameters:
-            parameter._bump_version()
+        kernel = self._kernel(group)
+        for position, rows in self._rows(group).items():
+            numbers = self._numbers(group, position)
+            if not update(kernel, rows, numbers, NANOSECONDS_PER_ELEMENT):
+                _update_copies(type(self).__name__, kernel, rows, numbers)
 
-    def _rows(self, group, parameters, names):
-        """The arrays of the parameters that are at one position, for each position."""
-        if not names:
-            return {None: [(each.array, each.grad.array) for each in parameters]}
-        rows = {}
-        for parameter in parameters:
-            state = self.state[parameter]
-            fresh = state.get(names[-1]) is None
-            if fresh:
-                self._start(group, state, parameter)
-            position = self._position(group, state, fresh)
-            row = (parameter.array, parameter.grad.array, *[state[name].array for name in names])
+    def _rows(self, group):
+        """The arrays of the parameters with a gradient, by the position that these are at."""
+        names = list(self._states(group))
+        states, rows, position = self.state, {}, None
+        for parameter in group["params"]:
+            gradient = parameter.grad
+            if gradient is None:
+                continue
+            parameter._bump_version()
+            row = [parameter.array, gradient.array]
+            if names:
+                state = states[parameter]
+                fresh = state.get(names[-1]) is None
+                if fresh:
+                    self._start(group, state, parameter)
+                position = self._position(group, state, fresh)
+                for name in names:
+                    row.append(state[name].array)
             if position in rows:
                 rows[position].append(row)
             else:
@@ -111,14 +115,8 @@ def check_absent(optimizer, **settings):
             raise ValueError(f"{optimizer}: {name}={value!r} is not offered")
 
 
-def run(optimizer, kernel, rows, numbers):
-    """Update by a kernel: rows are (parameter, gradient, *state) of arrays; all in one launch."""
-    if not update(kernel, rows, numbers, NANOSECONDS_PER_ELEMENT):
-        _run_on_copies(optimizer, kernel, rows, numbers)
-
-
-def _run_on_copies(optimizer, kernel, rows, numbers):
-    """As `run`, for several types, and for arrays that lie in other orders than their parameter."""
+def _update_copies(optimizer, kernel, rows, numbers):
+    """As `update`, for several types, and for arrays in other orders than their parameter."""
     for row in rows:
         _check_row(optimizer, *row)
     copies = [_dense(row) for row in rows]
@@ -153,4 +151,4 @@ def _dense(row):
             original, array = array, memory.empty_like(model)
             numpy.copyto(array, original)
         arrays.append(array)
-    return tuple(arrays)
+    return arrays
