@@ -33,7 +33,7 @@ SHAPES = {
     "where": (lambda: fastnn.where(floats(2) > 0, floats(3), floats(3)), "where: shapes"),
     "in place": (lambda: floats(3).add_(floats(2, 3)), r"add: .*in place into shape \(3,\)"),
     "mm": (lambda: floats(2, 3) @ floats(4, 5),
-           r"mm: shapes \(2, 3\) and \(4, 5\) do not fit: 3 columns against 4 rows"),
+           r"matmul: shapes \(2, 3\) and \(4, 5\) do not fit: 3 columns against 4 rows"),
     "batches": (lambda: floats(2, 3, 4) @ floats(5, 4, 3),
                 r"matmul: batches of shapes \(2, 3, 4\)"),
     "product of numbers": (lambda: floats() @ floats(3), "matmul: both tensors need at least one"),

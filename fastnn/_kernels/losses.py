@@ -53,6 +53,30 @@ def cross_entropy_gradient_rows(start, stop, arguments, numbers):
             out[base + label] -= scale
 
 
+@kernel
+def count_labels(start, stop, arguments, numbers):
+    """Count the labels that are not ignored, and those of them that lie outside of [0, classes)."""
+    found, target = pointer_i64(arguments[0]), pointer_i64(arguments[1])
+    size, classes, ignores, ignored = arguments[2], arguments[3], arguments[4], arguments[5]
+    kept = outside = 0
+    for i in range(size):
+        counts = not ignores or target[i] != ignored
+        kept += counts
+        outside += counts and (target[i] < 0 or target[i] >= classes)
+    found[0], found[1] = kept, outside
+
+
+def counted(target, classes, ignored):
+    """(how many of the flat labels are not ignored, how many of those are no class).
+
+    ``ignored`` is None where all count.
+    """
+    found = memory.empty((2,), target.dtype)
+    operands = (found, target, target.size, classes, int(ignored is not None), ignored)
+    count_labels("i64", operands, 1, chunk=1, nanoseconds=0.5 * target.size)
+    return found.tolist()
+
+
 def cross_entropy(x, target, ignored):
     """(loss of each row, its exponentials, their sum)."""
     rows, classes = x.shape

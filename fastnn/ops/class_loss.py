@@ -69,28 +69,24 @@ _cross_entropy_gradient = Operation(
 
 
 def class_numbers(name, input, target, ignore_index):
-    """Check class numbers and return them flat."""
+    """Check class numbers; returns them flat, and how many of them are not ignored."""
     floating(name, input=tensors.as_tensor(name, input))
     tensors.as_tensor(name, target)
-    if not 1 <= input.ndim:
+    shape, labels = input.array.shape, target.array
+    if not shape:
         raise ValueError(f"{name}: input must have at least one dimension")
-    expected = input.array.shape[:1] + input.array.shape[2:] if input.ndim > 1 else ()
-    if target.dtype.kind not in "iu" or target.array.shape != expected:
+    expected = shape[:1] + shape[2:] if len(shape) > 1 else ()
+    if labels.dtype.kind not in "iu" or labels.shape != expected:
         raise ValueError(
-            f"{name}: target must be class numbers of shape {expected}, got {target.dtype} of "
-            f"shape {target.array.shape}")
-    flat = memory.contiguous(target.array.astype(dtypes.int64, copy=False)).reshape(-1)
-    classes = input.array.shape[1 if input.ndim > 1 else 0]
-    if flat.size and not (0 <= flat.min() and flat.max() < classes):
+            f"{name}: target must be class numbers of shape {expected}, got {labels.dtype} of "
+            f"shape {labels.shape}")
+    flat = memory.contiguous(labels.astype(dtypes.int64, copy=False)).reshape(-1)
+    classes = shape[1] if len(shape) > 1 else shape[0]
+    kept, outside = losses.counted(flat, classes, ignore_index)
+    if outside:
         wrong = flat[((flat < 0) | (flat >= classes)) & (flat != ignore_index)]
-        if wrong.size:
-            raise IndexError(f"{name}: target holds class {wrong[0]}, input has {classes} classes")
-    return flat
-
-
-def _mean_scale(flat, ignore_index):
-    kept = numpy.count_nonzero(flat != ignore_index)
-    return 1.0 / kept if kept else float("nan")
+        raise IndexError(f"{name}: target holds class {wrong[0]}, input has {classes} classes")
+    return flat, kept
 
 
 @public("functional", cases=[
@@ -121,9 +117,10 @@ def cross_entropy(input, target, weight=None, *, ignore_index=-100, reduction="m
                          f"{label_smoothing}")
     if target.dtype.kind == "f" and target.shape == input.shape:
         return _cross_entropy_of_probabilities(input, target, weight, reduction, label_smoothing)
-    flat = class_numbers("cross_entropy", input, target, ignore_index)
+    flat, kept = class_numbers("cross_entropy", input, target, ignore_index)
     if weight is None and not label_smoothing:
-        scale = _mean_scale(flat, ignore_index) if reduction == "mean" else 1.0
+        mean = 1.0 / kept if kept else float("nan")
+        scale = mean if reduction == "mean" else 1.0
         return _cross_entropy((flat, ignore_index, scale, reduction), input)
     logs = log_softmax(input, 1 if input.ndim > 1 else 0)
     exact = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)

@@ -170,11 +170,25 @@ spread = Operation("spread", _spread_forward, lambda node, gradient: pick(node.p
 
 def lookup(tensor, index):
     """``tensor[index]``: a view for integers and slices, a copy for tensors of indices or masks."""
-    kind = type(index)
-    if kind is int or (kind is slice and index.step is None):
-        return _view(((index,), tensor.array.shape), tensor)
+    parts = index if type(index) is tuple else (index,)
+    if _is_plain(parts):
+        return _view((parts, tensor.array.shape), tensor)
     view, picks = _split(index, tensor.ndim)
     return _looked_up(tensor, view, picks)
+
+
+def _is_plain(parts):
+    """Whether all are integers and slices without a step, as most are: what NumPy reads alike."""
+    for part in parts:
+        if type(part) is not int and (type(part) is not slice or part.step is not None):
+            return False
+    return True
+
+
+def section(tensor, dim, start, stop):
+    """The part [start, stop) of one dimension, which must have it, as a view."""
+    parts = (*(slice(None),) * dim, slice(start, stop))
+    return _view((parts, tensor.array.shape), tensor)
 
 
 def _looked_up(tensor, view, picks):

@@ -6,10 +6,10 @@ import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
-from ..op import Operation
+from ..op import Operation, are_floating_alike
 from ..registry import case, floats, integers, public
-from .checks import axis, shape_argument
-from .indexing import index_select
+from .checks import axis, remembered, shape_argument
+from .indexing import index_select, section
 from .shape import (
     atleast_1d,
     atleast_2d,
@@ -24,7 +24,7 @@ from .shape import (
 def _cat_rule(node, gradient):
     parts, start = [], 0
     for size, needed in zip(node.plan[1], node.needs, strict=True):
-        parts.append(gradient.narrow(node.plan[0], start, size) if needed else None)
+        parts.append(section(gradient, node.plan[0], start, start + size) if needed else None)
         start += size
     return tuple(parts)
 
@@ -52,19 +52,26 @@ def cat(tensors, dim=0):
     as ``concat`` and ``concatenate``.
     """
     parts = _tensors("cat", tensors)
-    if len({part.dtype for part in parts}) > 1:
+    if not are_floating_alike(*parts) and len({part.dtype for part in parts}) > 1:
         parts = _of_one_type("cat", parts)
-    parts = [part for part in parts if part.array.shape != (0,)] or parts[:1]
-    if not parts[0].ndim:
+    shapes = [part.array.shape for part in parts]
+    if (0,) in shapes:
+        parts = [part for part in parts if part.array.shape != (0,)] or parts[:1]
+        shapes = [part.array.shape for part in parts]
+    return _cat(_cat_plan(dim, *shapes), *parts)
+
+
+@remembered
+def _cat_plan(dim, *shapes):
+    """(dimension, size of each tensor in it), or an error."""
+    first = shapes[0]
+    if not first:
         raise ValueError("cat: tensors without dimensions cannot be joined; use stack")
-    dim = axis("cat", dim, parts[0].ndim)
-    first = parts[0].array.shape
-    for part in parts:
-        shape = part.array.shape
-        if len(shape) != len(first) or any(
-                a != b for i, (a, b) in enumerate(zip(first, shape, strict=True)) if i != dim):
+    dim = axis("cat", dim, len(first))
+    for shape in shapes:
+        if shape[:dim] != first[:dim] or shape[dim + 1:] != first[dim + 1:]:
             raise ValueError(f"cat: shapes {first} and {shape} differ beyond dimension {dim}")
-    return _cat((dim, tuple(part.shape[dim] for part in parts)), *parts)
+    return dim, tuple(shape[dim] for shape in shapes)
 
 
 for _name in ("cat", "concat", "concatenate"):
@@ -120,12 +127,12 @@ def narrow(input, dim, start, length):
     dim = axis("narrow", dim, tensors.as_tensor("narrow", input).ndim)
     if not input.ndim:
         raise ValueError("narrow: a tensor without dimensions has no parts")
-    size = input.shape[dim]
+    size = input.array.shape[dim]
     first = start + size if start < 0 else start
     if not 0 <= first <= first + length <= size:
         raise ValueError(f"narrow: [{start}, {start + length}) does not lie in a dimension of "
                          f"size {size}")
-    return input[(slice(None),) * dim + (slice(first, first + length),)]
+    return section(input, dim, first, first + length)
 
 
 def _parts(name, input, dim, stops):

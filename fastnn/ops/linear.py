@@ -116,12 +116,14 @@ def _fit(name, a, b):
     case(floats(2, 3, 4), floats(4, 2))])
 def matmul(input, other):
     """The matrix product of tensors of any rank, as ``@``: 1-d are vectors, batches broadcast."""
-    checks.floating("matmul", input=tensors.as_tensor("matmul", input),
-                    other=tensors.as_tensor("matmul", other))
+    if not are_floating_alike(input, other):
+        checks.floating("matmul", input=tensors.as_tensor("matmul", input),
+                        other=tensors.as_tensor("matmul", other))
     if not input.ndim or not other.ndim:
         raise ValueError("matmul: both tensors need at least one dimension")
     if input.ndim == other.ndim == 2:
-        return mm(input, other)
+        _fit("matmul", input, other)
+        return product((False, False), input, other)
     a = unsqueeze(input, 0) if input.ndim == 1 else input
     b = unsqueeze(other, 1) if other.ndim == 1 else other
     _fit("matmul", a, b)
@@ -136,12 +138,17 @@ def _broadcast_product(a, b):
         flat = reshape(a, math.prod(a.array.shape[:-1]), a.shape[-1])
         rows = product((False, False), flat, b)
         return reshape(rows, *a.shape[:-1], b.shape[1])
-    try:
-        batch = numpy.broadcast_shapes(a.array.shape[:-2], b.array.shape[:-2])
-    except ValueError:
-        raise ValueError(f"matmul: batches of shapes {tuple(a.shape)} and {tuple(b.shape)} "
-                         "do not broadcast") from None
-    left, right = (reshape(expand(each, *batch, *each.shape[-2:]), math.prod(batch),
-                           *each.shape[-2:]) for each in (a, b))
+    batch = a.array.shape[:-2]
+    if batch != b.array.shape[:-2]:
+        try:
+            batch = numpy.broadcast_shapes(batch, b.array.shape[:-2])
+        except ValueError:
+            raise ValueError(f"matmul: batches of shapes {tuple(a.shape)} and {tuple(b.shape)} "
+                             "do not broadcast") from None
+        a, b = (expand(each, *batch, *each.array.shape[-2:]) for each in (a, b))
+    if len(batch) == 1:
+        return product((False, False), a, b)
+    items = math.prod(batch)
+    left, right = (reshape(each, items, *each.array.shape[-2:]) for each in (a, b))
     result = product((False, False), left, right)
-    return reshape(result, *batch, a.shape[-2], b.shape[-1])
+    return reshape(result, *batch, *result.array.shape[-2:])

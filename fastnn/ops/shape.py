@@ -8,7 +8,7 @@ from .. import tensor as tensors
 from .._kernels import memory, runtime
 from ..op import Operation
 from ..registry import case, floats, public
-from .checks import axes, axis, shape_argument
+from .checks import axes, axis, remembered, shape_argument
 
 reshape_ = Operation(
     "reshape", lambda plan, x: memory.reshape(x, plan[1]),
@@ -38,17 +38,31 @@ def sum_to(gradient, shape):
     return reshape(total, shape) if extra else total
 
 
-def _full_shape(name, x, shape):
-    """Replace the -1 of a wanted shape."""
+def _sequence(numbers):
+    """Numbers that were given one by one, or as one sequence."""
+    alone = len(numbers) == 1 and isinstance(numbers[0], (tuple, list))
+    return numbers[0] if alone else numbers
+
+
+def _reshaped(name, x, sizes):
+    """``x`` in a shape of which one size may be -1."""
+    shape = x.array.shape
+    return reshape_((shape, _full_shape(name, shape, *_sequence(sizes))), x)
+
+
+@remembered
+def _full_shape(name, given, *sizes):
+    """The wanted sizes with the -1 replaced."""
+    shape, count = shape_argument(name, sizes), math.prod(given)
     unknown = [position for position, size in enumerate(shape) if size == -1]
     known = math.prod(size for size in shape if size != -1)
     if len(unknown) > 1 or any(size < -1 for size in shape):
         raise ValueError(f"{name}: shape {tuple(shape)} has more than one unknown size")
     if unknown and known:
-        shape = [x.numel() // known if size == -1 else size for size in shape]
-    if math.prod(shape) != x.numel() or -1 in shape:
-        raise ValueError(f"{name}: {x.numel()} elements of shape {tuple(x.shape)} do not fit "
-                         f"into shape {tuple(shape)}")
+        shape = [count // known if size == -1 else size for size in shape]
+    if math.prod(shape) != count or -1 in shape:
+        raise ValueError(f"{name}: {count} elements of shape {given} do not fit into shape "
+                         f"{tuple(shape)}")
     return tuple(shape)
 
 
@@ -58,18 +72,16 @@ def reshape(input, *shape):
 
     A view where the memory's order allows it, else a copy.
     """
-    tensors.as_tensor("reshape", input)
-    shape = _full_shape("reshape", input, shape_argument("reshape", shape))
-    return reshape_((input.array.shape, shape), input)
+    return _reshaped("reshape", tensors.as_tensor("reshape", input), shape)
 
 
 @public("method", cases=[case(floats(2, 6), (3, -1))])
 def view(input, *shape):
     """As ``reshape``, but a ValueError where that would need a copy; a type is ``to(type)``."""
-    shape = _full_shape("view", input, shape_argument("view", shape))
-    result = reshape_((input.array.shape, shape), input)
+    result = _reshaped("view", input, shape)
     if input.numel() and not numpy.may_share_memory(result.array, input.array):
-        raise ValueError(f"view: shape {shape} needs a copy of this memory layout; use reshape")
+        raise ValueError(f"view: shape {result.array.shape} needs a copy of this memory layout; "
+                         "use reshape")
     return result
 
 
@@ -89,19 +101,30 @@ def flatten(input, start_dim=0, end_dim=-1):
 @public("fastnn", "method", cases=[case(floats(2, 3, 4), (2, 0, 1))])
 def permute(input, *dims):
     """The dimensions in another order, as a view."""
-    order = axes("permute", shape_argument("permute", dims), input.ndim)
-    if len(order) != input.ndim:
-        raise ValueError(f"permute: {len(order)} dimensions given, the tensor has {input.ndim}")
-    return permute_(order, input)
+    return permute_(_order(input.ndim, *_sequence(dims)), input)
+
+
+@remembered
+def _order(ndim, *dims):
+    order = axes("permute", shape_argument("permute", dims), ndim)
+    if len(order) != ndim:
+        raise ValueError(f"permute: {len(order)} dimensions given, the tensor has {ndim}")
+    return order
 
 
 def transpose(input, dim0, dim1):
     """Two dimensions exchanged, as a view; also as ``swapaxes`` and ``swapdims``."""
-    order = list(range(tensors.as_tensor("transpose", input).ndim))
-    first, second = axis("transpose", dim0, input.ndim), axis("transpose", dim1, input.ndim)
+    ndim = tensors.as_tensor("transpose", input).ndim
+    return permute_(_exchanged(ndim, dim0, dim1), input)
+
+
+@remembered
+def _exchanged(ndim, dim0, dim1):
+    order = list(range(ndim))
+    first, second = axis("transpose", dim0, ndim), axis("transpose", dim1, ndim)
     if order:
         order[first], order[second] = order[second], order[first]
-    return permute_(tuple(order), input)
+    return tuple(order)
 
 
 for _name in ("transpose", "swapaxes", "swapdims"):
@@ -135,27 +158,35 @@ def t(input):
 
 
 def _expanded(name, input, sizes):
-    extra = len(sizes) - tensors.as_tensor(name, input).ndim
-    shape = tuple(input.shape[i - extra] if size == -1 and i >= extra else size
+    given = tensors.as_tensor(name, input).array.shape
+    return expand_((given, _expanded_shape(name, given, *_sequence(sizes))), input)
+
+
+@remembered
+def _expanded_shape(name, given, *sizes):
+    """The wanted sizes with each -1 replaced."""
+    sizes = shape_argument(name, sizes)
+    extra = len(sizes) - len(given)
+    shape = tuple(given[i - extra] if size == -1 and i >= extra else size
                   for i, size in enumerate(sizes))
     fits = extra >= 0 and all(
         size >= 0 and old in (1, size)
-        for size, old in zip(shape, (1,) * extra + input.array.shape, strict=True))
+        for size, old in zip(shape, (1,) * extra + given, strict=True))
     if not fits:
-        raise ValueError(f"{name}: shape {tuple(input.shape)} cannot become {sizes}")
-    return expand_((input.array.shape, shape), input)
+        raise ValueError(f"{name}: shape {given} cannot become {sizes}")
+    return shape
 
 
 @public("method", cases=[case(floats(2, 1), (2, 3)), case(floats(3), (2, -1))])
 def expand(input, *sizes):
     """Dimensions of size 1 repeated as a view, -1 keeps a size; new ones come first."""
-    return _expanded("expand", input, shape_argument("expand", sizes))
+    return _expanded("expand", input, sizes)
 
 
 @public("fastnn", "method", cases=[case(floats(2, 1), (2, 3)), case(floats(3), (2, 3))])
 def broadcast_to(input, size):
     """``input`` repeated, as a view, in a shape that it broadcasts to."""
-    return _expanded("broadcast_to", input, shape_argument("broadcast_to", (size,)))
+    return _expanded("broadcast_to", input, (size,))
 
 
 @public("fastnn", cases=[case(floats(4, 1), floats(3))])
