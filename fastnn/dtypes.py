@@ -4,6 +4,8 @@ The types are NumPy's. Where types differ, PyTorch's rule decides: the category 
 floating point) of the highest operand wins, tensors with dimensions before single numbers.
 """
 
+from functools import lru_cache
+
 import numpy
 
 float32 = numpy.dtype("float32")
@@ -68,11 +70,14 @@ def _number_dtype(value):
 
 def result_type(operation, arrays, numbers):
     """The common type of arrays (with and without dimensions) and numbers."""
-    groups = (
-        [array.dtype for array in arrays if array.ndim],
-        [array.dtype for array in arrays if not array.ndim],
-        [_number_dtype(number) for number in numbers],
-    )
+    return _common_type(operation, tuple([array.dtype for array in arrays if array.ndim]),
+                        tuple([array.dtype for array in arrays if not array.ndim]),
+                        tuple([_number_dtype(number) for number in numbers]))
+
+
+@lru_cache(maxsize=4096)
+def _common_type(operation, *groups):
+    """The common type of groups of types, of which each yields to those before it."""
     best = None
     for group in groups:
         if not group:

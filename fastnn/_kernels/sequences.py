@@ -5,7 +5,7 @@ sequence first, so that the sizes of the steps only fall.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy
 
@@ -31,7 +31,7 @@ class Sequences:
         """Number of sequences."""
         return self.sizes[0]
 
-    @property
+    @cached_property
     def rows(self):
         """Rows of the input."""
         return sum(self.sizes)

@@ -56,12 +56,13 @@ class Recurrent(Module):
                                  f"got {tuple(state.shape)}")
         return tuple(states)
 
-    def _check_input(self, input, *dimensions):
+    def _check_input(self, input, weight, *dimensions):
         name = type(self).__name__
-        checks.floating(name, input=input, weight=next(self.parameters()))
+        checks.floating(name, input=input, weight=weight)
         checks.dimensions(name, "input", input, *dimensions)
-        if input.shape[-1] != self.input_size:
-            raise ValueError(f"{name}: input has {input.shape[-1]} features, input_size is "
+        features = input.array.shape[-1]
+        if features != self.input_size:
+            raise ValueError(f"{name}: input has {features} features, input_size is "
                              f"{self.input_size}")
 
 
@@ -120,7 +121,7 @@ class RNNBase(Recurrent):
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx)
         name = type(self).__name__
-        self._check_input(input, 2, 3)
+        self._check_input(input, self.weight_ih_l0, 2, 3)
         batched = input.ndim == 3
         turned = batched and self.batch_first
         steps_first = transpose(input, 0, 1) if turned else input
@@ -136,7 +137,7 @@ class RNNBase(Recurrent):
         return transpose(output, 0, 1) if turned else output, self._result(last)
 
     def _forward_packed(self, input, hx):
-        self._check_input(input.data, 2)
+        self._check_input(input.data, self.weight_ih_l0, 2)
         sizes = step_sizes(type(self).__name__, input.batch_sizes, len(input.data))
         states = self._states(hx, sizes[0], True)
         if input.sorted_indices is not None:

@@ -24,13 +24,14 @@ class RNNCellBase(Recurrent):
         Without a batch the input is (features,) and the states are (hidden_size,); initial states
         are zeros by default.
         """
-        self._check_input(input, 1, 2)
+        weights = self._weights("")
+        self._check_input(input, weights[0], 1, 2)
         batched, size = input.ndim == 2, self.hidden_size
         shape = (len(input), size) if batched else (size,)
         states = self._checked_states(
             hx, shape, "(batch, hidden_size)" if batched else "(hidden_size,)")
         rows = input if batched else reshape(input, 1, -1)
-        _, *last = recurrence(self.mode, rows, (len(rows),), self._weights(""),
+        _, *last = recurrence(self.mode, rows, (len(rows),), weights,
                               *(each if batched else reshape(each, 1, size) for each in states))
         last = tuple(each if batched else reshape(each, size)
                      for each in last if each is not None)

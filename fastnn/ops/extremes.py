@@ -1,18 +1,18 @@
 """Extrema and medians over dimensions, and where they lie."""
 
-import math
 from typing import NamedTuple
 
 import numpy
 
 from .. import tape
 from .. import tensor as tensors
-from .._kernels import memory, reductions
+from .._kernels import memory, reductions, rows
 from ..op import Operation
 from ..registry import case, floats, public
 from .axes import chosen, keep, not_empty, reduced
 from .checks import axis
 from .comparison import maximum, minimum
+from .indexing import joined
 from .shape import reshape
 
 OVER_DIMS = [case(floats(2, 5)), case(floats(2, 5), 1), case(floats(2, 3, 4), (0, 2), keepdim=True),
@@ -34,26 +34,35 @@ class Limits(NamedTuple):
 
 
 def _extremes(x, dim, largest):
-    """Positions of the extrema along one dimension of an array."""
-    shape = x.shape
-    _, where = reductions.extreme_axis(memory.contiguous(x).reshape(
-        math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1:])), largest)
-    return where.reshape(shape[:dim] + shape[dim + 1:])
+    """The extrema along one dimension of an array, and their positions."""
+    shape = x.shape[:dim] + x.shape[dim + 1:]
+    values, where = reductions.extreme_axis(joined(x, dim), largest)
+    return values.reshape(shape), where.reshape(shape)
 
 
 def _place_forward(plan, gradient):
-    dim, where, shape = plan
-    out = numpy.zeros(shape, gradient.dtype)
-    numpy.put_along_axis(out, numpy.expand_dims(where, dim), numpy.expand_dims(gradient, dim), dim)
+    dim, where, shape = plan[:3]
+    out = memory.empty(shape, gradient.dtype)
+    out.fill(0)
+    whole = joined(out, dim)
+    line = (whole.shape[0], 1, whole.shape[2])
+    rows.scatter_elements(
+        whole, where.reshape(line), memory.contiguous(gradient).reshape(line), "copy")
     return out
 
 
 def _take_forward(plan, x):
-    dim, where, _ = plan
-    return numpy.take_along_axis(x, numpy.expand_dims(where, dim), dim).squeeze(dim)
+    dim, where, shape = plan[:3]
+    whole = joined(x, dim)
+    found = rows.gather_elements(
+        whole, memory.contiguous(where).reshape(whole.shape[0], 1, whole.shape[2]))
+    return found.reshape(where.shape)
 
 
 _placed = Operation("place", _place_forward, lambda node, gradient: _taken(node.plan, gradient))
+# The values are known already where the kernel found them with their positions.
+_found = Operation("take", lambda plan, x: plan[3],
+                   lambda node, gradient: _placed(node.plan[:3], gradient))
 _taken = Operation("take", _take_forward, lambda node, gradient: _placed(node.plan, gradient))
 
 
@@ -63,8 +72,8 @@ def _extreme_along(name, input, dim, keepdim, largest):
     flat = reshape(input, 1) if not input.ndim else input
     if not flat.shape[position]:
         raise ValueError(f"{name}: dimension {dim} of shape {tuple(input.shape)} is empty")
-    where = _extremes(flat.array, position, largest)
-    values = _taken((position, where, flat.array.shape), flat)
+    values, where = _extremes(flat.array, position, largest)
+    values = _found((position, where, flat.array.shape, values), flat)
     positions = tape.from_array(where)
     if not input.ndim:
         return reshape(values, ()), reshape(positions, ())

@@ -83,10 +83,10 @@ for _name in ("cat", "concat", "concatenate"):
 def stack(tensors, dim=0):
     """Tensors of one shape joined along a new dimension."""
     parts = _tensors("stack", tensors)
+    first = parts[0].array.shape
     for part in parts:
-        if part.shape != parts[0].shape:
-            raise ValueError(
-                f"stack: shapes {tuple(parts[0].shape)} and {tuple(part.shape)} differ")
+        if part.array.shape != first:
+            raise ValueError(f"stack: shapes {first} and {part.array.shape} differ")
     dim = axis("stack", dim, parts[0].ndim + 1)
     return cat([unsqueeze(part, dim) for part in parts], dim)
 

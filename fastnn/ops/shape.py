@@ -206,17 +206,27 @@ def broadcast_tensors(*tensors):
     case(floats(2, 1, 3)), case(floats(2, 1, 3), 1), case(floats(2, 1, 3, 1), (1, 3, 0))])
 def squeeze(input, dim=None):
     """Without the dimensions of size 1, or without those of ``dim`` that have size 1."""
-    ndim = tensors.as_tensor("squeeze", input).ndim
-    chosen = range(ndim) if dim is None else axes("squeeze", dim, ndim)
-    return reshape(input, tuple(
-        size for i, size in enumerate(input.array.shape) if size != 1 or i not in chosen))
+    shape = tensors.as_tensor("squeeze", input).array.shape
+    return reshape_((shape, _squeezed(shape, dim)), input)
+
+
+@remembered
+def _squeezed(shape, dim):
+    chosen = range(len(shape)) if dim is None else axes("squeeze", dim, len(shape))
+    return tuple(size for i, size in enumerate(shape) if size != 1 or i not in chosen)
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3), 1), case(floats(2), -1)])
 def unsqueeze(input, dim):
     """A new dimension of size 1 at ``dim``."""
-    position = axis("unsqueeze", dim, tensors.as_tensor("unsqueeze", input).ndim + 1)
-    return reshape(input, (*input.shape[:position], 1, *input.shape[position:]))
+    shape = tensors.as_tensor("unsqueeze", input).array.shape
+    return reshape_((shape, _unsqueezed(shape, dim)), input)
+
+
+@remembered
+def _unsqueezed(shape, dim):
+    position = axis("unsqueeze", dim, len(shape) + 1)
+    return (*shape[:position], 1, *shape[position:])
 
 
 @public("fastnn", "method", cases=[case(floats(2, 6), 1, (3, -1)), case(floats(2, 6), -1, (2, 3))])
