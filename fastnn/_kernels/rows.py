@@ -123,7 +123,7 @@ def lowest_and_highest(start, stop, arguments, numbers):
 def bounds(index):
     """The least and the greatest of contiguous int64 positions, of which there is at least one.
 
-    NumPy's two reductions took 5 us for a few, this takes 0.7.
+    Of four, NumPy's two reductions take 1.4 us and this 0.5; of a million 0.55 and 0.28 ms.
     """
     found = memory.empty((2,), index.dtype)
     lowest_and_highest("i64", (found, index, index.size), 1, chunk=1,
