@@ -392,14 +392,20 @@ cdef class Elementwise:
         derivative, names = self.derivative(index)
         if derivative is not None:
             factors = [values[name] for name in names]
-            if (node.gradient_is_free and node.needs.count(True) == 1
-                    and cnp.PyArray_SIZE(gradient.array) >= WORTH_REUSE):
-                gradient = derivative.into(gradient, *factors, *node.plan)
+            if node.needs.count(True) == 1:
+                gradient = chained(node, derivative, gradient, *factors, *node.plan)
             else:
                 gradient = derivative(gradient, *factors, *node.plan)
         if node.input_shapes is not None:
             gradient = _sum_to(gradient, node.input_shapes[index])
         return gradient
+
+
+def chained(Node node, Elementwise derivative, TensorBase gradient, *factors):
+    """The last use of a node's gradient: in its memory, where nobody else holds that."""
+    if node.gradient_is_free and cnp.PyArray_SIZE(gradient.array) >= WORTH_REUSE:
+        return derivative.into(gradient, *factors)
+    return derivative(gradient, *factors)
 
 
 cdef TensorBase _copy_of(TensorBase tensor):

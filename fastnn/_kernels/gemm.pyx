@@ -74,7 +74,7 @@ def matmul(cnp.ndarray a not None, cnp.ndarray b not None, cnp.ndarray out=None,
     _check_operand("a", a, a)
     _check_operand("b", b, a)
     _describe(&arguments, a, b)
-    arguments.activation = _activation_code(activation)
+    arguments.activation = activation_code("matmul", activation)
     arguments.accumulate = accumulate
     arguments.bias = _bias_data(bias, a, arguments.n)
     arguments.bias_per_row = 0
@@ -150,12 +150,12 @@ cdef int _describe_output(gemm_arguments* arguments, cnp.ndarray out) except -1:
     return 0
 
 
-cdef int _activation_code(activation) except -1:
+cdef int activation_code(str name, activation) except -1:
     if activation is None:
         return GEMM_IDENTITY
     if activation == "relu":
         return GEMM_RELU
-    raise ValueError(f"matmul: activation is {activation!r}, expected None or 'relu'")
+    raise ValueError(f"{name}: activation is {activation!r}, expected None or 'relu'")
 
 
 cdef void* _bias_data(cnp.ndarray bias, cnp.ndarray a, Py_ssize_t n) except? NULL:

@@ -9,6 +9,7 @@ from .._kernels import gemm, memory, reductions
 from ..op import Operation
 from ..registry import case, floats, public
 from . import checks
+from .activation import rectified
 from .shape import expand, expand_, reshape, squeeze, unsqueeze
 
 
@@ -53,10 +54,10 @@ def _column_sums_forward(plan, x):
 column_sums = Operation("column_sums", _column_sums_forward, _column_sums_rule)
 
 
-def _linear_forward(plan, x, weight, bias):
+def _linear_forward(activation, x, weight, bias):
     rows = x if x.ndim == 2 else memory.reshape(x, (-1, x.shape[-1]))
     out = memory.empty((rows.shape[0], weight.shape[0]), x.dtype)
-    gemm.matmul(rows, weight.T, out, memory.contiguous(bias))
+    gemm.matmul(rows, weight.T, out, memory.contiguous(bias), activation)
     return out if x.ndim == 2 else out.reshape(*x.shape[:-1], weight.shape[0])
 
 
@@ -75,6 +76,7 @@ def _linear_rule(node, gradient):
 
 
 _linear = Operation("linear", _linear_forward, _linear_rule, saves=(0, 1))
+_rectified_linear = rectified("linear_relu", _linear_forward, _linear_rule)
 
 
 @public("functional", cases=[
@@ -82,6 +84,17 @@ _linear = Operation("linear", _linear_forward, _linear_rule, saves=(0, 1))
     case(floats(3), floats(5, 3), floats(5))])
 def linear(input, weight, bias=None):
     """``input @ weight.T + bias``: shapes (..., in), (out, in) and (out,) give (..., out)."""
+    _check_linear(input, weight, bias)
+    return _linear(None, input, weight, bias)
+
+
+def linear_relu(input, weight, bias):
+    """``relu(linear(input, weight, bias))``, computed at once."""
+    _check_linear(input, weight, bias)
+    return _rectified_linear("relu", input, weight, bias)
+
+
+def _check_linear(input, weight, bias):
     checks.floating("linear", input=input, weight=weight, bias=bias)
     given, expected = input.array.shape, weight.array.shape
     if len(expected) != 2:
@@ -92,7 +105,6 @@ def linear(input, weight, bias=None):
     if bias is not None and bias.array.shape != expected[:1]:
         raise ValueError(
             f"linear: bias has shape {bias.array.shape}, weight expects ({expected[0]},)")
-    return _linear(None, input, weight, bias)
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3), floats(3, 4))])
