@@ -2,8 +2,8 @@
 
 A ReLU after a product acts on the sums while they are in registers. A ReLU before maximum pooling
 acts on the maxima, which are fewer: the largest of rectified values is the rectified largest, and
-where it is not positive no gradient flows in either order. Together 1.6 of the 37 ms of a training
-step of two convolutions, pooling and two linear layers on 64 images of 28x28 (one thread).
+where it is not positive no gradient flows in either order. A training step of two convolutions,
+pooling and two linear layers on 64 images of 28x28 went from 45.8 to 44.0 ms (one thread, medians).
 
 Only layers of these very classes are joined, and none that has hooks or a ``forward`` of its own.
 """
