@@ -27,6 +27,9 @@ MODULES = {
     "fastnn._kernels.launch": [],
     "fastnn._kernels.update": [],
     "fastnn.tape": [],
+    "fastnn.walk": [],
+    "fastnn.changes": [],
+    "fastnn.operands": [],
     "fastnn.op": [],
 }
 

@@ -9,12 +9,12 @@ cimport numpy as cnp
 from libc.string cimport memcpy
 
 from fastnn._kernels.launch cimport (
-    MAX_AXES, MAX_NUMBERS, MAX_OPERANDS, Kernel, Operands, kernel_t, launch_elementwise,
-    launch_flat)
-from fastnn._kernels.runtime cimport empty, empty_strided
-from fastnn.tape cimport (
-    Node, TensorBase, Version, is_recording, note_view, record, refresh, requires_grad, version_of,
-    wrap)
+    MAX_NUMBERS, MAX_OPERANDS, Kernel, Operands, kernel_t, launch_elementwise, launch_flat)
+from fastnn._kernels.runtime cimport empty
+from fastnn.changes cimport begin_change, check_castable, check_change, note_change
+from fastnn.operands cimport (
+    check_target, new_output, overlap_apart, prepare, same_shape, starts_within)
+from fastnn.tape cimport Node, TensorBase, is_recording, note_view, record, requires_grad, wrap
 
 cnp.import_array()
 
@@ -23,18 +23,16 @@ cdef Py_ssize_t WORTH_REUSE = 16384
 
 cdef object _promote = None
 cdef object _sum_to = None
-cdef object _write_through = None
 cdef object _write_over = None
 
 
-def bind(promote, sum_to, write_through, write_over):
+def bind(promote, sum_to, write_over):
     """Give the gate the rule of type promotion, and what it runs of the operations.
 
-    ``sum_to`` undoes broadcasting; ``write_through`` is recorded for a tensor a view of which was
-    changed in place; ``write_over`` writes a result of another type over a tensor.
+    ``sum_to`` undoes broadcasting; ``write_over`` writes a result of another type over a tensor.
     """
-    global _promote, _sum_to, _write_through, _write_over
-    _promote, _sum_to, _write_through, _write_over = promote, sum_to, write_through, write_over
+    global _promote, _sum_to, _write_over
+    _promote, _sum_to, _write_over = promote, sum_to, write_over
 
 
 def are_floating_alike(*tensors):
@@ -106,7 +104,7 @@ cdef class Operation:
             plan = (plan, *result[1:])
         else:
             output = wrap(result)
-        if self.shares_memory and _starts_within(output.array, (<TensorBase> inputs[0]).array):
+        if self.shares_memory and starts_within(output.array, (<TensorBase> inputs[0]).array):
             note_view(output, <TensorBase> inputs[0], self, plan)
         if recorded and self.rule is not None and is_recording():
             record(output, self, plan, inputs, tuple([inputs[i] for i in self.saves]),
@@ -121,45 +119,13 @@ cdef class Operation:
             recorded = recorded or requires_grad(value)
             arrays.append((<TensorBase> value).array if isinstance(value, TensorBase) else value)
         recorded = recorded and is_recording()
-        _begin_change(self.name, target, recorded)
+        begin_change(self.name, target, recorded)
         self.write(*arrays)
         inputs = (target, *inputs)
         if recorded:
             record(target, self, plan, inputs, tuple([inputs[i] for i in self.saves]), False)
-        _note_change(target, recorded)
+        note_change(target, recorded)
         return target
-
-
-cdef bint _starts_within(cnp.ndarray view, cnp.ndarray array) noexcept:
-    """Whether the first element of ``view`` lies in the memory that ``array`` spans."""
-    cdef char* low = <char*> cnp.PyArray_DATA(array)
-    cdef char* high = low
-    cdef int axis
-    if cnp.PyArray_SIZE(array) == 0 or cnp.PyArray_SIZE(view) == 0:
-        return True
-    for axis in range(cnp.PyArray_NDIM(array)):
-        if cnp.PyArray_STRIDE(array, axis) < 0:
-            low += (cnp.PyArray_DIM(array, axis) - 1) * cnp.PyArray_STRIDE(array, axis)
-        else:
-            high += (cnp.PyArray_DIM(array, axis) - 1) * cnp.PyArray_STRIDE(array, axis)
-    return low <= <char*> cnp.PyArray_DATA(view) <= high
-
-
-cdef void _begin_change(str name, TensorBase target, bint recorded) except *:
-    """Check, and bring the history up to date that the change is to be added to."""
-    _check_in_place(name, target, recorded)
-    if recorded:
-        refresh(target)
-
-
-cdef void _note_change(TensorBase target, bint recorded) except *:
-    """Count a change in place; one of a view is, on the tape, one of the tensor it shows."""
-    cdef Version version = version_of(target)
-    if recorded and target.base is not None:
-        record(target.base, _write_through, target.path, (target.base, target), (), False)
-    version.count += 1
-    if target.node is not None and recorded:
-        target.node.kept_output_version = version.count
 
 
 cdef class _Plan:
@@ -246,7 +212,7 @@ cdef class Elementwise:
         """Compute in place: ``target`` is the first input and receives the result."""
         cdef double numbers[MAX_NUMBERS]
         memcpy(numbers, self.defaults, sizeof(numbers))
-        _check_in_place(self.name, target, False)
+        check_change(self.name, target, False)
         if kwargs and self.keyword_form is not None:
             return _write_over(self.name, target, self.keyword_form(target, *args, **kwargs))
         args = self._bind((target, *args), kwargs, numbers)
@@ -287,7 +253,7 @@ cdef class Elementwise:
                     first = array
                     flat = cnp.PyArray_IS_C_CONTIGUOUS(array)
                 elif flat:
-                    flat = cnp.PyArray_IS_C_CONTIGUOUS(array) and _same_shape(first, array)
+                    flat = cnp.PyArray_IS_C_CONTIGUOUS(array) and same_shape(first, array)
             elif type(value) is not float and type(value) is not int:
                 uniform = False
         if (not uniform or (typenum != cnp.NPY_FLOAT32 and typenum != cnp.NPY_FLOAT64)):
@@ -306,14 +272,14 @@ cdef class Elementwise:
         cdef int result_type = cnp.NPY_BOOL if self.boolean_result else typenum
         cdef list separate = list(inputs)
         cdef int index
-        _begin_change(self.name, target, recorded)
+        begin_change(self.name, target, recorded)
         if result_type != cnp.PyArray_TYPE(target.array):
-            _check_castable(self.name, result_type, target.array)
+            check_castable(self.name, result_type, target.array)
             return _write_over(self.name, target, self._run(
                 inputs, numbers, typenum, None, recorded, False, None))
         for index in range(self.arity):
             if isinstance(inputs[index], TensorBase) and inputs[index] is not target:
-                if _overlap_apart((<TensorBase> inputs[index]).array, target.array):
+                if overlap_apart((<TensorBase> inputs[index]).array, target.array):
                     separate[index] = _copy_of(<TensorBase> inputs[index])
         if recorded and inputs[0] is target and 0 in self._plan_of(inputs).kept:
             inputs = (_copy_of(target), *inputs[1:])
@@ -342,12 +308,12 @@ cdef class Elementwise:
                 data[index + 1] = <char*> cnp.PyArray_DATA((<TensorBase> inputs[index]).array)
             launch_flat(kernel, data, self.arity + 1, cnp.PyArray_SIZE(result), numbers)
         else:
-            broadcast = _prepare(self.name, inputs, typenum, &o, itemsizes, scalars)
+            broadcast = prepare(self.name, inputs, typenum, &o, itemsizes, scalars)
             if target is None:
-                result = _new_output(inputs, &o, result_type)
+                result = new_output(inputs, &o, result_type)
             else:
                 result = target.array
-                _check_target(self.name, result, &o)
+                check_target(self.name, result, &o)
             o.data[0] = <char*> cnp.PyArray_DATA(result)
             itemsizes[0] = cnp.PyArray_ITEMSIZE(result)
             for index in range(o.ndim):
@@ -357,7 +323,7 @@ cdef class Elementwise:
         if recorded and not self.boolean_result:
             self._record(output, inputs if originals is None else originals, numbers, broadcast)
         if target is not None:
-            _note_change(target, recorded)
+            note_change(target, recorded)
         return output
 
     cdef bint _all_tensors(self, tuple inputs):
@@ -426,9 +392,8 @@ cdef class Elementwise:
         derivative, names = self.derivative(index)
         if derivative is not None:
             factors = [values[name] for name in names]
-            if (node.gradient_is_free and node.needs.count(True) == 1
-                    and cnp.PyArray_SIZE(gradient.array) >= WORTH_REUSE):
-                gradient = derivative.into(gradient, *factors, *node.plan)
+            if node.needs.count(True) == 1:
+                gradient = chained(node, derivative, gradient, *factors, *node.plan)
             else:
                 gradient = derivative(gradient, *factors, *node.plan)
         if node.input_shapes is not None:
@@ -436,41 +401,18 @@ cdef class Elementwise:
         return gradient
 
 
+def chained(Node node, Elementwise derivative, TensorBase gradient, *factors):
+    """The last use of a node's gradient: in its memory, where nobody else holds that."""
+    if node.gradient_is_free and cnp.PyArray_SIZE(gradient.array) >= WORTH_REUSE:
+        return derivative.into(gradient, *factors)
+    return derivative(gradient, *factors)
+
+
 cdef TensorBase _copy_of(TensorBase tensor):
     """The tensor with memory of its own, at its place on the tape."""
     cdef TensorBase copy = wrap(cnp.PyArray_NewCopy(tensor.array, cnp.NPY_KEEPORDER))
     copy.node = tensor.node
     return copy
-
-
-cdef bint _overlap_apart(cnp.ndarray a, cnp.ndarray b) noexcept:
-    """Whether two arrays share memory, element by element at different places."""
-    cdef char* low[2]
-    cdef char* high[2]
-    cdef int axis, which
-    cdef cnp.npy_intp extent
-    cdef cnp.ndarray array
-    if cnp.PyArray_SIZE(a) == 0 or cnp.PyArray_SIZE(b) == 0:
-        return False
-    for which in range(2):
-        array = a if which == 0 else b
-        low[which] = <char*> cnp.PyArray_DATA(array)
-        high[which] = low[which] + cnp.PyArray_ITEMSIZE(array)
-        for axis in range(cnp.PyArray_NDIM(array)):
-            extent = (cnp.PyArray_DIM(array, axis) - 1) * cnp.PyArray_STRIDE(array, axis)
-            if extent < 0:
-                low[which] += extent
-            else:
-                high[which] += extent
-    if low[0] >= high[1] or low[1] >= high[0]:
-        return False
-    if cnp.PyArray_DATA(a) != cnp.PyArray_DATA(b) or not _same_shape(a, b):
-        return True
-    for axis in range(cnp.PyArray_NDIM(a)):
-        if (cnp.PyArray_DIM(a, axis) > 1
-                and cnp.PyArray_STRIDE(a, axis) != cnp.PyArray_STRIDE(b, axis)):
-            return True
-    return False
 
 
 cdef class _Method:
@@ -488,165 +430,3 @@ cdef class _Method:
     @property
     def __doc__(self):
         return self.operation.__doc__
-
-
-cdef bint _same_shape(cnp.ndarray a, cnp.ndarray b) noexcept:
-    cdef int axis
-    if cnp.PyArray_NDIM(a) != cnp.PyArray_NDIM(b):
-        return False
-    for axis in range(cnp.PyArray_NDIM(a)):
-        if cnp.PyArray_DIM(a, axis) != cnp.PyArray_DIM(b, axis):
-            return False
-    return True
-
-
-cdef void _store_scalar(double* place, object value, int typenum) except *:
-    if typenum == cnp.NPY_FLOAT32:
-        (<float*> place)[0] = value
-    elif typenum == cnp.NPY_FLOAT64:
-        (<double*> place)[0] = value
-    elif typenum == cnp.NPY_INT64:
-        (<long long*> place)[0] = value
-    elif typenum == cnp.NPY_INT32:
-        (<int*> place)[0] = value
-    elif typenum == cnp.NPY_INT16:
-        (<short*> place)[0] = value
-    else:
-        (<signed char*> place)[0] = value
-
-
-cdef bint _prepare(str name, tuple inputs, int typenum, Operands* o, cnp.npy_intp* itemsizes,
-                   double* scalars) except -1:
-    """Fill in the inputs' addresses and strides; tell whether one of them is broadcast."""
-    cdef int index, axis, shift
-    cdef cnp.ndarray array
-    cdef cnp.npy_intp size
-    cdef bint broadcast = False
-    o.count = len(inputs) + 1
-    o.ndim = 0
-    for value in inputs:
-        if isinstance(value, TensorBase):
-            o.ndim = max(o.ndim, cnp.PyArray_NDIM((<TensorBase> value).array))
-    if o.ndim > MAX_AXES:
-        raise ValueError(f"{name}: at most {MAX_AXES} dimensions, got {o.ndim}")
-    for axis in range(o.ndim):
-        o.shape[axis] = 1
-    for value in inputs:
-        if isinstance(value, TensorBase):
-            array = (<TensorBase> value).array
-            shift = o.ndim - cnp.PyArray_NDIM(array)
-            for axis in range(shift, o.ndim):
-                size = cnp.PyArray_DIM(array, axis - shift)
-                if size != o.shape[axis] and size != 1:
-                    if o.shape[axis] != 1:
-                        _shapes_differ(name, inputs)
-                    o.shape[axis] = size
-    for index in range(len(inputs)):
-        if isinstance(inputs[index], TensorBase):
-            array = (<TensorBase> inputs[index]).array
-            o.data[index + 1] = <char*> cnp.PyArray_DATA(array)
-            itemsizes[index + 1] = cnp.PyArray_ITEMSIZE(array)
-            shift = o.ndim - cnp.PyArray_NDIM(array)
-            broadcast = broadcast or shift > 0
-            for axis in range(o.ndim):
-                if axis < shift or (cnp.PyArray_DIM(array, axis - shift) == 1
-                                    and o.shape[axis] != 1):
-                    o.strides[index + 1][axis] = 0
-                    broadcast = True
-                else:
-                    o.strides[index + 1][axis] = (
-                        cnp.PyArray_STRIDE(array, axis - shift) // itemsizes[index + 1])
-        else:
-            _store_scalar(&scalars[index], inputs[index], typenum)
-            o.data[index + 1] = <char*> &scalars[index]
-            itemsizes[index + 1] = 0
-            for axis in range(o.ndim):
-                o.strides[index + 1][axis] = 0
-    return broadcast
-
-
-cdef _shapes_differ(str name, tuple inputs):
-    shapes = " and ".join(
-        str(tuple((<object> (<TensorBase> value).array).shape)) for value in inputs
-        if isinstance(value, TensorBase))
-    raise ValueError(f"{name}: shapes {shapes} do not broadcast")
-
-
-cdef cnp.ndarray _new_output(tuple inputs, Operands* o, int typenum):
-    """An output in the memory order of the first input that has the full shape and is dense."""
-    cdef cnp.npy_intp strides[MAX_AXES]
-    cdef cnp.ndarray array
-    cdef int axis, itemsize
-    for value in inputs:
-        if isinstance(value, TensorBase):
-            array = (<TensorBase> value).array
-            if cnp.PyArray_NDIM(array) != o.ndim or cnp.PyArray_IS_C_CONTIGUOUS(array):
-                continue
-            if _dense(array, o):
-                itemsize = cnp.PyArray_DescrFromType(typenum).itemsize
-                for axis in range(o.ndim):
-                    strides[axis] = (cnp.PyArray_STRIDE(array, axis)
-                                     // cnp.PyArray_ITEMSIZE(array) * itemsize)
-                return empty_strided(o.ndim, o.shape, strides, typenum)
-    return empty(o.ndim, o.shape, typenum)
-
-
-cdef bint _dense(cnp.ndarray array, Operands* o) noexcept:
-    """Whether the array has the full shape and fills one block of memory once."""
-    cdef int axis, other
-    cdef cnp.npy_intp expected
-    for axis in range(o.ndim):
-        if cnp.PyArray_DIM(array, axis) != o.shape[axis]:
-            return False
-        expected = cnp.PyArray_ITEMSIZE(array)
-        for other in range(o.ndim):
-            if (cnp.PyArray_STRIDE(array, other) < cnp.PyArray_STRIDE(array, axis)
-                    or (cnp.PyArray_STRIDE(array, other) == cnp.PyArray_STRIDE(array, axis)
-                        and other > axis)):
-                expected *= o.shape[other]
-        if o.shape[axis] != 1 and cnp.PyArray_STRIDE(array, axis) != expected:
-            return False
-    return True
-
-
-cdef void _check_in_place(str name, TensorBase target, bint recorded) except *:
-    if not cnp.PyArray_ISWRITEABLE(target.array):
-        raise ValueError(f"{name}: the tensor's memory is read-only")
-    if not is_recording():
-        return
-    if target.leaf_requires_grad or (target.base is not None and target.base.leaf_requires_grad):
-        raise RuntimeError(
-            f"{name}: a leaf that requires gradients cannot be changed in place, nor can a view "
-            "of one; use no_grad() around it")
-    if recorded and target.is_view and target.base is None:
-        raise RuntimeError(
-            f"{name}: a view that was made under no_grad() cannot be changed in place on the "
-            "tape; change the tensor it views, or clone() it first")
-
-
-cdef void _check_castable(str name, int source, cnp.ndarray target) except *:
-    """Floating point does not fit into integers, nor anything but booleans into booleans."""
-    cdef int wanted = cnp.PyArray_TYPE(target)
-    cdef bint floating = source == cnp.NPY_FLOAT32 or source == cnp.NPY_FLOAT64
-    if ((floating and wanted != cnp.NPY_FLOAT32 and wanted != cnp.NPY_FLOAT64)
-            or (wanted == cnp.NPY_BOOL and source != cnp.NPY_BOOL)):
-        raise TypeError(
-            f"{name}: the result does not fit in place into {(<object> target).dtype}")
-
-
-def check_in_place(str name, TensorBase target, TensorBase result=None):
-    """Raise where a tensor cannot be changed in place, or not receive ``result``."""
-    _check_in_place(name, target, is_recording() and requires_grad(target))
-    if result is not None:
-        _check_castable(name, cnp.PyArray_TYPE(result.array), target.array)
-
-
-cdef void _check_target(str name, cnp.ndarray target, Operands* o) except *:
-    cdef int axis
-    cdef bint fits = cnp.PyArray_NDIM(target) == o.ndim
-    if fits:
-        for axis in range(o.ndim):
-            fits = fits and cnp.PyArray_DIM(target, axis) == o.shape[axis]
-    if not fits:
-        raise ValueError(
-            f"{name}: the result does not fit in place into shape {(<object> target).shape}")

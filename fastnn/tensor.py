@@ -4,7 +4,7 @@ import numbers
 
 import numpy
 
-from . import dtypes, tape
+from . import dtypes, tape, walk
 from ._kernels.memory import is_channels_last
 from .device import CPU
 from .printing import tensor_text
@@ -157,7 +157,7 @@ class Tensor(tape.TensorBase):
         ``inputs`` limits the tensors that receive a gradient.
         """
         inputs = [inputs] if isinstance(inputs, Tensor) else inputs
-        tape.backward([self], [gradient], retain_graph, create_graph,
+        walk.backward([self], [gradient], retain_graph, create_graph,
                       None if inputs is None else list(inputs))
 
     def __len__(self):

@@ -230,7 +230,7 @@ def test_bias_and_relu(case, dtype):
                                               (x.shape[3], gx, conv.data_gradient, y)):
         bias = np.linspace(-1, 1, bias_count).astype(dtype)
         got = [kernel(image, weight, bias, blank(wanted.shape, dtype), *case.parameters, a)
-               for a in (0, 1)]
+               for a in (None, "relu")]
         assert_close(got, [wanted + bias, np.maximum(wanted + bias, 0)], dtype)
 
 
@@ -341,7 +341,7 @@ def _valid():
     ({"padding": (-1, 0)}, ValueError, "padding is -1"),
     ({"dilation": (1 << 40, 1)}, ValueError, "dilation"),
     ({"groups": 3}, ValueError, "do not divide into 3 groups"),
-    ({"activation": 7}, ValueError, "activation is 7"),
+    ({"activation": "swish"}, ValueError, "activation is 'swish'"),
 ])
 def test_errors(change, error, message):
     with pytest.raises(error, match=message):

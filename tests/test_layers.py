@@ -9,8 +9,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "fastnn"
 LAYERS = (
     ("_kernels",),
-    ("config", "cuda", "device", "differentiate", "dtypes", "elementwise", "generator", "op",
-     "printing", "registry", "serialization", "tape", "tensor", "threads"),
+    ("changes", "config", "cuda", "device", "differentiate", "dtypes", "elementwise", "generator",
+     "op", "operands", "printing", "registry", "serialization", "tape", "tensor", "threads",
+     "walk"),
     ("ops", "autograd"),
     ("linalg", "nn", "optim", "utils", "vision"),
     ("testing", "compile", "keras", "onnx", "distributed"),

@@ -11,18 +11,18 @@ imply the padding at the bottom and at the right. Padding is skipped, never mult
 =====================  ==========================================================================
 
 ``forward`` and ``data_gradient`` add ``bias`` (one per output channel, or None) and apply
-``activation`` (0: none, 1: relu) to the sums while they are in registers.
+``activation`` (None or ``"relu"``) to the sums while they are in registers.
 """
 
 cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
+from fastnn._kernels.gemm cimport activation_code
 
 cnp.import_array()
 
 cdef double PRODUCTS_PER_NANOSECOND = 50.0
 cdef ptrdiff_t LIMIT = 1 << 31
-cdef int RELU = 1
 
 
 cdef int check_array(str name, str argument, cnp.ndarray array, int ndim, int typenum) except -1:
@@ -117,12 +117,6 @@ cdef void* bias_of(str name, str argument, cnp.ndarray bias, ptrdiff_t channels,
     return cnp.PyArray_DATA(bias)
 
 
-cdef int checked_activation(str name, int activation) except -1:
-    if activation != 0 and activation != RELU:
-        raise ValueError(f"{name}: activation is {activation}, wanted 0 (none) or 1 (relu)")
-    return activation
-
-
 cdef cnp.ndarray scratch_of(size_t bytes):
     cdef cnp.npy_intp size = 4096 if bytes < 4096 else bytes
     return runtime.empty(1, &size, cnp.NPY_UINT8)
@@ -134,17 +128,17 @@ cdef int threads_of(const conv_plan* plan) noexcept nogil:
 
 
 def forward(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias, cnp.ndarray out, tuple stride,
-            tuple padding, tuple dilation, groups, int activation=0):
+            tuple padding, tuple dilation, groups, activation=None):
     """Convolution of x[N,H,W,C] into out[N,OH,OW,O]; returns out."""
     cdef conv_plan plan
     cdef void* bias_data
     cdef cnp.ndarray scratch
     cdef const conv_kernels* kernels
-    cdef int threads
+    cdef int threads, code
     fill_parameters("conv.forward", &plan, stride, padding, dilation, groups)
     fill_sizes("conv.forward", &plan, x, "x", out, "out", weight, "weight")
     check_writeable("conv.forward", "out", out)
-    checked_activation("conv.forward", activation)
+    code = activation_code("conv.forward", activation)
     bias_data = bias_of("conv.forward", "bias", bias, plan.o, cnp.PyArray_TYPE(weight))
     if cnp.PyArray_SIZE(out) == 0:
         return out
@@ -153,22 +147,22 @@ def forward(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias, cnp.ndarray out
     threads = threads_of(&plan)
     with nogil:
         kernels.forward(&plan, cnp.PyArray_DATA(x), cnp.PyArray_DATA(weight), bias_data,
-                        activation, cnp.PyArray_DATA(out), cnp.PyArray_DATA(scratch), threads)
+                        code, cnp.PyArray_DATA(out), cnp.PyArray_DATA(scratch), threads)
     return out
 
 
 def data_gradient(cnp.ndarray gy, cnp.ndarray weight, cnp.ndarray bias, cnp.ndarray out,
-                  tuple stride, tuple padding, tuple dilation, groups, int activation=0):
+                  tuple stride, tuple padding, tuple dilation, groups, activation=None):
     """Gradient of x, out[N,H,W,C], from gy[N,OH,OW,O]: the transposed convolution; returns out."""
     cdef conv_plan plan
     cdef void* bias_data
     cdef cnp.ndarray scratch
     cdef const conv_kernels* kernels
-    cdef int threads
+    cdef int threads, code
     fill_parameters("conv.data_gradient", &plan, stride, padding, dilation, groups)
     fill_sizes("conv.data_gradient", &plan, out, "out", gy, "gy", weight, "weight")
     check_writeable("conv.data_gradient", "out", out)
-    checked_activation("conv.data_gradient", activation)
+    code = activation_code("conv.data_gradient", activation)
     bias_data = bias_of("conv.data_gradient", "bias", bias, plan.c, cnp.PyArray_TYPE(weight))
     if cnp.PyArray_SIZE(out) == 0:
         return out
@@ -177,7 +171,7 @@ def data_gradient(cnp.ndarray gy, cnp.ndarray weight, cnp.ndarray bias, cnp.ndar
     threads = threads_of(&plan)
     with nogil:
         kernels.data_gradient(&plan, cnp.PyArray_DATA(gy), cnp.PyArray_DATA(weight), bias_data,
-                              activation, cnp.PyArray_DATA(out), cnp.PyArray_DATA(scratch),
+                              code, cnp.PyArray_DATA(out), cnp.PyArray_DATA(scratch),
                               threads)
     return out
 

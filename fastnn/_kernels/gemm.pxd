@@ -19,6 +19,9 @@ cdef extern from "gemm.h" nogil:
         int activation
         int accumulate
 
+# The code of an activation's name, or of None.
+cdef int activation_code(str name, activation) except -1
+
 # Computes C[m,n] = activation([C[m,n] +] sum over k of A[m,k] B[k,n] [+ bias[n]]) in NPY_FLOAT or
 # NPY_DOUBLE, on as many threads as pay. A and B may have any strides, C any that do not overlap.
 # Returns 0, or -1 if memory ran out; C must not share memory with the inputs.

@@ -74,7 +74,7 @@ def matmul(cnp.ndarray a not None, cnp.ndarray b not None, cnp.ndarray out=None,
     _check_operand("a", a, a)
     _check_operand("b", b, a)
     _describe(&arguments, a, b)
-    arguments.activation = _activation_code(activation)
+    arguments.activation = activation_code("matmul", activation)
     arguments.accumulate = accumulate
     arguments.bias = _bias_data(bias, a, arguments.n)
     arguments.bias_per_row = 0
@@ -89,8 +89,9 @@ def matmul(cnp.ndarray a not None, cnp.ndarray b not None, cnp.ndarray out=None,
     return out
 
 
-def linear(cnp.ndarray x not None, cnp.ndarray weight not None, cnp.ndarray bias=None):
-    """``x @ weight.T + bias`` for x of any rank, (..., in), and a weight (out, in).
+def linear(cnp.ndarray x not None, cnp.ndarray weight not None, cnp.ndarray bias=None,
+           activation=None):
+    """``activation(x @ weight.T + bias)`` for x of any rank, (..., in), and a weight (out, in).
 
     An x that is not a matrix must be contiguous, and so must the bias. Raises as `matmul` does;
     sizes that do not fit are described as those of ``linear``.
@@ -114,7 +115,7 @@ def linear(cnp.ndarray x not None, cnp.ndarray weight not None, cnp.ndarray bias
     arguments.b, arguments.b_batch = cnp.PyArray_DATA(weight), 0
     arguments.b_row, arguments.b_col = weight.strides[1] // item, weight.strides[0] // item
     arguments.bias, arguments.bias_per_row = _bias_data(bias, x, arguments.n), 0
-    arguments.activation, arguments.accumulate = GEMM_IDENTITY, False
+    arguments.activation, arguments.accumulate = activation_code("linear", activation), False
     cdef cnp.ndarray out = runtime.empty(last + 1, sizes, typenum)
     arguments.c, arguments.c_batch = cnp.PyArray_DATA(out), 0
     arguments.c_row, arguments.c_col = arguments.n, 1
@@ -210,12 +211,12 @@ cdef int _describe_output(gemm_arguments* arguments, cnp.ndarray out) except -1:
     return 0
 
 
-cdef int _activation_code(activation) except -1:
+cdef int activation_code(str name, activation) except -1:
     if activation is None:
         return GEMM_IDENTITY
     if activation == "relu":
         return GEMM_RELU
-    raise ValueError(f"matmul: activation is {activation!r}, expected None or 'relu'")
+    raise ValueError(f"{name}: activation is {activation!r}, expected None or 'relu'")
 
 
 cdef void* _bias_data(cnp.ndarray bias, cnp.ndarray a, Py_ssize_t n) except? NULL:

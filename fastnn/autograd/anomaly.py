@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy
 
-from .. import tape
+from .. import tape, walk
 from ..tensor import Tensor
 
 LIBRARY = str(Path(__file__).parents[1])
@@ -24,7 +24,8 @@ def is_anomaly_enabled():
 def _switch(enabled, check_nan):
     _Settings.enabled, _Settings.check_nan = bool(enabled), bool(check_nan)
     looks = enabled and check_nan
-    tape.watch(_place_of_call if enabled else None, _inspect if looks else None)
+    tape.note_places(_place_of_call if enabled else None)
+    walk.inspect_with(_inspect if looks else None)
 
 
 class set_detect_anomaly:

@@ -2,7 +2,7 @@
 
 import numpy
 
-from .. import tape
+from .. import tape, walk
 from ..tensor import Tensor
 
 
@@ -25,7 +25,7 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     """Accumulate the gradients of several tensors in their leaves; see ``Tensor.backward``."""
     tensors = _as_list(tensors)
     inputs = None if inputs is None else _as_list(inputs)
-    tape.backward(tensors, _gradients(grad_tensors, len(tensors)), retain_graph, create_graph,
+    walk.backward(tensors, _gradients(grad_tensors, len(tensors)), retain_graph, create_graph,
                   inputs)
 
 
@@ -50,7 +50,7 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
     if materialize_grads and allow_unused is False:
         raise ValueError("grad: materialize_grads needs allow_unused")
     outputs, inputs = _as_list(outputs), _as_list(inputs)
-    gradients = tape.grad(outputs, inputs, _gradients(grad_outputs, len(outputs)), retain_graph,
+    gradients = walk.grad(outputs, inputs, _gradients(grad_outputs, len(outputs)), retain_graph,
                           create_graph, bool(allow_unused) or materialize_grads)
     if not materialize_grads:
         return gradients

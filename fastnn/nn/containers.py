@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
 from ..tensor import Tensor
+from . import joined
 from .module import Module
 from .parameter import Parameter
 
@@ -143,9 +144,7 @@ class Sequential(_Indexed):
         return self
 
     def forward(self, input):
-        for module in self._modules.values():
-            input = module(input)
-        return input
+        return joined.run(self._modules.values(), input)
 
 
 class ModuleList(_Indexed):

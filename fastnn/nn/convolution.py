@@ -91,11 +91,18 @@ class _Forward(_Convolution):
                      for rim in (total // 2, total - total // 2))
 
     def forward(self, input):
+        return self._run(self.function, input)
+
+    def forward_relu(self, input):
+        """``relu(self.forward(input))``, computed at once."""
+        return self._run(self.function_relu, input)
+
+    def _run(self, function, input):
         rims = self.padding
         if self.padding_mode != "zeros":
             input, rims = padding.pad(input, self._rims(), self.padding_mode), 0
-        return self.function(input, self.weight, self.bias, self.stride, rims, self.dilation,
-                             self.groups)
+        return function(input, self.weight, self.bias, self.stride, rims, self.dilation,
+                        self.groups)
 
 
 class Conv1d(_Forward):
@@ -108,6 +115,7 @@ class Conv1d(_Forward):
 
     dimensions = 1
     function = staticmethod(convolve.conv1d)
+    function_relu = staticmethod(convolve.conv_relu(1))
 
 
 class Conv2d(_Forward):
@@ -119,6 +127,7 @@ class Conv2d(_Forward):
     """
 
     function = staticmethod(convolve.conv2d)
+    function_relu = staticmethod(convolve.conv_relu(2))
 
 
 class Conv3d(_Forward):
@@ -131,6 +140,7 @@ class Conv3d(_Forward):
 
     dimensions = 3
     function = staticmethod(convolve.conv3d)
+    function_relu = staticmethod(convolve.conv_relu(3))
 
 
 class _Transposed(_Convolution):
@@ -169,12 +179,18 @@ class _Transposed(_Convolution):
         return self.function(input, self.weight, self.bias, self.stride, self.padding,
                              self._extra(input, output_size), self.groups, self.dilation)
 
+    def forward_relu(self, input):
+        """``relu(self.forward(input))``, computed at once."""
+        return self.function_relu(input, self.weight, self.bias, self.stride, self.padding,
+                                  self.output_padding, self.dilation, self.groups)
+
 
 class ConvTranspose1d(_Transposed):
     """``conv_transpose1d`` with a weight of shape (in_channels, out_channels / groups, K)."""
 
     dimensions = 1
     function = staticmethod(convolve.conv_transpose1d)
+    function_relu = staticmethod(convolve.conv_transpose_relu(1))
 
 
 class ConvTranspose2d(_Transposed):
@@ -186,6 +202,7 @@ class ConvTranspose2d(_Transposed):
     """
 
     function = staticmethod(convolve.conv_transpose2d)
+    function_relu = staticmethod(convolve.conv_transpose_relu(2))
 
 
 class ConvTranspose3d(_Transposed):
@@ -194,3 +211,4 @@ class ConvTranspose3d(_Transposed):
 
     dimensions = 3
     function = staticmethod(convolve.conv_transpose3d)
+    function_relu = staticmethod(convolve.conv_transpose_relu(3))

@@ -1,6 +1,6 @@
 """The operations, a file for each family. Importing this fills the registry and `Tensor`."""
 
-from .. import op, tape
+from .. import changes, op, tape, walk
 from ..tensor import Tensor
 from . import (  # noqa: F401  each fills the registry
     activation,
@@ -58,6 +58,8 @@ from . import (  # noqa: F401  each fills the registry
     unpooling,
 )
 
-tape.bind(Tensor, arithmetic.add)
-op.bind(promotion.promote, shape.sum_to, in_place.write_through, promotion.write_over)
+tape.bind(Tensor)
+walk.bind(arithmetic.add)
+changes.bind(in_place.write_through)
+op.bind(promotion.promote, shape.sum_to, promotion.write_over)
 methods.attach()

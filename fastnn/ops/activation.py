@@ -8,6 +8,7 @@ import math
 from functools import partial
 
 from ..elementwise import elementwise
+from ..op import Operation, chained
 from ..registry import case, floats, public
 
 WIDE = [case(floats(3, 4, low=-6, high=6, kinks=(0,)))]
@@ -41,6 +42,17 @@ def relu(input):
 @relu.written_derivative()
 def _relu_slope(output):
     return 0 if output <= 0 else 1
+
+
+def rectified(name, forward, rule):
+    """An operation on (input, weight, bias) whose forward function ends with ``relu``.
+
+    ``forward(plan, *arrays)`` does both at once; ``rule`` is the rule without ``relu``.
+    """
+    slope, _ = relu.derivative(0)
+    return Operation(name, forward,
+                     lambda node, gradient: rule(node, chained(node, slope, gradient, node.output)),
+                     saves=(0, 1), saves_output=True)
 
 
 @with_in_place("functional")

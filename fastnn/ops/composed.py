@@ -1,6 +1,6 @@
 """Derivative rules of fused operations, from the composition that they replace."""
 
-from .. import tape
+from .. import tape, walk
 
 
 def rule_of_composition(function):
@@ -17,7 +17,7 @@ def rule_of_composition(function):
             inputs = node.saved
             output = function(node.plan, *inputs)
             wanted = [tensor for tensor, needed in zip(inputs, node.needs, strict=True) if needed]
-            found = iter(tape.grad([output], wanted, [gradient], None, recording, True))
+            found = iter(walk.grad([output], wanted, [gradient], None, recording, True))
         finally:
             tape.exchange_grad_enabled(recording)
         return tuple(next(found) if needed else None for needed in node.needs)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from .. import tape
 from .._kernels import conv, memory
 from ..op import Operation
+from .activation import rectified
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,26 @@ def _logical(image):
     return image.transpose(memory.FROM_CHANNELS_LAST)
 
 
-def _forward(plan, x, weight, bias):
+def _forward(plan, x, weight, bias, activation=None):
     out = _new_image(plan.output, x.dtype)
     conv.forward(memory.channels_last(x), memory.contiguous(weight), memory.contiguous(bias), out,
-                 *plan.parameters)
+                 *plan.parameters, activation)
     return _logical(out)
 
 
-def _data_forward(plan, gradient, weight, bias):
+def _relu_forward(plan, x, weight, bias):
+    return _forward(plan, x, weight, bias, "relu")
+
+
+def _data_forward(plan, gradient, weight, bias, activation=None):
     out = _new_image(plan.image, gradient.dtype)
     conv.data_gradient(memory.channels_last(gradient), memory.contiguous(weight),
-                       memory.contiguous(bias), out, *plan.parameters)
+                       memory.contiguous(bias), out, *plan.parameters, activation)
     return _logical(out)
+
+
+def _data_relu_forward(plan, gradient, weight, bias):
+    return _data_forward(plan, gradient, weight, bias, "relu")
 
 
 def _weight_forward(plan, x, gradient):
@@ -102,5 +111,7 @@ def _weight_rule(node, gradient):
 
 
 convolution = Operation("convolution", _forward, _forward_rule, saves=(0, 1))
+convolution_relu = rectified("convolution_relu", _relu_forward, _forward_rule)
 data_gradient = Operation("convolution_data", _data_forward, _data_rule, saves=(0, 1))
+data_gradient_relu = rectified("convolution_data_relu", _data_relu_forward, _data_rule)
 weight_gradient = Operation("convolution_weight", _weight_forward, _weight_rule, saves=(0, 1))

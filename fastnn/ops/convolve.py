@@ -1,11 +1,14 @@
 """The public convolutions, and their transposes, in one, two and three dimensions."""
 
+from functools import partial
+
 from .. import tensor as tensors
 from .._kernels import memory
 from ..op import Operation
 from ..registry import case, floats, public
 from . import checks
-from .convolution import convolution, data_gradient
+from .activation import relu
+from .convolution import convolution, convolution_relu, data_gradient, data_gradient_relu
 from .convolution_rules import convolution_of, transposed_of
 from .shape import permute_, reshape
 
@@ -63,26 +66,27 @@ def _planes(whole, volumes):
     return reshape(permute_((0, 2, 1, 3, 4), volumes), whole.plan.output)
 
 
-def _convolved(whole, x, weight, bias):
+def _convolved(operation, whole, x, weight, bias):
     if x.ndim == 4:
-        return convolution(whole.plan, x, weight, bias)
+        return operation(whole.plan, x, weight, bias)
     weight = _kernels_of(whole, weight)
     if x.ndim == 3:
-        result = convolution(whole.plan, reshape(x, whole.plan.image), weight, bias)
+        result = operation(whole.plan, reshape(x, whole.plan.image), weight, bias)
         return reshape(result, whole.small)
     images = _gather_depth(whole.depth, x)
-    return _volumes(whole, convolution(whole.plan, images, weight, bias))
+    return _volumes(whole, operation(whole.plan, images, weight, bias))
 
 
-def _transposed(whole, x, weight, bias):
+def _transposed(operation, whole, x, weight, bias):
     if x.ndim == 4:
-        return data_gradient(whole.plan, x, weight, bias)
+        return operation(whole.plan, x, weight, bias)
     weight = _kernels_of(whole, weight)
     if x.ndim == 3:
-        result = data_gradient(whole.plan, reshape(x, whole.plan.output), weight, bias)
+        result = operation(whole.plan, reshape(x, whole.plan.output), weight, bias)
         return reshape(result, whole.big)
     result = _spread_depth(whole.depth, data_gradient(whole.plan, _planes(whole, x), weight, None))
-    return result if bias is None else result + reshape(bias, -1, 1, 1, 1)
+    result = result if bias is None else result + reshape(bias, -1, 1, 1, 1)
+    return relu(result) if operation is data_gradient_relu else result
 
 
 def _batch(name, rank, input, weight, bias):
@@ -93,23 +97,33 @@ def _batch(name, rank, input, weight, bias):
     return input if input.ndim == rank + 2 else reshape(input, 1, *input.shape)
 
 
-def _finish(name, run, whole, channels, x, input, weight, bias):
+def _finish(name, run, operation, whole, channels, x, input, weight, bias):
     if bias is not None and bias.array.shape != (channels,):
         raise ValueError(f"{name}: bias has shape {tuple(bias.shape)}, expected ({channels},)")
-    result = run(whole, x, weight, bias)
+    result = run(operation, whole, x, weight, bias)
     return result if x.ndim == input.ndim else reshape(result, *result.shape[1:])
 
 
-def _forward(name, rank, input, weight, bias, *settings):
+def _forward(name, rank, input, weight, bias, *settings, operation=convolution):
     x = _batch(name, rank, input, weight, bias)
     whole = convolution_of(name, x.array.shape, weight.array.shape, *settings)
-    return _finish(name, _convolved, whole, whole.small[1], x, input, weight, bias)
+    return _finish(name, _convolved, operation, whole, whole.small[1], x, input, weight, bias)
 
 
-def _backward(name, rank, input, weight, bias, *settings):
+def _backward(name, rank, input, weight, bias, *settings, operation=data_gradient):
     x = _batch(name, rank, input, weight, bias)
     whole = transposed_of(name, x.array.shape, weight.array.shape, *settings)
-    return _finish(name, _transposed, whole, whole.big[1], x, input, weight, bias)
+    return _finish(name, _transposed, operation, whole, whole.big[1], x, input, weight, bias)
+
+
+def conv_relu(rank):
+    """``relu`` of the convolution in ``rank`` dimensions, computed at once."""
+    return partial(_forward, f"conv{rank}d", rank, operation=convolution_relu)
+
+
+def conv_transpose_relu(rank):
+    """``relu`` of the transposed convolution in ``rank`` dimensions, computed at once."""
+    return partial(_backward, f"conv_transpose{rank}d", rank, operation=data_gradient_relu)
 
 
 @public("functional", "fastnn", cases=[

@@ -9,6 +9,7 @@ from .._kernels import gemm, memory, reductions
 from ..op import Operation, are_floating_alike
 from ..registry import case, floats, public
 from . import checks
+from .activation import rectified
 from .shape import expand, expand_, reshape, squeeze, unsqueeze
 
 
@@ -51,8 +52,9 @@ def _column_sums_forward(plan, x):
 column_sums = Operation("column_sums", _column_sums_forward, _column_sums_rule)
 
 
-def _linear_forward(plan, x, weight, bias):
-    return gemm.linear(x if x.ndim == 2 else memory.contiguous(x), weight, memory.contiguous(bias))
+def _linear_forward(activation, x, weight, bias):
+    rows = x if x.ndim == 2 else memory.contiguous(x)
+    return gemm.linear(rows, weight, memory.contiguous(bias), activation)
 
 
 def _linear_rule(node, gradient):
@@ -70,6 +72,7 @@ def _linear_rule(node, gradient):
 
 
 _linear = Operation("linear", _linear_forward, _linear_rule, saves=(0, 1))
+_rectified_linear = rectified("linear_relu", _linear_forward, _linear_rule)
 
 
 @public("functional", cases=[
@@ -80,6 +83,12 @@ def linear(input, weight, bias=None):
     if not are_floating_alike(input, weight, bias):
         checks.floating("linear", input=input, weight=weight, bias=bias)
     return _linear(None, input, weight, bias)
+
+
+def linear_relu(input, weight, bias):
+    """``relu(linear(input, weight, bias))``, computed at once."""
+    checks.floating("linear", input=input, weight=weight, bias=bias)
+    return _rectified_linear("relu", input, weight, bias)
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3), floats(3, 4))])

@@ -2,8 +2,9 @@
 
 from .. import dtypes
 from .. import tensor as tensors
+from ..changes import check_in_place
 from ..device import KNOWN, check_device
-from ..op import Elementwise, check_in_place
+from ..op import Elementwise
 from ..registry import in_place
 from . import (
     arithmetic,

@@ -4,8 +4,9 @@ import numpy
 
 from .. import dtypes
 from .. import tensor as tensors
+from ..changes import check_in_place
 from ..elementwise import elementwise
-from ..op import Operation, check_in_place
+from ..op import Operation
 
 # Operations that are not defined for all types, by the kind of the common type.
 UNDEFINED = {

@@ -5,7 +5,7 @@ import warnings
 
 import numpy
 
-from .. import tape
+from .. import tape, walk
 from ..autograd.modes import enable_grad, no_grad
 from ..generator import default_generator
 from ..tensor import Tensor
@@ -95,7 +95,7 @@ class _Part:
         came = [place for place, count in enumerate(mark.array) if count]
         gradients = [self.arrived[place] for place in came]
         self.arrived = {}
-        return tape.gradients_at([outputs[place] for place in came], gradients, list(self.ends),
+        return walk.gradients_at([outputs[place] for place in came], gradients, list(self.ends),
                                  tape.is_grad_enabled())
 
     def again(self):
