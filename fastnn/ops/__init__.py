@@ -16,6 +16,8 @@ from . import (  # noqa: F401  each fills the registry
     comparison,
     convolve,
     creation,
+    diagonals,
+    differences,
     distance,
     dropout,
     einsum,
@@ -45,6 +47,7 @@ from . import (  # noqa: F401  each fills the registry
     promotion,
     random,
     rearranging,
+    reducing,
     reduction,
     regression_loss,
     resampling,
@@ -56,8 +59,10 @@ from . import (  # noqa: F401  each fills the registry
     trigonometry,
     types,
     unpooling,
+    variants,
 )
 
 tape.bind(Tensor, arithmetic.add)
 op.bind(promotion.promote, shape.sum_to, in_place.write_through, promotion.write_over)
+variants.make()
 methods.attach()

@@ -141,13 +141,21 @@ def _probabilities(name, values):
     return values
 
 
-@public("fastnn", differentiable=False)
+@public("fastnn", "method", differentiable=False)
 def bernoulli(input, p=None, *, generator=None):
     """1 with the probability that ``input`` gives (or ``p``, in its shape), else 0."""
-    floating("bernoulli", input=tensors.as_tensor("bernoulli", input))
-    chances = _probabilities("bernoulli", input.array if p is None else numpy.asarray(p))
-    drawn = uniform_array(input.array.shape, input.dtype, generator=generator)
-    return new((drawn < chances).astype(input.dtype))
+    tensors.as_tensor("bernoulli", input)
+    if p is None:
+        floating("bernoulli", input=input)
+    return new(_zeros_and_ones("bernoulli", input, input.array if p is None else p, generator))
+
+
+def _zeros_and_ones(name, input, p, generator):
+    """1 with the probability ``p``, a number or an array, else 0, in shape and type of a tensor."""
+    chances = _probabilities(name, numpy.asarray(p))
+    dtype = input.dtype if input.is_floating_point() else dtypes.get_default_dtype()
+    drawn = uniform_array(input.array.shape, dtype, generator=generator)
+    return (drawn < chances).astype(input.dtype)
 
 
 @public("fastnn", differentiable=False)
@@ -235,3 +243,10 @@ def normal_(input, mean=0.0, std=1.0, *, generator=None):
     """Fill with normally distributed numbers."""
     return _filled("normal_", input,
                    normal_array(input.array.shape, input.dtype, mean, std, generator))
+
+
+@public("method", differentiable=False)
+def bernoulli_(input, p=0.5, *, generator=None):
+    """Fill with 1 with the probability ``p``, a number or a tensor that broadcasts, else with 0."""
+    p = p.array if isinstance(p, tensors.Tensor) else p
+    return _filled("bernoulli_", input, _zeros_and_ones("bernoulli_", input, p, generator))
