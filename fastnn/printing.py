@@ -58,9 +58,10 @@ def tensor_text(tensor):
 
 def _edges(array):
     """The elements that are shown of a large array."""
+    edge = OPTIONS.edgeitems
     for axis, size in enumerate(array.shape):
-        if size > 2 * OPTIONS.edgeitems:
-            array = numpy.take(array, [*range(OPTIONS.edgeitems), *range(size - OPTIONS.edgeitems, size)], axis)
+        if size > 2 * edge:
+            array = numpy.take(array, [*range(edge), *range(size - edge, size)], axis)
     return array
 
 

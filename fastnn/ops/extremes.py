@@ -7,7 +7,7 @@ import numpy
 
 from .. import tape
 from .. import tensor as tensors
-from .._kernels import memory, reductions
+from .._kernels import memory, reductions, sorting
 from ..op import Operation
 from ..registry import case, floats, public
 from .axes import chosen, keep, not_empty, reduced
@@ -157,8 +157,9 @@ def argmin(input, dim=None, keepdim=False):
 
 def _middles(x):
     """Positions along the last axis of the lower median; the first NaN where there is one."""
-    order = numpy.argsort(x, axis=-1, kind="stable")
-    middle = order[..., (x.shape[-1] - 1) // 2]
+    size = x.shape[-1]
+    order = sorting.order(memory.contiguous(x).reshape(x.size // size, size), False)
+    middle = order[:, (size - 1) // 2].reshape(x.shape[:-1])
     if x.dtype.kind != "f":
         return middle
     is_nan = numpy.isnan(x)

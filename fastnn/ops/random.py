@@ -5,6 +5,7 @@ import numpy
 from .. import dtypes
 from .. import tensor as tensors
 from .._kernels import random as kernels
+from .._kernels import sorting
 from ..generator import default_generator
 from ..registry import public
 from .checks import dimensions, floating, shape_argument
@@ -130,7 +131,7 @@ def randperm(n, *, generator=None, dtype=None, device=None, requires_grad=False)
     if n < 0:
         raise ValueError(f"randperm: n must be at least 0, got {n}")
     keys = _integer_array((n,), -(1 << 62), (1 << 62) - 1, generator)
-    order = numpy.argsort(keys, kind="stable")
+    order = sorting.order(keys.reshape(1, n), False).reshape(n)
     return new(order.astype(dtypes.check("randperm", dtype or dtypes.int64), copy=False),
                requires_grad, device)
 
@@ -208,7 +209,7 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
         with numpy.errstate(divide="ignore"):
             times = -numpy.log1p(-drawn) / weights
         times[weights == 0] = numpy.inf
-        chosen = numpy.argsort(times, axis=1, kind="stable")[:, :num_samples]
+        chosen = sorting.order(times, False)[:, :num_samples]
     return new(numpy.ascontiguousarray(chosen if input.ndim == 2 else chosen[0]))
 
 

@@ -4,7 +4,7 @@ import numpy
 
 from .. import dtypes
 from .. import tensor as tensors
-from .._kernels import memory, reducing
+from .._kernels import memory, reducing, sorting
 from ..op import Operation
 from ..registry import case, floats, integers, public
 from ..tape import from_array
@@ -94,7 +94,7 @@ def _product(input, dim, index, source, include_self):
     if not index.size:
         return input * 1
     places = _destinations(input.array.shape, dim, index)
-    order = numpy.argsort(places, kind="stable")
+    order = sorting.order(places.reshape(1, -1), False).reshape(-1)
     places = places[order]
     head = numpy.ones(places.shape, bool)
     head[1:] = places[1:] != places[:-1]
