@@ -16,26 +16,16 @@ SHORT = 48  # elements of a row that is sorted by insertion
 GROUPS = 64  # of rows, each with counts and memory of its own
 NANOSECONDS_PER_ELEMENT = 10.0
 NANOSECONDS_PER_STEP = 4.0  # of a search
-LARGEST_NARROW = 1 << 31  # elements of a row whose positions fit beside 32 bits
+LARGEST_PAIRED = 1 << 32  # elements of a row whose positions fit beside 32 bits
 
 
-def rank_of_narrow(bits, floating):
-    """A number of 32 bits as an integer of the same order."""
+def rank_of(bits, floating, largest, infinity):
+    """A number's bits as an integer of the same order: ``largest`` has all bits but the sign."""
     if not floating:
         return bits
-    size = bits & 0x7FFFFFFF
-    if size > 0x7F800000:
-        return i64(0x7FFFFFFF)
-    return size if bits >= 0 else -size
-
-
-def rank_of_wide(bits, floating):
-    """A number of 64 bits as an integer of the same order."""
-    if not floating:
-        return bits
-    size = bits & 0x7FFFFFFFFFFFFFFF
-    if size > 0x7FF0000000000000:
-        return i64(0x7FFFFFFFFFFFFFFF)
+    size = bits & largest
+    if size > infinity:
+        return largest
     return size if bits >= 0 else -size
 
 
@@ -74,20 +64,21 @@ def spread_pairs(pairs, base, spare, spare_base, size, counts, first):
             pairs[base + i] = old[old_base + i]
 
 
-@kernel(uses=(rank_of_narrow, clear, begin_buckets, spread_pairs))
+@kernel(uses=(rank_of, clear, begin_buckets, spread_pairs))
 def order_narrow(start, stop, arguments, numbers):
     """where[row] = stable order of x[row], of 32 bits each: (rank, position) is one integer."""
     where, x = pointer_i64(arguments[0]), pointer_i32(arguments[1])
     work, counts = pointer_i64(arguments[2]), pointer_i64(arguments[3])
     rows, size, groups = arguments[4], arguments[5], arguments[6]
-    floating, descending, short = arguments[7], arguments[8], arguments[9]
+    descending, short = arguments[7], arguments[8]
+    floating, largest, infinity = arguments[9], arguments[10], arguments[11]
     for group in range(start, stop):
         tally = group * 1024
         for row in range(group * rows // groups, (group + 1) * rows // groups):
             base = row * size
             if size <= short:
                 for i in range(size):
-                    rank = rank_of_narrow(i64(x[base + i]), floating)
+                    rank = rank_of(i64(x[base + i]), floating, largest, infinity)
                     value = ((~rank if descending else rank) << 32) | i
                     place = base + i
                     while place > base and where[place - 1] > value:
@@ -97,7 +88,7 @@ def order_narrow(start, stop, arguments, numbers):
             else:
                 clear(counts, tally, tally + 1024)
                 for i in range(size):
-                    rank = rank_of_narrow(i64(x[base + i]), floating)
+                    rank = rank_of(i64(x[base + i]), floating, largest, infinity)
                     rank = (~rank if descending else rank) + 0x80000000
                     where[base + i] = (rank << 32) | i
                     for digit in range(4):
@@ -166,7 +157,7 @@ def spread_whole(where, base, work, ranks, size, counts, first):
             where[base + i] = old_where[old_base + i]
 
 
-@kernel(uses=(rank_of_wide, clear, begin_buckets, spread_pairs, insert_whole, insert_by_rank,
+@kernel(uses=(rank_of, clear, begin_buckets, spread_pairs, insert_whole, insert_by_rank,
               spread_whole))
 def order_wide(start, stop, arguments, numbers):
     """where[row] = stable order of x[row], of 64 bits each.
@@ -177,23 +168,24 @@ def order_wide(start, stop, arguments, numbers):
     where, x = pointer_i64(arguments[0]), pointer_i64(arguments[1])
     work, counts = pointer_i64(arguments[2]), pointer_i64(arguments[3])
     rows, size, groups = arguments[4], arguments[5], arguments[6]
-    floating, descending, short = arguments[7], arguments[8], arguments[9]
-    least = largest = i64(0)
+    descending, short = arguments[7], arguments[8]
+    floating, largest, infinity = arguments[9], arguments[10], arguments[11]
+    least = most = i64(0)
     for group in range(start, stop):
         ranks, tally = group * 3 * size, group * 2048
         for row in range(group * rows // groups, (group + 1) * rows // groups):
             base = row * size
             for i in range(size):
-                rank = rank_of_wide(x[base + i], floating)
+                rank = rank_of(x[base + i], floating, largest, infinity)
                 rank = ~rank if descending else rank
                 work[ranks + i] = rank
-                least = min(rank, least) if i else rank
-                largest = rank if rank > largest or not i else largest
+                least = rank if rank < least or not i else least
+                most = rank if rank > most or not i else most
             if size <= short:
                 insert_whole(where, base, work, ranks, size)
                 continue
             shift = 0
-            while shift < 32 and ((largest - least) >> shift) & -4294967296:
+            while shift < 32 and ((most - least) >> shift) & -4294967296:
                 shift += 1
             clear(counts, tally, tally + 1024)
             for i in range(size):
@@ -210,7 +202,7 @@ def order_wide(start, stop, arguments, numbers):
                 spread_whole(where, base, work, ranks, size, counts, tally)
 
 
-@kernel
+@kernel(uses=(rank_of,))
 def search(start, stop, arguments, numbers):
     """where[row, i] = how many of sequence[row] are less than x[row, i], or with ``right`` equal.
 
@@ -218,39 +210,47 @@ def search(start, stop, arguments, numbers):
     """
     sequence, where, x = pointer(arguments[0]), pointer_i64(arguments[1]), pointer(arguments[2])
     size, count, shared, right = arguments[3], arguments[4], arguments[5], arguments[6]
+    floating, largest, infinity = arguments[7], arguments[8], arguments[9]
     for i in range(start, stop):
         base = 0 if shared else i // count * size
-        value, low, high = x[i], base, base + size
+        rank, low, high = rank_of(i64(x[i]), floating, largest, infinity), base, base + size
         while low < high:
             middle = (low + high) // 2
-            other = sequence[middle]
-            before = other < value or (value != value and other == other)
-            if before or (right and (other == value or (value != value and other != other))):
+            other = rank_of(i64(sequence[middle]), floating, largest, infinity)
+            if other < rank or (right and other == rank):
                 low = middle + 1
             else:
                 high = middle
         where[i] = low - base
 
 
-def order(x, descending):
-    """(rows, size) positions that bring the rows of a matrix in stable order."""
+def _as_integers(x):
+    """(contiguous integers of 32 or 64 bits, the arguments of ``rank_of``) of an array."""
     if x.dtype.itemsize < 4:
         x = x.astype(numpy.int32)
-    x = memory.contiguous(x)
+    bits = x.dtype.itemsize * 8
+    largest = (1 << (bits - 1)) - 1
+    infinity = 0x7F800000 if bits == 32 else 0x7FF0000000000000
+    form = numpy.int32 if bits == 32 else numpy.int64
+    return memory.contiguous(x).view(form), (int(x.dtype.kind == "f"), largest, infinity)
+
+
+def order(x, descending):
+    """(rows, size) positions that bring the rows of a matrix in stable order."""
     rows, size = x.shape
     where = memory.empty((rows, size), numpy.int64)
     if not where.size:
         return where
-    narrow = x.dtype.itemsize == 4 and size < LARGEST_NARROW
-    if x.dtype.itemsize == 4 and not narrow:
-        x = x.astype(numpy.float64 if x.dtype.kind == "f" else numpy.int64)
+    if size >= LARGEST_PAIRED:
+        raise ValueError(f"sort: a row of {size} elements is longer than {LARGEST_PAIRED - 1}")
+    x, ranks = _as_integers(x)
+    narrow = x.dtype.itemsize == 4
     groups = min(rows, GROUPS)
     work = memory.empty((groups, size if narrow else 3 * size), numpy.int64)
     counts = memory.empty((groups, 1024 if narrow else 2048), numpy.int64)
     (order_narrow if narrow else order_wide)(
-        None, (where, x, work, counts, rows, size, groups, int(x.dtype.kind == "f"),
-               int(descending), SHORT), groups, chunk=1,
-        nanoseconds=where.size * NANOSECONDS_PER_ELEMENT)
+        None, (where, x, work, counts, rows, size, groups, int(descending), SHORT, *ranks), groups,
+        chunk=1, nanoseconds=where.size * NANOSECONDS_PER_ELEMENT)
     return where
 
 
@@ -259,6 +259,8 @@ def positions(sequence, x, right):
     where = memory.empty(x.shape, numpy.int64)
     if where.size:
         rows, size = sequence.shape
-        search(None, (sequence, where, x, size, x.shape[1], int(rows == 1), int(right)), where.size,
-               chunk=1024, nanoseconds=where.size * NANOSECONDS_PER_STEP * size.bit_length())
+        (sequence, ranks), (x, _) = _as_integers(sequence), _as_integers(x)
+        search(None, (sequence, where, x, size, x.shape[1], int(rows == 1), int(right), *ranks),
+               where.size, chunk=1024,
+               nanoseconds=where.size * NANOSECONDS_PER_STEP * size.bit_length())
     return where
