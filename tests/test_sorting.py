@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastnn
-from fastnn._kernels import sorting
+from fastnn._kernels import selecting, sorting
 
 DTYPES = ["float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"]
 SHAPES = [(1, 1), (0, 5), (5, 0), (1, 48), (1, 49), (70, 60), (3, 20000), (200, 7)]
@@ -111,3 +111,28 @@ def test_is_in():
     assert fastnn.isin(x, x, invert=True).tolist() == [[False, True], [False, False]]
     assert fastnn.isin(2, fastnn.tensor([2])).item() is True
     assert not fastnn.isin(x, fastnn.tensor([])).any()
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1), (0, 5), (70, 60), (3, 5000), (200, 7)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_selection(dtype, shape, descending):
+    x = special(shape, dtype, np.random.default_rng(0))
+    order = wanted(x, descending)
+    for k in {1, (shape[1] + 1) // 2, shape[1]}:
+        assert (selecting.first_in_order(x, k, descending) == order[:, :k]).all()
+        assert (selecting.kth_positions(x, k, descending) == order[:, k - 1]).all()
+
+
+@pytest.mark.parametrize("x", CLUSTERS.values(), ids=CLUSTERS)
+def test_selection_from_clusters(x):
+    for k in (1, 7, x.shape[1] // 2, x.shape[1]):
+        assert (selecting.first_in_order(x, k, False) == wanted(x, False)[:, :k]).all()
+
+
+def test_top_of_many():
+    x = fastnn.randn(3, 2000, 2, requires_grad=True)
+    values, indices = x.topk(100, 1)
+    assert (indices.array == np.argsort(-x.detach().array, 1, kind="stable")[:, :100]).all()
+    values.sum().backward()
+    assert x.grad.sum().item() == 600

@@ -224,7 +224,7 @@ def search(start, stop, arguments, numbers):
         where[i] = low - base
 
 
-def _as_integers(x):
+def as_integers(x):
     """(contiguous integers of 32 or 64 bits, the arguments of ``rank_of``) of an array."""
     if x.dtype.itemsize < 4:
         x = x.astype(numpy.int32)
@@ -243,7 +243,7 @@ def order(x, descending):
         return where
     if size >= LARGEST_PAIRED:
         raise ValueError(f"sort: a row of {size} elements is longer than {LARGEST_PAIRED - 1}")
-    x, ranks = _as_integers(x)
+    x, ranks = as_integers(x)
     narrow = x.dtype.itemsize == 4
     groups = min(rows, GROUPS)
     work = memory.empty((groups, size if narrow else 3 * size), numpy.int64)
@@ -259,7 +259,7 @@ def positions(sequence, x, right):
     where = memory.empty(x.shape, numpy.int64)
     if where.size:
         rows, size = sequence.shape
-        (sequence, ranks), (x, _) = _as_integers(sequence), _as_integers(x)
+        (sequence, ranks), (x, _) = as_integers(sequence), as_integers(x)
         search(None, (sequence, where, x, size, x.shape[1], int(rows == 1), int(right), *ranks),
                where.size, chunk=1024,
                nanoseconds=where.size * NANOSECONDS_PER_STEP * size.bit_length())

@@ -10,7 +10,7 @@ import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
-from .._kernels import memory, ranking, rows, sorting
+from .._kernels import memory, ranking, rows, selecting, sorting
 from ..registry import case, floats, integers, public
 from .checks import axis
 from .picking import gather
@@ -78,10 +78,11 @@ def _first(x, dim, start, stop):
 
 
 def _top_positions(x, dim, k, largest):
-    """Positions of the k first; for few of them a pass over each row instead of a sort."""
-    if not x.ndim or k > FEW:
+    """Positions of the k first, in order."""
+    if not x.ndim or 2 * k >= x.shape[dim]:
         return _first(_order(x, dim, largest), dim, 0, k)
-    return _lines(ranking.first_positions(_rows(x, dim), k, largest), x.shape, dim)
+    found = ranking.first_positions if k <= FEW else selecting.first_in_order
+    return _lines(found(_rows(x, dim), k, largest), x.shape, dim)
 
 
 @public("fastnn", "method", differentiable=False)
@@ -102,7 +103,8 @@ def kthvalue(input, k, dim=-1, keepdim=False):
     size = input.shape[dim] if input.ndim else 1
     if not 1 <= k <= size:
         raise ValueError(f"kthvalue: k is {k}, the dimension has {size} elements")
-    order = _indices(_first(_order(input.array, dim, False), dim, k - 1, k))
+    order = _indices(_lines(selecting.kth_positions(_rows(input.array, dim), k)[:, None],
+                            input.array.shape, dim) if input.ndim else numpy.zeros(()))
     values = gather(input, dim, order)
     return _kth(values, order) if keepdim or not input.ndim else _kth(
         values.squeeze(dim), order.squeeze(dim))
