@@ -1,13 +1,14 @@
 """Linear algebra under PyTorch's names: products and norms of matrices and vectors."""
 
 from .ops.linear import matmul
+from .ops.matrices import matrix_exp
 from .ops.norms import matrix_norm, vector_norm
 from .ops.products import cross_along as _cross
 from .ops.products import multi_dot
 from .ops.rearranging import diagonal as _diagonal
 
-__all__ = ["cross", "diagonal", "matmul", "matrix_norm", "multi_dot", "norm", "vecdot",
-           "vector_norm"]
+__all__ = ["cross", "diagonal", "matmul", "matrix_exp", "matrix_norm", "multi_dot", "norm",
+           "vecdot", "vector_norm"]
 
 
 def cross(input, other, *, dim=-1):

@@ -7,7 +7,7 @@ import numpy as np
 __all__ = ["scatter_reduce", "index_reduce", "put", "fill", "select", "diff", "gradient", "dist",
            "renorm", "logcumsumexp", "diagflat", "block_diag", "isin", "nonzero_static",
            "unravel_index", "matrix_norm", "positive", "float_power", "logaddexp2", "isneginf",
-           "isposinf", "bitwise_left_shift", "bitwise_right_shift"]
+           "isposinf", "bitwise_left_shift", "bitwise_right_shift", "matrix_exp"]
 
 REDUCE = {"sum": np.sum, "prod": np.prod, "mean": np.mean, "amax": np.max, "amin": np.min}
 logaddexp2, float_power, isneginf, isposinf = (
@@ -120,3 +120,14 @@ def unravel_index(indices, shape):
 
 def matrix_norm(x, ord="fro", dim=(-2, -1), keepdim=False, dtype=None):
     return np.linalg.norm(x, ord, dim, keepdim)
+
+
+def matrix_exp(x):
+    """The series of a thousandth of it, to the power of 1024."""
+    term = result = np.broadcast_to(np.eye(x.shape[-1]), x.shape)
+    for number in range(1, 30):
+        term = term @ x / 1024 / number
+        result = result + term
+    for _ in range(10):
+        result = result @ result
+    return result

@@ -33,6 +33,7 @@ from . import (  # noqa: F401  each fills the registry
     linear,
     margin_loss,
     masks,
+    matrices,
     methods,
     moments,
     multihead,
