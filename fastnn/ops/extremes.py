@@ -168,9 +168,14 @@ def _middles(x):
 
 @public("fastnn", "method", cases=[case(floats(7))])
 def median(input, dim=None, keepdim=False):
-    """The lower of the two middle values, or (values, indices) along ``dim``; NaN wins."""
+    """The lower of the two middle values, or (values, indices) along ``dim``; NaN wins.
+
+    Of no floating-point number it is NaN.
+    """
     tensors.as_tensor("median", input)
     if dim is None:
+        if not input.numel() and input.is_floating_point():
+            return input.sum() * math.nan
         not_empty("median", input, chosen("median", input, None))
         return median(reshape(input, -1), 0).values
     position = axis("median", dim, input.ndim)

@@ -152,7 +152,7 @@ def unravel_index(indices, shape):
         raise ValueError(f"unravel_index: the shape {shape} has no elements")
     found = []
     for size in reversed(shape):
-        found.append(numpy.asarray(array % size if size else array))
+        found.append(numpy.asarray(array % size if size else array, numpy.int64))
         array = array // size if size else array
     return tuple(tape.from_array(each) for each in reversed(found))
 

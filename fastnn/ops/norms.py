@@ -122,6 +122,8 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
         return (amax if ord > 0 else amin)(x.abs(), dims, keepdim)
     if ord == 0:
         return (x != 0).sum(dims, keepdim).to(x.dtype)
+    if ord < 0:
+        not_empty("vector_norm", x, dims)
     return _scaled(x, float(ord), dims, keepdim)
 
 
@@ -147,7 +149,8 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
         return vector_norm(A, 2, (rows, columns), keepdim, dtype=dtype)
     first, second = (rows, columns) if abs(ord) == 1 else (columns, rows)
     sums = vector_norm(A, 1, first, True, dtype=dtype)
-    result = MATRIX_NORMS[ord](sums, second, True)
+    is_empty = ord > 0 and not A.shape[second]
+    result = sum(sums, second, True) if is_empty else MATRIX_NORMS[ord](sums, second, True)
     return result if keepdim else result.squeeze((rows, columns))
 
 

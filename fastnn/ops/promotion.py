@@ -11,13 +11,13 @@ from ..op import Operation, check_in_place
 UNDEFINED = {
     "b": {"neg", "sub", "abs", "relu", "pow", "floor", "ceil", "trunc", "round", "frac", "fmod",
           "floor_divide", "remainder", "hypot", "logaddexp", "logaddexp2",
-          "addcdiv", "lerp"},
+          "addcdiv", "lerp", "bitwise_left_shift", "bitwise_right_shift"},
     "i": {"frac", "hypot", "logaddexp", "logaddexp2", "addcdiv", "lerp"},
     "f": {"bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "bitwise_left_shift",
           "bitwise_right_shift"},
 }
 UNDEFINED["u"] = UNDEFINED["i"]
-COUNTED = {"square", "bitwise_left_shift", "bitwise_right_shift"}  # of booleans an int64
+COUNTED = {"square"}  # of booleans an int64
 DIVISIONS = {"floor_divide", "remainder", "fmod", "div"}  # by which integers must not divide by 0
 
 

@@ -156,7 +156,7 @@ def _zeros_and_ones(name, input, p, generator):
     chances = _probabilities(name, numpy.asarray(p))
     dtype = input.dtype if input.is_floating_point() else dtypes.get_default_dtype()
     drawn = uniform_array(input.array.shape, dtype, generator=generator)
-    return (drawn < chances).astype(input.dtype)
+    return numpy.asarray(drawn < chances).astype(input.dtype)
 
 
 @public("fastnn", differentiable=False)
