@@ -85,7 +85,8 @@ UNARY = {
     "exp_": lambda f, x: f.exp_(x), "neg_": lambda f, x: f.neg_(x), "clamp_": lambda f, x: f.clamp_(
         x, 1, 2), "is_signed": lambda f, x: f.tensor(x.is_signed()),
     "sort": lambda f, x: f.sort(x, stable=True), "sort down": lambda f, x: f.sort(
-        x, dim=0, descending=True, stable=True), "unique": lambda f, x: f.unique(x, return_counts=True),
+        x, dim=0, descending=True, stable=True),
+    "unique": lambda f, x: f.unique(x, return_counts=True),
     "kthvalue": lambda f, x: f.kthvalue(x, 2).values, "median": lambda f, x: f.median(x),
     "topk": lambda f, x: f.topk(x, 2).values,
     "matrix_exp": lambda f, x: f.matrix_exp(x @ x.mT),

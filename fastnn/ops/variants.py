@@ -7,7 +7,7 @@ from . import diagonals, masks, picking, promotion
 from .indexing import index_put_
 
 # What can be done in place: each of them has a method of its name with an underscore.
-METHODS = """
+IN_PLACE = """
     add sub mul div floor_divide remainder fmod neg abs sign square reciprocal copysign heaviside
     hypot lerp addcmul addcdiv deg2rad rad2deg nan_to_num pow float_power sqrt rsqrt exp exp2 expm1
     log log1p log2 log10 xlogy logit erf erfc sin cos tan asin acos atan atan2 sinh cosh tanh asinh
@@ -15,8 +15,11 @@ METHODS = """
     logical_not logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor bitwise_not
     bitwise_left_shift bitwise_right_shift absolute negative subtract multiply divide true_divide
     fix clip arcsin arccos arctan arctan2 arcsinh arccosh arctanh greater greater_equal less
-    less_equal not_equal cumsum cumprod addbmm addmm addmv addr baddbmm renorm tril triu put
-    scatter_reduce index_reduce
+    less_equal not_equal cumsum cumprod
+""".split()
+# The same of operations that look at the shape.
+OF_SHAPE = """
+    addbmm addmm addmv addr baddbmm renorm tril triu put scatter_reduce index_reduce
 """.split()
 # Those that are functions as well.
 FUNCTIONS = """
@@ -78,7 +81,7 @@ def zero_(input):
 def make():
     """Enter the variants of all registered operations."""
     operations = in_place("method")
-    for name in METHODS:
+    for name in (*IN_PLACE, *OF_SHAPE):
         places = ("method", "fastnn") if name in FUNCTIONS else ("method",)
         variant(f"{name}_", _variant(name, operations[name]), *places)
     for function in (fill_, zero_, index_put_):
