@@ -137,6 +137,15 @@ def test_reductions_with_zeros_and_equals(reduce):
         close(array_of(one), array_of(other), 1e-12)
 
 
+def test_sums_of_booleans():
+    """True with True is True, also 256 times."""
+    x, at = fastnn.zeros(2, dtype=fastnn.bool), fastnn.zeros(256, dtype=fastnn.int64)
+    source = fastnn.ones(256, dtype=fastnn.bool)
+    for found in (x.scatter_add(0, at, source), x.scatter_reduce(0, at, source, "sum"),
+                  x.put(at, source, accumulate=True)):
+        assert found.array.view(np.uint8).tolist() == [1, 0]
+
+
 def test_products_that_overflow_stay_apart():
     x = fastnn.ones(2)
     source = fastnn.tensor([3e38, 3e38, 2.0, 3.0])

@@ -3,7 +3,7 @@
 import numpy
 
 from .. import tensor as tensors
-from .._kernels import rows
+from .._kernels import reducing, rows
 from ..op import Operation
 from ..registry import case, floats, integers, public
 from .checks import axis
@@ -35,13 +35,17 @@ def _gather_rule(node, gradient):
 _gather = Operation("gather", _gather_forward, _gather_rule)
 
 
-def _scatter_write(mode):
+def scatter_write(mode):
     def write(plan, target, source):
         dim, index = plan
         region = target[tuple(slice(None) if i == dim else slice(0, n)
                               for i, n in enumerate(index.shape))]
         out = joined(region, dim)
-        rows.scatter_elements(out, joined(index, dim), joined(source, dim), mode)
+        places, values = joined(index, dim), joined(source, dim)
+        if mode == "add" and target.dtype.kind == "b":
+            reducing.scatter_extreme(out, places, values, True)
+        else:
+            rows.scatter_elements(out, places, values, mode)
         write_back(out, region)
 
     return write
@@ -66,9 +70,9 @@ def _no_rule(node, gradient):
     raise RuntimeError("scatter: reduce='multiply' has no gradient")
 
 
-scattered = overwriting("scatter", _scatter_write("copy"), _scatter_rule)
-scattered_add = overwriting("scatter_add", _scatter_write("add"), _scatter_add_rule)
-_scattered_multiply = overwriting("scatter", _scatter_write("multiply"), _no_rule)
+scattered = overwriting("scatter", scatter_write("copy"), _scatter_rule)
+scattered_add = overwriting("scatter_add", scatter_write("add"), _scatter_add_rule)
+_scattered_multiply = overwriting("scatter", scatter_write("multiply"), _no_rule)
 
 
 def gathered(input, dim, index):

@@ -10,12 +10,14 @@ from ..registry import case, floats, integers, public
 from ..tape import from_array
 from .checks import axis
 from .comparison import where
+from .composed import rule_of_composition
 from .in_place import constant
 from .indexing import joined, lookup
 from .joining import cat
 from .picking import (
     gathered,
     index_along,
+    scatter_write,
     scattered,
     scattered_add,
     slices_plan,
@@ -89,8 +91,9 @@ def _destinations(shape, dim, index):
     return found.reshape(-1)
 
 
-def _product(input, dim, index, source, include_self):
+def _composed_product(plan, input, source):
     """Running products over the sources of each place, brought side by side."""
+    dim, index, include_self = plan
     if not index.size:
         return input * 1
     places = _destinations(input.array.shape, dim, index)
@@ -106,6 +109,19 @@ def _product(input, dim, index, source, include_self):
     last = numpy.append(head[1:], True)
     products = running[from_array(last.nonzero()[0])]
     return reshape(scattered((0, places[last]), flat, products), input.shape)
+
+
+def _product_forward(plan, x, source):
+    dim, index, include_self = plan
+    out = memory.copy(x, "C")
+    if not include_self:
+        scatter_write("copy")((dim, index), out, numpy.ones(index.shape, x.dtype))
+    scatter_write("multiply")((dim, index), out, source)
+    return out
+
+
+_product = Operation("scatter_product", _product_forward, rule_of_composition(_composed_product),
+                     saves=(0, 1))
 
 
 def _neutral(reduce, dtype):
@@ -136,7 +152,7 @@ def _reduced(name, reduce, input, places, source, include_self):
             raise TypeError(f"{name}: reduce='mean' is not defined for boolean tensors")
         reduce = OF_BOOLEANS.get(reduce, reduce)
     if reduce == "prod":
-        return _product(input, *places, source, include_self)
+        return _product((*places, include_self), input, source)
     if not include_self:
         neutral = constant(_neutral(reduce, input.dtype), input.dtype)
         input = scattered(places, input, neutral.expand(places[1].shape))

@@ -35,18 +35,19 @@ OF_ONE_TYPE = {"float_power"}
 
 def _variant(name, operation):
     """The function that writes the operation's result over its first operand."""
+    label = f"{name}_"
     if isinstance(operation, Elementwise):
         def write(input, *args, **kwargs):
-            return operation.into(tensors.as_tensor(f"{name}_", input), *args, **kwargs)
+            return operation.into(tensors.as_tensor(label, input), *args, **kwargs)
     else:
         def write(input, *args, **kwargs):
-            check_in_place(name, tensors.as_tensor(f"{name}_", input))
+            check_in_place(name, tensors.as_tensor(label, input))
             before = input.clone() if input.requires_grad else input
             result = operation(before, *args, **kwargs)
             _check_fits(name, input, result)
             return promotion.write_over(name, input, result)
 
-    write.__name__ = write.__qualname__ = f"{name}_"
+    write.__name__ = write.__qualname__ = label
     write.__doc__ = f"``{name}`` in place."
     return write
 
@@ -78,6 +79,11 @@ def zero_(input):
     return fill_(input, 0)
 
 
+def detach(input):
+    """The same memory without a history."""
+    return tensors.as_tensor("detach", input).detach()
+
+
 def make():
     """Enter the variants of all registered operations."""
     operations = in_place("method")
@@ -89,7 +95,7 @@ def make():
     for name in DROPOUTS:
         variant(f"{name}_", _dropout(name, in_place("fastnn")[name]), "fastnn")
     variant("detach_", tensors.Tensor.detach_, "fastnn")
-    variant("detach", tensors.Tensor.detach, "fastnn")
+    variant("detach", detach, "fastnn")
     for function in (
             masks.masked_fill_, masks.masked_scatter_, picking.scatter_, picking.scatter_add_,
             picking.index_add_, picking.index_copy_, picking.index_fill_,
