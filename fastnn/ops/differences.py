@@ -71,37 +71,37 @@ def _spacings(input, spacing, dims):
     return list(spacing)
 
 
-def _edge(values, steps, dim, at_end):
-    """The slope of the parabola through three values at the first or the last of them."""
-    a, b, c = (values.narrow(dim, -1 - i if at_end else i, 1) for i in range(3))
+def _edge(input, steps, dim, order, at_end):
+    """The slope at the first value, or the last, of the line or parabola through the next ones."""
     near, far = steps
-    slope = b * ((near + far) / (near * far)) - a * ((2 * near + far) / (near * (near + far))) \
-        - c * (near / (far * (near + far)))
+    a, b, *rest = (input.narrow(dim, -1 - i if at_end else i, 1) for i in range(order + 1))
+    if order == 1:
+        slope = (b - a) / near
+    else:
+        slope = b * ((near + far) / (near * far)) - a * ((2 * near + far) / (near * (near + far))) \
+            - rest[0] * (near / (far * (near + far)))
     return -slope if at_end else slope
 
 
-def _along_dimension(input, dim, spacing, edge_order):
-    """Weighted central differences within, differences of one side at the ends."""
-    form = tuple(-1 if i == dim else 1 for i in range(input.ndim))
-    rises, count = diff(input, dim=dim), input.shape[dim]
-    steps = None
+def _along_dimension(input, dim, spacing, order):
+    """Central differences within, which weigh unequal steps, and those of one side at the ends."""
+    inner = input.shape[dim] - 2
     if isinstance(spacing, tensors.Tensor):
+        form = tuple(-1 if i == dim else 1 for i in range(input.ndim))
         steps = reshape(diff(spacing.detach()), form)
-        slopes = rises / steps
-        left, right = (steps.narrow(dim, i, count - 2) for i in (0, 1))
-        weights = right / (left + right), left / (left + right)
+        left, right = (steps.narrow(dim, i, inner) for i in (0, 1))
+        slopes = diff(input, dim=dim) / steps
+        within = slopes.narrow(dim, 0, inner) * (right / (left + right)) \
+            + slopes.narrow(dim, 1, inner) * (left / (left + right))
+        last = inner  # of the steps
+        beside = [[steps.narrow(dim, i, 1) for i in places]
+                  for places in ((0, min(1, last)), (last, max(last - 1, 0)))]
     else:
-        slopes = rises / spacing
-        weights = 0.5, 0.5
-    within = slopes.narrow(dim, 0, count - 2) * weights[0] \
-        + slopes.narrow(dim, 1, count - 2) * weights[1]
-    if edge_order == 1:
-        ends = slopes.narrow(dim, 0, 1), slopes.narrow(dim, -1, 1)
-    else:
-        ends = [_edge(input, (spacing, spacing) if steps is None else
-                      [steps.narrow(dim, -1 - i if at_end else i, 1) for i in range(2)],
-                      dim, at_end) for at_end in (False, True)]
-    return cat([ends[0], within, ends[1]], dim)
+        within = (input.narrow(dim, 2, inner) - input.narrow(dim, 0, inner)) / (2 * spacing)
+        beside = [(spacing, spacing)] * 2
+    begin, end = (_edge(input, each, dim, order, at_end)
+                  for each, at_end in zip(beside, (False, True), strict=True))
+    return cat([begin, within, end], dim)
 
 
 @public("fastnn", cases=[
