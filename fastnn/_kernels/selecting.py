@@ -9,7 +9,7 @@ import numpy
 from . import memory, rows
 from .kernel import kernel
 from .names import i64, pointer, pointer_i64
-from .sorting import GROUPS, as_integers, order, rank_of
+from .sorting import as_integers, group_count, order, rank_of
 
 NANOSECONDS_PER_ELEMENT = 4.0
 BUCKETS = 2048  # of a digit of 11 bits
@@ -91,7 +91,7 @@ def _selected(x, k, descending, all_wanted):
     last = memory.empty((count,), numpy.int64)
     if count:
         bits, ranks = as_integers(x)
-        groups = min(count, GROUPS)
+        groups = group_count(count, size)
         work = memory.empty((groups, size), numpy.int64)
         counts = memory.empty((groups, BUCKETS), numpy.int64)
         select(None, (bits, where, last, work, counts, count, size, groups, k, int(all_wanted),

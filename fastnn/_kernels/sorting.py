@@ -13,7 +13,9 @@ from .kernel import kernel
 from .names import i64, pointer, pointer_i32, pointer_i64
 
 SHORT = 48  # elements of a row that is sorted by insertion
-GROUPS = 64  # of rows, each with counts and memory of its own
+GROUPS = 64  # of rows at most, each with counts and memory of its own
+GROUPED_ELEMENTS = 1 << 22  # that all groups' memory holds, where rows are not longer
+FEWEST_GROUPS = 8
 NANOSECONDS_PER_ELEMENT = 10.0
 NANOSECONDS_PER_STEP = 4.0  # of a search
 LARGEST_PAIRED = 1 << 32  # elements of a row whose positions fit beside 32 bits
@@ -235,6 +237,11 @@ def as_integers(x):
     return memory.contiguous(x).view(form), (int(x.dtype.kind == "f"), largest, infinity)
 
 
+def group_count(rows, size):
+    """How many groups of rows, by the sizes alone."""
+    return min(rows, max(FEWEST_GROUPS, min(GROUPS, GROUPED_ELEMENTS // size)))
+
+
 def order(x, descending):
     """(rows, size) positions that bring the rows of a matrix in stable order."""
     rows, size = x.shape
@@ -245,7 +252,7 @@ def order(x, descending):
         raise ValueError(f"sort: a row of {size} elements is longer than {LARGEST_PAIRED - 1}")
     x, ranks = as_integers(x)
     narrow = x.dtype.itemsize == 4
-    groups = min(rows, GROUPS)
+    groups = group_count(rows, size)
     work = memory.empty((groups, size if narrow else 3 * size), numpy.int64)
     counts = memory.empty((groups, 1024 if narrow else 2048), numpy.int64)
     (order_narrow if narrow else order_wide)(
