@@ -34,9 +34,11 @@ from .dtypes import (
     bool_ as bool,
 )
 from .dtypes import (
+    finfo,
     float32,
     float64,
     get_default_dtype,
+    iinfo,
     int8,
     int16,
     int32,
@@ -54,6 +56,7 @@ from .generator import (
     set_rng_state,
 )
 from .ops.shape import FORMATS
+from .printing import set_printoptions
 from .registry import in_place
 from .serialization import load, save
 from .tape import is_grad_enabled

@@ -54,7 +54,7 @@ PARTIALS = {
 # Those that integers have too.
 WHOLE_FUNCTIONS = {"abs", "pow", "fmod", "remainder", "floor_divide", "trunc_divide", "floor",
                    "ceil", "trunc", "rint"}
-BITWISE = (ast.BitAnd, ast.BitOr, ast.BitXor)  # of integers and booleans
+BITWISE = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift)  # of integers and booleans
 RENAMED = {"fabs": "abs"}  # names of the math module
 
 

@@ -53,6 +53,67 @@ def check(operation, dtype):
     return dtype
 
 
+class _Limits:
+    """What the limits of floating-point and integer types share."""
+
+    def __init__(self, dtype, found):
+        self.dtype = dtype.name
+        self.bits = dtype.itemsize * 8
+        for name in self.shown:
+            setattr(self, name, found[name])
+
+    def __repr__(self):
+        values = ", ".join(f"{name}={getattr(self, name):g}" for name in self.shown)
+        return f"{type(self).__name__}({values}, dtype={self.dtype})"
+
+    def __eq__(self, other):
+        return type(other) is type(self) and other.dtype == self.dtype
+
+    def __hash__(self):
+        return hash((type(self), self.dtype))
+
+
+class finfo(_Limits):
+    """The limits of a floating-point type, by default of the default one.
+
+    >>> import fastnn
+    >>> fastnn.finfo(fastnn.float32).eps
+    1.1920928955078125e-07
+    """
+
+    shown = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+
+    def __init__(self, type=None):
+        dtype = check("finfo", _default if type is None else type)
+        if dtype not in FLOATING:
+            raise TypeError(f"finfo: expected float32 or float64, got {dtype}; see iinfo")
+        found = numpy.finfo(dtype)
+        super().__init__(dtype, {
+            name: float(getattr(found, name)) for name in self.shown if name != "resolution"
+        } | {"resolution": 10.0 ** -found.precision})
+
+
+class iinfo(_Limits):
+    """The limits of an integer type.
+
+    >>> import fastnn
+    >>> fastnn.iinfo(fastnn.int8).max
+    127
+    """
+
+    shown = ("min", "max")
+
+    def __init__(self, type):
+        dtype = check("iinfo", type)
+        if dtype.kind not in "iu":
+            raise TypeError(f"iinfo: expected an integer type, got {dtype}")
+        found = numpy.iinfo(dtype)
+        super().__init__(dtype, {"min": int(found.min), "max": int(found.max)})
+
+    def __repr__(self):
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+
+
 def _category(dtype):
     return "bui".find(dtype.kind) and (2 if dtype.kind == "f" else 1)
 

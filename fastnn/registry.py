@@ -58,6 +58,7 @@ class Entry:
 
 REGISTRY = {}
 ALIASES = {}  # second name -> name
+VARIANTS = {}  # name of a variant in place -> (function, places)
 
 
 def floats(*shape, low=-2.0, high=2.0, kinks=()):
@@ -102,7 +103,14 @@ def alias(name, of):
     ALIASES[name] = of
 
 
+def variant(name, function, *places):
+    """Offer a variant in place of a registered operation; the operation's cases prove it."""
+    VARIANTS[name] = function, places
+
+
 def in_place(place):
     """The registered functions of one place, by name, those with second names too."""
     entries = {**REGISTRY, **{name: REGISTRY[first] for name, first in ALIASES.items()}}
-    return {name: entry.function for name, entry in entries.items() if place in entry.places}
+    found = {name: entry.function for name, entry in entries.items() if place in entry.places}
+    return found | {name: function for name, (function, places) in VARIANTS.items()
+                    if place in places}

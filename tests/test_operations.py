@@ -20,12 +20,14 @@ WITHOUT_CASES = {
     "multi_head_attention_forward": "two results or one; tested in test_transformer",
     **dict.fromkeys(("tensor", "as_tensor", "from_numpy", "from_dlpack", "empty", "zeros", "ones",
                      "full", "empty_like", "zeros_like", "ones_like", "full_like", "arange",
-                     "linspace", "logspace", "eye", "asarray", "scalar_tensor"), MAKES_TENSORS),
+                     "linspace", "logspace", "eye", "asarray", "scalar_tensor", "range"),
+                    MAKES_TENSORS),
     **dict.fromkeys(("is_tensor", "is_floating_point", "is_complex", "numel", "is_nonzero",
-                     "result_type", "promote_types", "can_cast"), "no tensor; in test_creation"),
+                     "result_type", "promote_types", "can_cast", "is_signed",
+                     "broadcast_shapes"), "no tensor; in test_creation"),
     **dict.fromkeys(("rand", "randn", "rand_like", "randn_like", "randint", "randint_like",
-                     "randperm", "bernoulli", "normal", "multinomial", "uniform_", "normal_"),
-                    RANDOM),
+                     "randperm", "bernoulli", "bernoulli_", "normal", "multinomial", "uniform_",
+                     "normal_"), RANDOM),
     **dict.fromkeys(("sort", "msort", "topk", "kthvalue", "unique", "unique_consecutive",
                      "searchsorted", "bucketize", "tril_indices", "triu_indices"), ORDER),
     "chain_matmul": "PyTorch warns of it; tested in test_parity_shape",
@@ -41,13 +43,14 @@ VIEWS = {"reshape", "view", "flatten", "permute", "transpose", "t", "expand", "s
          "unsqueeze", "narrow", "swapaxes", "swapdims", "movedim", "moveaxis", "broadcast_to",
          "broadcast_tensors", "unflatten", "ravel", "atleast_1d", "atleast_2d", "atleast_3d",
          "split", "split_with_sizes", "chunk", "tensor_split", "hsplit", "vsplit", "dsplit",
-         "unbind", "meshgrid", "diagonal", "einsum"}
+         "unbind", "meshgrid", "diagonal", "einsum", "select"}
 # These may give their input back as it is.
 SAME_TENSOR = {"contiguous", "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout",
-               "feature_alpha_dropout", "cartesian_prod"}
+               "feature_alpha_dropout", "cartesian_prod", "positive"}
 # Their arguments name the very sizes of a case, or their results grow out of hand with it.
 SIZES_NAMED = {"reshape", "view", "expand", "broadcast_to", "split_with_sizes", "diag",
-               "combinations", "meshgrid", "cartesian_prod", "addbmm", "affine_grid"}
+               "combinations", "meshgrid", "cartesian_prod", "addbmm", "affine_grid", "diagflat"}
+ALWAYS_FLOAT64 = {"float_power"}
 LARGE = 150_000  # elements that keep several threads busy with the cheapest operation
 
 each_case = pytest.mark.parametrize("entry, number", **every_case())
@@ -73,7 +76,8 @@ def test_value(entry, number, dtype):
     results = call.run(entry.function, call.tensors(dtype))
     for result, wanted in zip(results, call.reference(), strict=True):
         close(array_of(result), wanted, TOLERANCE[dtype])
-        expected = call.keywords.get("dtype", np.dtype(dtype))
+        own = "float64" if entry.name in ALWAYS_FLOAT64 else dtype
+        expected = call.keywords.get("dtype", np.dtype(own))
         assert result.dtype == expected or result.dtype.kind in "bi"
 
 

@@ -17,7 +17,8 @@ torch = pytest.importorskip("torch")
 functional = torch.nn.functional
 pytestmark = [  # what PyTorch says of conv1d, conv2d and of kl_div
     pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel"),
-    pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")]
+    pytest.mark.filterwarnings("ignore:reduction. 'mean' divides"),
+    pytest.mark.filterwarnings("ignore:index_reduce.. is in beta")]
 SMALL = 200  # elements
 FIRST_ORDER_ONLY = {"cdist"}  # PyTorch has no second derivative of it
 DTYPES = ["float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"]
@@ -130,10 +131,11 @@ def _compare_second_order(pairs, our_leaves, their_leaves):
 
 def _gradients_of_weighted(grad, tensor, outputs, leaves):
     random = np.random.default_rng(5)
-    outputs = [each for each in outputs if each.requires_grad]
-    if not outputs:
+    weighted = [(each, tensor(random.standard_normal(tuple(each.shape)))) for each in outputs]
+    weighted = [(each, weight) for each, weight in weighted if each.requires_grad]
+    if not weighted:
         return [None] * len(leaves)
-    weights = [tensor(random.standard_normal(tuple(each.shape))) for each in outputs]
+    outputs, weights = zip(*weighted, strict=True)
     return grad(outputs, leaves, weights, allow_unused=True)
 
 

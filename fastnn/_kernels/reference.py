@@ -85,6 +85,7 @@ from .reference_norms import (  # noqa: F401
     local_response_norm,
     rms_norm,
 )
+from .reference_places import *  # noqa: F403
 from .reference_pointwise import *  # noqa: F403
 from .reference_pooling import *  # noqa: F403
 from .reference_ranks import *  # noqa: F403  # noqa: F403

@@ -8,7 +8,7 @@ import numpy
 
 from . import memory
 from .kernel import kernel
-from .names import T, pointer, pointer_i64, wide
+from .names import T, exp, log, pointer, pointer_i64, wide
 from .reductions import CHUNK_ELEMENTS, LARGEST_PIECE
 
 NANOSECONDS_PER_ELEMENT = 1.0  # each step waits for the one before
@@ -46,6 +46,28 @@ def recurrences(start, stop, arguments, numbers):
             at += step
             value = b[at] + a[at + shift] * value
             out[at] = value
+
+
+@kernel
+def cumulative_logsumexps(start, stop, arguments, numbers):
+    """out[i] = log(exp(x[0]) + ... + exp(x[i])): the largest so far, and a sum relative to it."""
+    out, x = pointer(arguments[0]), pointer(arguments[1])
+    size, inner = arguments[2], arguments[3]
+    for line in range(start, stop):
+        at = line // inner * size * inner + line % inner
+        largest, total = x[at], T(1)
+        out[at] = largest
+        for _ in range(1, size):
+            at += inner
+            value = x[at]
+            if value > largest or value != value:
+                total = total * exp(largest - value) + T(1)
+                largest = value
+            elif value == largest:
+                total += T(1)
+            else:
+                total += exp(value - largest)
+            out[at] = largest + log(total) if largest - largest == T(0) else largest
 
 
 @kernel
@@ -100,6 +122,13 @@ def recurrence(a, b, backwards):
     """The recurrence with factors ``a`` and terms ``b``, contiguous arrays of one shape."""
     out = memory.empty(b.shape, b.dtype)
     _by_line(recurrences, b, (out, a, b, *b.shape[1:], int(backwards)))
+    return out
+
+
+def cumulative_logsumexp(x):
+    """Running logarithms of sums of exponentials of a contiguous array along its middle axis."""
+    out = memory.empty(x.shape, x.dtype)
+    _by_line(cumulative_logsumexps, x, (out, x, *x.shape[1:]))
     return out
 
 

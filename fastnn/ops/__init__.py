@@ -16,6 +16,8 @@ from . import (  # noqa: F401  each fills the registry
     comparison,
     convolve,
     creation,
+    diagonals,
+    differences,
     distance,
     dropout,
     einsum,
@@ -31,6 +33,7 @@ from . import (  # noqa: F401  each fills the registry
     linear,
     margin_loss,
     masks,
+    matrices,
     methods,
     moments,
     multihead,
@@ -45,6 +48,7 @@ from . import (  # noqa: F401  each fills the registry
     promotion,
     random,
     rearranging,
+    reducing,
     reduction,
     regression_loss,
     resampling,
@@ -56,10 +60,12 @@ from . import (  # noqa: F401  each fills the registry
     trigonometry,
     types,
     unpooling,
+    variants,
 )
 
 tape.bind(Tensor)
 walk.bind(arithmetic.add)
 changes.bind(in_place.write_through)
 op.bind(promotion.promote, shape.sum_to, promotion.write_over)
+variants.make()
 methods.attach()

@@ -4,6 +4,7 @@ import math
 
 import numpy
 
+from .. import dtypes
 from .. import tensor as tensors
 from .._kernels.names import trunc_divide
 from ..elementwise import elementwise
@@ -144,6 +145,14 @@ def _reciprocal_slope(output):
 def neg(input):
     """``-input``."""
     return -input
+
+
+@public("fastnn", "method", cases=[case(floats(2, 3))])
+def positive(input):
+    """The tensor itself; not defined for booleans."""
+    if tensors.as_tensor("positive", input).dtype == dtypes.bool_:
+        raise TypeError("positive: not defined for boolean tensors")
+    return input
 
 
 @public("fastnn", "method", name="abs", cases=[case(floats(2, 3, kinks=(0,)))])

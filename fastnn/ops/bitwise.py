@@ -8,6 +8,8 @@ from ..registry import booleans, case, floats, integers, public
 TRUTHS = [case(booleans(2, 3), booleans(3)), case(floats(3), integers(2, 3, high=2))]
 BITS = [case(integers(2, 3, low=-9, high=9), integers(3, low=-9, high=9)),
         case(booleans(2, 3), booleans(3)), case(integers(4, high=9), 6)]
+SHIFTS = [case(integers(2, 3, low=-9, high=9), integers(3, high=70)),
+          case(integers(4, low=-9, high=9), 3), case(5, integers(4, low=-3, high=3))]
 
 
 @public("fastnn", "method", cases=[case(booleans(2, 3)), case(floats(4))], differentiable=False)
@@ -57,6 +59,21 @@ def bitwise_or(input, other):
 def bitwise_xor(input, other):
     """The bits in which two integers differ; of booleans, whether they do."""
     return input ^ other
+
+
+@public("fastnn", "method", cases=SHIFTS, differentiable=False)
+@elementwise
+def bitwise_left_shift(input, other):
+    """``input`` with its bits moved up by ``other`` places, 0 where that is not possible."""
+    return 0 if other < 0 or other > 63 else input << other
+
+
+@public("fastnn", "method", cases=SHIFTS, differentiable=False)
+@elementwise
+def bitwise_right_shift(input, other):
+    """``input`` with its bits moved down by ``other`` places, by so many that only the sign stays
+    where ``other`` is negative; the sign is kept."""
+    return input >> (63 if other < 0 or other > 63 else other)
 
 
 @elementwise(name="bitwise_not")

@@ -73,6 +73,22 @@ def isinf(input):
 @public("fastnn", "method", cases=[case(floats(2, 3)), case(integers(3, high=5))],
         differentiable=False)
 @elementwise
+def isneginf(input):
+    """Whether each value is minus infinity."""
+    return input == -math.inf
+
+
+@public("fastnn", "method", cases=[case(floats(2, 3)), case(integers(3, high=5))],
+        differentiable=False)
+@elementwise
+def isposinf(input):
+    """Whether each value is plus infinity."""
+    return input == math.inf
+
+
+@public("fastnn", "method", cases=[case(floats(2, 3)), case(integers(3, high=5))],
+        differentiable=False)
+@elementwise
 def isfinite(input):
     """Whether each value is neither infinite nor NaN."""
     return input - input == 0.0

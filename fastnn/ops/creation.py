@@ -175,6 +175,17 @@ def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=Fa
                device)
 
 
+@public("fastnn", name="range", differentiable=False)
+def inclusive_range(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
+    """Values from ``start`` (0 if only one is given) up to and including ``end``."""
+    start, end = (0, start) if end is None else (start, end)
+    if step == 0 or (end - start) / step < 0:
+        raise ValueError(f"range: no way from {start} to {end} in steps of {step}")
+    values = start + numpy.arange(int((end - start) / step + 1), dtype=numpy.float64) * step
+    dtype = dtypes.check("range", dtype or dtypes.get_default_dtype())
+    return new(values.astype(dtype), requires_grad, device)
+
+
 def _spaced(operation, start, end, steps, dtype):
     """float64 values equally spaced, and the type that is asked for."""
     dtype = dtypes.check(operation, dtype or dtypes.get_default_dtype())

@@ -272,7 +272,7 @@ def _shares(bags, dtype):
     return tape.from_array(shares)
 
 
-@public("functional", cases=[
+@public("functional", "fastnn", cases=[
     case(floats(4, 3), floats(4, 2), floats(5, 3, 2), floats(5)),
     case(floats(2, 4, 3), floats(2, 4, 2), floats(1, 3, 2)),
     case(floats(3), floats(2), floats(4, 3, 2), floats(4))])

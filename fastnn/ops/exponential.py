@@ -2,6 +2,7 @@
 
 import math
 
+from .. import dtypes
 from .. import tensor as tensors
 from .._kernels.names import sigmoid
 from ..elementwise import elementwise
@@ -19,6 +20,15 @@ def power(input, exponent):
     """``input`` to the power of ``exponent``, as C's ``pow``; the gradient by the exponent is 0
     where ``input`` is 0. Of integers a negative power is 0, but for 1 and -1."""
     return math.pow(input, exponent)
+
+
+@public("fastnn", "method", cases=[
+    case(floats(2, 3, **POSITIVE), floats(2, 3)), case(floats(3), 3),
+    case(2.0, floats(3))])
+def float_power(input, exponent):
+    """``pow`` in float64, of whatever types."""
+    return power(*(each.to(dtypes.float64) if isinstance(each, tensors.Tensor) else float(each)
+                   for each in (input, exponent)))
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3, **POSITIVE))])
@@ -126,6 +136,25 @@ def _logaddexp_slope(input, other):
 @logaddexp.written_derivative("other")
 def _logaddexp_slope_other(input, other):
     return sigmoid(other - input)
+
+
+@public("fastnn", "method", cases=[case(floats(2, 3), floats(3)), case(floats(2, 1), floats(3))])
+@elementwise
+def logaddexp2(input, other):
+    """``log2(2 ** input + 2 ** other)`` without overflow."""
+    larger = input if input > other else other
+    return input + 1 if input == other else larger + 1.4426950408889634 * math.log1p(
+        math.exp2(-abs(input - other)))
+
+
+@logaddexp2.written_derivative("input")
+def _logaddexp2_slope(input, other):
+    return sigmoid(0.6931471805599453 * (input - other))
+
+
+@logaddexp2.written_derivative("other")
+def _logaddexp2_slope_other(input, other):
+    return sigmoid(0.6931471805599453 * (other - input))
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3), floats(3, **POSITIVE)), case(floats(3), 2.5)])

@@ -1,12 +1,13 @@
 """Extrema and medians over dimensions, and where they lie."""
 
+import math
 from typing import NamedTuple
 
 import numpy
 
 from .. import tape
 from .. import tensor as tensors
-from .._kernels import memory, reductions, rows
+from .._kernels import memory, reductions, rows, selecting
 from ..op import Operation
 from ..registry import case, floats, public
 from .axes import chosen, keep, not_empty, reduced
@@ -166,8 +167,9 @@ def argmin(input, dim=None, keepdim=False):
 
 def _middles(x):
     """Positions along the last axis of the lower median; the first NaN where there is one."""
-    order = numpy.argsort(x, axis=-1, kind="stable")
-    middle = order[..., (x.shape[-1] - 1) // 2]
+    size = x.shape[-1]
+    lines = memory.contiguous(x).reshape(x.size // size, size)
+    middle = selecting.kth_positions(lines, (size + 1) // 2).reshape(x.shape[:-1])
     if x.dtype.kind != "f":
         return middle
     is_nan = numpy.isnan(x)
@@ -176,9 +178,14 @@ def _middles(x):
 
 @public("fastnn", "method", cases=[case(floats(7))])
 def median(input, dim=None, keepdim=False):
-    """The lower of the two middle values, or (values, indices) along ``dim``; NaN wins."""
+    """The lower of the two middle values, or (values, indices) along ``dim``; NaN wins.
+
+    Of no floating-point number it is NaN.
+    """
     tensors.as_tensor("median", input)
     if dim is None:
+        if not input.numel() and input.is_floating_point():
+            return input.sum() * math.nan
         not_empty("median", input, chosen("median", input, None))
         return median(reshape(input, -1), 0).values
     position = axis("median", dim, input.ndim)

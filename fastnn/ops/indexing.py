@@ -1,6 +1,7 @@
 """Indexing, slicing and indexed assignment, with NumPy's and PyTorch's common rules."""
 
 import math
+import operator
 
 import numpy
 
@@ -301,6 +302,21 @@ def index_select(input, dim, index):
     if not input.ndim:
         return reshape(pick((0, 1, (1,), place), reshape(input, 1)), place.shape[:0])
     return pick((dim, 1, input.array.shape, place), input)
+
+
+@public("fastnn", "method", cases=[case(floats(4, 3), 0, 2), case(floats(2, 3, 4), -2, -1)])
+def select(input, dim, index):
+    """One slice along a dimension, as a view without it."""
+    if not tensors.as_tensor("select", input).ndim:
+        raise IndexError("select: a tensor without dimensions has no slices")
+    dim = axis("select", dim, input.ndim)
+    if isinstance(index, bool):
+        raise TypeError("select: index must be an integer, got bool")
+    index, size = operator.index(index), input.array.shape[dim]
+    if not -size <= index < size:
+        raise IndexError(f"select: index {index} is out of range for dimension {dim} of size "
+                         f"{size}")
+    return lookup(input, (slice(None),) * dim + (index,))
 
 
 def one_dimension(operation, input, dim, index):

@@ -75,7 +75,7 @@ def _checked_shape(name, input, normalized_shape, **parameters):
     return shape
 
 
-@public("functional", cases=[
+@public("functional", "fastnn", cases=[
     case(floats(4, 5), (5,), floats(5), floats(5)), case(floats(3, 2, 4), (2, 4), eps=0.01),
     case(floats(3, 20), (20,), floats(20))])
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
@@ -93,7 +93,7 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     return _norm((math.prod(shape), eps, True), input, weight, bias)
 
 
-@public("functional", cases=[
+@public("functional", "fastnn", cases=[
     case(floats(4, 5), (5,), floats(5)), case(floats(3, 2, 4), (2, 4), eps=0.01),
     case(floats(3, 20), (20,))])
 def rms_norm(input, normalized_shape, weight=None, eps=None):

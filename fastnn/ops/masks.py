@@ -5,9 +5,11 @@ import numpy
 from .. import tape
 from .. import tensor as tensors
 from ..elementwise import elementwise
-from ..registry import booleans, case, floats, public
+from ..registry import booleans, case, floats, integers, public
+from .checks import shape_argument
 from .in_place import constant
 from .indexing import assign_plan, assigned, lookup
+from .promotion import copy_
 from .shape import broadcast_to, reshape
 
 
@@ -40,6 +42,22 @@ def masked_fill(input, mask, value):
     """``value`` where the boolean ``mask`` is true, ``input`` elsewhere; both broadcast."""
     value = _fill_value("masked_fill", input, mask, value)
     return _filled(input, mask, value)
+
+
+def one_value(operation, input, value):
+    """A number, or a tensor without dimensions, converted to the type of ``input``."""
+    dtype = tensors.as_tensor(operation, input).dtype
+    if tensors.is_number(value):
+        return {"f": float, "b": bool}.get(dtype.kind, int)(value)
+    if tensors.as_tensor(operation, value).ndim:
+        raise ValueError(f"{operation}: value must be a number, got shape {tuple(value.shape)}")
+    return value.to(dtype)
+
+
+@public("fastnn", cases=[case(floats(4, 3), 1.5), case(floats(4, 3), floats())])
+def fill(input, value):
+    """One value in the shape and type of ``input``."""
+    return copy_(input, one_value("fill", input, value))
 
 
 def masked_fill_(input, mask, value):
@@ -104,6 +122,39 @@ def argwhere(input):
     # NumPy finds them: a pass over memory, with nothing to fuse or to differentiate.
     found = numpy.argwhere(tensors.as_tensor("argwhere", input).array)
     return tape.from_array(numpy.ascontiguousarray(found, numpy.int64))
+
+
+@public("fastnn", "method", cases=[case(booleans(4, 3), size=20),
+                                   case(booleans(4, 3), size=2, fill_value=7)],
+        differentiable=False)
+def nonzero_static(input, *, size, fill_value=-1):
+    """The first ``size`` positions of ``argwhere``; rows of ``fill_value`` where it has fewer."""
+    if size < 0:
+        raise ValueError(f"nonzero_static: size must be at least 0, got {size}")
+    found = argwhere(input).array
+    out = numpy.full((size, found.shape[1]), fill_value, numpy.int64)
+    out[:len(found)] = found[:size]
+    return tape.from_array(out)
+
+
+@public("fastnn", differentiable=False, cases=[
+    case(integers(2, 3, high=12), (3, 4)), case(integers(4, low=-12, high=0), (3, 2, 2))])
+def unravel_index(indices, shape):
+    """The positions in a shape, a tensor for each dimension, of positions in it as one row.
+
+    Those beyond the end begin anew, as in PyTorch.
+    """
+    array = tensors.as_tensor("unravel_index", indices).array
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"unravel_index: indices must be integers, got {array.dtype}")
+    shape = shape_argument("unravel_index", (shape,))
+    if array.size and not all(size > 0 for size in shape):
+        raise ValueError(f"unravel_index: the shape {shape} has no elements")
+    found = []
+    for size in reversed(shape):
+        found.append(numpy.asarray(array % size if size else array, numpy.int64))
+        array = array // size if size else array
+    return tuple(tape.from_array(each) for each in reversed(found))
 
 
 @public("fastnn", "method", cases=[case(booleans(4, 3)), case(booleans(4, 3), as_tuple=True)],

@@ -2,9 +2,7 @@
 
 from .. import dtypes
 from .. import tensor as tensors
-from ..changes import check_in_place
 from ..device import KNOWN, check_device
-from ..op import Elementwise
 from ..registry import in_place
 from . import (
     arithmetic,
@@ -22,12 +20,13 @@ OPERATORS = {
     "__add__": arithmetic.add, "__sub__": arithmetic.sub, "__mul__": arithmetic.mul,
     "__truediv__": arithmetic.div, "__radd__": arithmetic.add, "__rmul__": arithmetic.mul,
     "__floordiv__": arithmetic.floor_divide, "__mod__": arithmetic.remainder,
-    "__neg__": arithmetic.neg, "__abs__": arithmetic.absolute,
+    "__neg__": arithmetic.neg, "__abs__": arithmetic.absolute, "__pos__": arithmetic.positive,
     "__lt__": comparison.lt, "__le__": comparison.le,
     "__gt__": comparison.gt, "__ge__": comparison.ge,
     "__and__": bitwise.bitwise_and, "__or__": bitwise.bitwise_or, "__xor__": bitwise.bitwise_xor,
     "__rand__": bitwise.bitwise_and, "__ror__": bitwise.bitwise_or,
     "__rxor__": bitwise.bitwise_xor, "__invert__": bitwise.bitwise_not,
+    "__lshift__": bitwise.bitwise_left_shift, "__rshift__": bitwise.bitwise_right_shift,
     "__matmul__": linear.matmul, "__getitem__": indexing.lookup, "__setitem__": indexing.assign,
 }
 SMALL_POWERS = {1: lambda x: x, 2: arithmetic.square}
@@ -73,8 +72,13 @@ def __rmod__(self, other):
 
 
 @_attached
-def __pos__(self):
-    return self
+def __rlshift__(self, other):
+    return bitwise.bitwise_left_shift(other, self)
+
+
+@_attached
+def __rrshift__(self, other):
+    return bitwise.bitwise_right_shift(other, self)
 
 
 @_attached
@@ -94,56 +98,18 @@ def power(input, exponent):
     return short(input) if short else exponential.power(input, exponent)
 
 
-# What can be done in place: each of them has a method of its name with an underscore.
-IN_PLACE = """
-    add sub mul div floor_divide remainder fmod neg abs sign square reciprocal copysign heaviside
-    hypot lerp addcmul addcdiv deg2rad rad2deg nan_to_num pow sqrt rsqrt exp exp2 expm1 log log1p
-    log2 log10 xlogy logit erf erfc sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh
-    atanh sigmoid relu floor ceil trunc frac round clamp clamp_min clamp_max eq ne lt le gt ge
-    logical_not logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor bitwise_not
-    absolute negative subtract multiply divide true_divide fix clip arcsin arccos arctan arctan2
-    arcsinh arccosh arctanh greater greater_equal less less_equal not_equal cumsum cumprod
-""".split()
 IN_PLACE_OPERATORS = {
     "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_",
     "__ifloordiv__": "floor_divide_", "__imod__": "remainder_", "__ipow__": "pow_",
     "__iand__": "bitwise_and_", "__ior__": "bitwise_or_", "__ixor__": "bitwise_xor_",
+    "__ilshift__": "bitwise_left_shift_", "__irshift__": "bitwise_right_shift_",
 }
-
-
-def _in_place(name, operation):
-    """The method that writes the operation's result over its first operand."""
-    if isinstance(operation, Elementwise):
-        def method(self, *args, **kwargs):
-            return operation.into(self, *args, **kwargs)
-    else:
-        def method(self, *args, **kwargs):
-            check_in_place(name, self)
-            before = self.clone() if self.requires_grad else self
-            return promotion.write_over(name, self, operation(before, *args, **kwargs))
-
-    method.__name__, method.__doc__ = f"{name}_", f"``{name}`` in place."
-    return method
 
 
 @_attached
 def copy_(self, other, non_blocking=False):
     """Take over the values of another tensor that broadcasts, converted to this type."""
     return promotion.copy_.into(self, tensors.as_tensor("copy_", other).to(self.dtype))
-
-
-@_attached
-def fill_(self, value):
-    """Fill with one number in place, converted to the type of the tensor."""
-    if tensors.is_number(value):
-        value = {"f": float, "b": bool}.get(self.dtype.kind, int)(value)
-    return promotion.copy_.into(self, value)
-
-
-@_attached
-def zero_(self):
-    """Fill with zeros in place."""
-    return self.fill_(0)
 
 
 @_attached
@@ -174,7 +140,8 @@ def _conversion(name, dtype):
 
 
 CONVERSIONS = {"float": dtypes.float32, "double": dtypes.float64, "int": dtypes.int32,
-               "long": dtypes.int64, "bool": dtypes.bool_}
+               "long": dtypes.int64, "bool": dtypes.bool_, "short": dtypes.int16,
+               "char": dtypes.int8, "byte": dtypes.uint8}
 
 
 @_attached
@@ -198,8 +165,6 @@ def attach():
         setattr(tensors.Tensor, name, function)
     for name, method in tensor_methods.METHODS.items():
         setattr(tensors.Tensor, name, method)
-    for name in IN_PLACE:
-        setattr(tensors.Tensor, f"{name}_", _in_place(name, in_place("method")[name]))
     for name, method in IN_PLACE_OPERATORS.items():
         setattr(tensors.Tensor, name, getattr(tensors.Tensor, method))
     for name, dtype in CONVERSIONS.items():

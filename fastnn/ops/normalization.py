@@ -235,7 +235,7 @@ def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=
     return _norm(_Plan(input.array.shape[1], False, eps, running), input, weight, bias)
 
 
-@public("functional", cases=[
+@public("functional", "fastnn", cases=[
     case(floats(2, 4, 3), 2, floats(4), floats(4)), case(floats(3, 6), 3, eps=0.01),
     case(floats(2, 4, 3, 2), 1, floats(4)), case(floats(2, 4, 2, 1, 2), 4, None, floats(4))])
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):

@@ -12,6 +12,7 @@ from ..elementwise import elementwise
 from ..op import Operation
 from ..registry import case, floats, public
 from .axes import chosen, not_empty, reduced
+from .checks import axes
 from .comparison import where
 from .extremes import amax, amin
 from .reduction import sum
@@ -121,7 +122,36 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
         return (amax if ord > 0 else amin)(x.abs(), dims, keepdim)
     if ord == 0:
         return (x != 0).sum(dims, keepdim).to(x.dtype)
+    if ord < 0:
+        not_empty("vector_norm", x, dims)
     return _scaled(x, float(ord), dims, keepdim)
+
+
+MATRIX_NORMS = {"fro": None, math.inf: amax, -math.inf: amin, 1: amax, -1: amin}
+
+
+@public("linalg", cases=[
+    case(floats(2, 3, **SMOOTH)), case(floats(2, 3, 4, **SMOOTH), 1, (0, -1)),
+    case(floats(2, 3, 4, **SMOOTH), math.inf, keepdim=True), case(floats(3, 2, **SMOOTH), -1),
+    case(floats(3, 2, **SMOOTH), -math.inf), case(floats(2, 3), dtype=dtypes.float64)])
+def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
+    """Norms of matrices: ``"fro"`` the root of the sum of squares, 1 and -1 the largest and
+    smallest sum of sizes of a column, ``inf`` and ``-inf`` of a row."""
+    if ord in (2, -2, "nuc"):
+        raise ValueError(f"matrix_norm: ord {ord!r} needs singular values, which are NumPy's")
+    if ord not in MATRIX_NORMS:
+        raise ValueError(f"matrix_norm: ord must be 'fro', 1, -1, inf or -inf, got {ord!r}")
+    if tensors.as_tensor("matrix_norm", A).ndim < 2 or len(dim) != 2:
+        raise ValueError(f"matrix_norm: expected a matrix in two dimensions, got shape "
+                         f"{tuple(A.shape)} and dim {dim}")
+    rows, columns = axes("matrix_norm", tuple(dim), A.ndim)
+    if ord == "fro":
+        return vector_norm(A, 2, (rows, columns), keepdim, dtype=dtype)
+    first, second = (rows, columns) if abs(ord) == 1 else (columns, rows)
+    sums = vector_norm(A, 1, first, True, dtype=dtype)
+    is_empty = ord > 0 and not A.shape[second]
+    result = sum(sums, second, True) if is_empty else MATRIX_NORMS[ord](sums, second, True)
+    return result if keepdim else result.squeeze((rows, columns))
 
 
 @public("fastnn", "method", cases=[case(*each.arguments, **each.keywords) for each in NORMS])

@@ -3,7 +3,7 @@
 import numpy
 
 from .. import tensor as tensors
-from .._kernels import rows
+from .._kernels import reducing, rows
 from ..op import Operation
 from ..registry import case, floats, integers, public
 from .checks import axis
@@ -12,7 +12,7 @@ from .indexing import joined, lookup, one_dimension, pick, positions
 from .shape import broadcast_to, reshape
 
 
-def _write_back(array, target):
+def write_back(array, target):
     """Bring a result computed in contiguous memory to a target that lies otherwise."""
     if not numpy.may_share_memory(array, target):
         target[...] = array.reshape(target.shape)
@@ -29,20 +29,24 @@ def _gather_forward(plan, x):
 def _gather_rule(node, gradient):
     dim, index, shape = node.plan
     zeros = constant(0, gradient.dtype).expand(shape)
-    return _scattered_add((dim, index), zeros, gradient)
+    return scattered_add((dim, index), zeros, gradient)
 
 
 _gather = Operation("gather", _gather_forward, _gather_rule)
 
 
-def _scatter_write(mode):
+def scatter_write(mode):
     def write(plan, target, source):
         dim, index = plan
         region = target[tuple(slice(None) if i == dim else slice(0, n)
                               for i, n in enumerate(index.shape))]
         out = joined(region, dim)
-        rows.scatter_elements(out, joined(index, dim), joined(source, dim), mode)
-        _write_back(out, region)
+        places, values = joined(index, dim), joined(source, dim)
+        if mode == "add" and target.dtype.kind == "b":
+            reducing.scatter_extreme(out, places, values, True)
+        else:
+            rows.scatter_elements(out, places, values, mode)
+        write_back(out, region)
 
     return write
 
@@ -52,33 +56,33 @@ def _scatter_rule(node, gradient):
     d_input = d_source = None
     if node.needs[0]:
         zeros = constant(0, gradient.dtype).expand(index.shape)
-        d_input = _scattered(node.plan, gradient, zeros)
+        d_input = scattered(node.plan, gradient, zeros)
     if node.needs[1]:
-        d_source = _gathered(gradient, dim, index)
+        d_source = gathered(gradient, dim, index)
     return d_input, d_source
 
 
 def _scatter_add_rule(node, gradient):
-    return gradient, _gathered(gradient, *node.plan) if node.needs[1] else None
+    return gradient, gathered(gradient, *node.plan) if node.needs[1] else None
 
 
 def _no_rule(node, gradient):
     raise RuntimeError("scatter: reduce='multiply' has no gradient")
 
 
-_scattered = overwriting("scatter", _scatter_write("copy"), _scatter_rule)
-_scattered_add = overwriting("scatter_add", _scatter_write("add"), _scatter_add_rule)
-_scattered_multiply = overwriting("scatter", _scatter_write("multiply"), _no_rule)
+scattered = overwriting("scatter", scatter_write("copy"), _scatter_rule)
+scattered_add = overwriting("scatter_add", scatter_write("add"), _scatter_add_rule)
+_scattered_multiply = overwriting("scatter", scatter_write("multiply"), _no_rule)
 
 
-def _gathered(input, dim, index):
+def gathered(input, dim, index):
     """``input`` at checked positions, of which the other dimensions may have fewer."""
     part = lookup(input, tuple(slice(None) if i == dim else slice(0, n)
                                for i, n in enumerate(index.shape)))
     return _gather((dim, index, part.array.shape), part)
 
 
-def _index_along(operation, input, dim, index, source=None):
+def index_along(operation, input, dim, index, source=None):
     """(dimension, checked positions) of an index with the dimensions of ``input``."""
     dim = axis(operation, dim, tensors.as_tensor(operation, input).ndim)
     index = tensors.as_tensor(operation, index)
@@ -108,15 +112,15 @@ def gather(input, dim, index, *, sparse_grad=False):
     tensor([[1., 1.],
             [4., 3.]])
     """
-    dim, index = _index_along("gather", input, dim, index)
+    dim, index = index_along("gather", input, dim, index)
     if not input.ndim:
-        return reshape(_gathered(reshape(input, 1), 0, index.reshape(1)), index.shape)
-    return reshape(_gathered(input, dim, index.reshape(index.shape or (1,))), index.shape)
+        return reshape(gathered(reshape(input, 1), 0, index.reshape(1)), index.shape)
+    return reshape(gathered(input, dim, index.reshape(index.shape or (1,))), index.shape)
 
 
 def _scatter_plan(operation, input, dim, index, source, reduce):
     """(operation, plan, source as large as the index) of a scatter."""
-    made = {None: _scattered, "add": _scattered_add, "multiply": _scattered_multiply}
+    made = {None: scattered, "add": scattered_add, "multiply": _scattered_multiply}
     if reduce not in made:
         raise ValueError(f"{operation}: reduce must be 'add' or 'multiply', got {reduce!r}")
     number = not isinstance(source, tensors.Tensor)
@@ -125,7 +129,7 @@ def _scatter_plan(operation, input, dim, index, source, reduce):
     elif source.dtype != input.dtype:
         raise TypeError(f"{operation}: input is {input.dtype}, src is {source.dtype}")
     number = number or (not source.ndim and input.ndim)
-    dim, place = _index_along(operation, input, dim, index, None if number else source)
+    dim, place = index_along(operation, input, dim, index, None if number else source)
     if reduce == "multiply" and (input.requires_grad or source.requires_grad):
         raise RuntimeError(f"{operation}: reduce='multiply' has no gradient; use detach()")
     if number:
@@ -208,6 +212,27 @@ def take(input, index):
     return pick((0, 1, flat.array.shape, place), flat)
 
 
+@public("fastnn", "method", cases=[
+    case(floats(4, 3), integers(1, high=12), floats(1)),
+    case(floats(4, 3), integers(2, 5, low=-12, high=12), floats(10), accumulate=True)])
+def put(input, index, source, accumulate=False):
+    """``input``, read as one row, with ``source`` at the positions ``index``, or added there.
+
+    The inverse of ``take``; where positions meet, the last one stays.
+    """
+    index = tensors.as_tensor("put", index)
+    if tensors.as_tensor("put", source).dtype != tensors.as_tensor("put", input).dtype:
+        raise TypeError(f"put: input is {input.dtype}, source is {source.dtype}")
+    if index.dtype != numpy.int64:
+        raise TypeError(f"put: index must be int64, got {index.dtype}")
+    if index.numel() != source.numel():
+        raise IndexError(f"put: {index.numel()} positions for {source.numel()} values")
+    flat = reshape(input, -1)
+    place = positions("put", index.array.reshape(-1), 0, flat.array.shape, wrap=True)
+    written = scattered_add if accumulate else scattered
+    return reshape(written((0, place), flat, reshape(source, -1)), input.shape)
+
+
 # Along one dimension, an index for each slice.
 
 
@@ -215,7 +240,7 @@ def _add_slices(plan, target, source):
     dim, index, scale = plan
     out = joined(target, dim)
     rows.add_rows(out.shape, index, joined(source, dim), out, scale)
-    _write_back(out, target)
+    write_back(out, target)
 
 
 def _add_slices_rule(node, gradient):
@@ -253,7 +278,7 @@ _slices_copied = overwriting("index_copy", _copy_slices, _copy_slices_rule)
 _slices_filled = overwriting("index_fill", _copy_slices, _fill_slices_rule)
 
 
-def _slices_plan(operation, input, dim, index, source):
+def slices_plan(operation, input, dim, index, source):
     """(dimension, positions) after checking that ``source`` has a slice for each position."""
     dim, place = one_dimension(operation, tensors.as_tensor(operation, input), dim, index)
     if tensors.as_tensor(operation, source).dtype != input.dtype:
@@ -276,14 +301,14 @@ def _run(operation, plan, input, source, in_place):
 
 
 def _index_add(operation, input, dim, index, source, alpha, in_place):
-    plan = _slices_plan(operation, input, dim, index, source)
+    plan = slices_plan(operation, input, dim, index, source)
     if input.dtype.kind == "b":
         raise TypeError(f"{operation}: not defined for boolean tensors")
     return _run(_slices_added, (*plan, alpha), input, source, in_place)
 
 
 def _index_copy(operation, input, dim, index, source, in_place):
-    plan = _slices_plan(operation, input, dim, index, source)
+    plan = slices_plan(operation, input, dim, index, source)
     return _run(_slices_copied, plan, input, source, in_place)
 
 

@@ -61,6 +61,11 @@ _max_gather = Operation("max_pool2d_gather", _max_gather_forward,
                         lambda node, gradient: _max_backward(node.plan, gradient))
 
 
+# The same of an image that has been pooled already: the plan holds the places and the result.
+_max_known = Operation("max_pool2d", lambda plan, x: plan[2].pop(),
+                       lambda node, gradient: _max_backward(node.plan[:2], gradient))
+
+
 def _average_forward(plan, x):
     _, out_shape, *window = plan
     out = _image(out_shape, x.dtype)
@@ -171,9 +176,11 @@ def _max(name, rank, input, kernel_size, stride, padding, dilation, ceil_mode, r
     found = []
 
     def pool_images(number, plan, images):
-        if return_indices:
-            found.append(_flat_indices(plan, _max_forward(plan, images.array)[1]))
-        return _max_pool(plan, images)
+        if not return_indices:
+            return _max_pool(plan, images)
+        out, places = _max_forward(plan, images.array)
+        found.append(_flat_indices(plan, places))
+        return _max_known((plan, places, [out]), images)
 
     result = unbatched(_pooled(pool_images, x, pooled, window), input)
     if not return_indices:

@@ -11,9 +11,11 @@ from ..op import Operation
 # Operations that are not defined for all types, by the kind of the common type.
 UNDEFINED = {
     "b": {"neg", "sub", "abs", "relu", "pow", "floor", "ceil", "trunc", "round", "frac", "fmod",
-          "floor_divide", "remainder", "hypot", "logaddexp", "addcdiv", "lerp"},
-    "i": {"frac", "hypot", "logaddexp", "addcdiv", "lerp"},
-    "f": {"bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not"},
+          "floor_divide", "remainder", "hypot", "logaddexp", "logaddexp2",
+          "addcdiv", "lerp", "bitwise_left_shift", "bitwise_right_shift"},
+    "i": {"frac", "hypot", "logaddexp", "logaddexp2", "addcdiv", "lerp"},
+    "f": {"bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "bitwise_left_shift",
+          "bitwise_right_shift"},
 }
 UNDEFINED["u"] = UNDEFINED["i"]
 COUNTED = {"square"}  # of booleans an int64

@@ -5,6 +5,7 @@ import numpy
 from .. import dtypes
 from .. import tensor as tensors
 from .._kernels import random as kernels
+from .._kernels import sorting
 from ..generator import default_generator
 from ..registry import public
 from .checks import dimensions, floating, shape_argument
@@ -130,7 +131,7 @@ def randperm(n, *, generator=None, dtype=None, device=None, requires_grad=False)
     if n < 0:
         raise ValueError(f"randperm: n must be at least 0, got {n}")
     keys = _integer_array((n,), -(1 << 62), (1 << 62) - 1, generator)
-    order = numpy.argsort(keys, kind="stable")
+    order = sorting.order(keys.reshape(1, n), False).reshape(n)
     return new(order.astype(dtypes.check("randperm", dtype or dtypes.int64), copy=False),
                requires_grad, device)
 
@@ -141,13 +142,21 @@ def _probabilities(name, values):
     return values
 
 
-@public("fastnn", differentiable=False)
+@public("fastnn", "method", differentiable=False)
 def bernoulli(input, p=None, *, generator=None):
     """1 with the probability that ``input`` gives (or ``p``, in its shape), else 0."""
-    floating("bernoulli", input=tensors.as_tensor("bernoulli", input))
-    chances = _probabilities("bernoulli", input.array if p is None else numpy.asarray(p))
-    drawn = uniform_array(input.array.shape, input.dtype, generator=generator)
-    return new((drawn < chances).astype(input.dtype))
+    tensors.as_tensor("bernoulli", input)
+    if p is None:
+        floating("bernoulli", input=input)
+    return new(_zeros_and_ones("bernoulli", input, input.array if p is None else p, generator))
+
+
+def _zeros_and_ones(name, input, p, generator):
+    """1 with the probability ``p``, a number or an array, else 0, in shape and type of a tensor."""
+    chances = _probabilities(name, numpy.asarray(p))
+    dtype = input.dtype if input.is_floating_point() else dtypes.get_default_dtype()
+    drawn = uniform_array(input.array.shape, dtype, generator=generator)
+    return numpy.asarray(drawn < chances).astype(input.dtype)
 
 
 @public("fastnn", differentiable=False)
@@ -200,7 +209,7 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
         with numpy.errstate(divide="ignore"):
             times = -numpy.log1p(-drawn) / weights
         times[weights == 0] = numpy.inf
-        chosen = numpy.argsort(times, axis=1, kind="stable")[:, :num_samples]
+        chosen = sorting.order(times, False)[:, :num_samples]
     return new(numpy.ascontiguousarray(chosen if input.ndim == 2 else chosen[0]))
 
 
@@ -235,3 +244,10 @@ def normal_(input, mean=0.0, std=1.0, *, generator=None):
     """Fill with normally distributed numbers."""
     return _filled("normal_", input,
                    normal_array(input.array.shape, input.dtype, mean, std, generator))
+
+
+@public("method", differentiable=False)
+def bernoulli_(input, p=0.5, *, generator=None):
+    """Fill with 1 with the probability ``p``, a number or a tensor that broadcasts, else with 0."""
+    p = p.array if isinstance(p, tensors.Tensor) else p
+    return _filled("bernoulli_", input, _zeros_and_ones("bernoulli_", input, p, generator))

@@ -5,6 +5,7 @@ import math
 from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import memory, scans
+from ..elementwise import elementwise
 from ..op import Operation
 from ..registry import case, floats, public
 from .axes import chosen, reduced
@@ -119,6 +120,32 @@ def cumprod(input, dim, *, dtype=None):
     """The products of the elements up to each one along ``dim``; of integers as int64."""
     tensors.as_tensor("cumprod", input)
     return _along("cumprod", _running_product, _whole(input, dtype), dim)
+
+
+@elementwise
+def _ratio(x, y):
+    """exp(x - y) for x <= y; 0 for an x of minus infinity."""
+    return 0 if x == -math.inf else math.exp(x - y)
+
+
+def _cumulative_logsumexp_rule(node, gradient):
+    """The sums of exp(out[i] - out[j]) * gradient[j] over j >= i are a recurrence."""
+    (x,), out = node.saved, node.output
+    rises = _ratio(_shifted(out, False, 0), out)
+    return _ratio(x, out) * _recurrence(True, rises, gradient)
+
+
+_cumulative_logsumexp = Operation(
+    "logcumsumexp", lambda plan, x: scans.cumulative_logsumexp(memory.contiguous(x)),
+    _cumulative_logsumexp_rule, saves=(0,), saves_output=True)
+
+
+@public("fastnn", "method", cases=ALONG[:-1])
+def logcumsumexp(input, dim):
+    """The logarithms of the sums of exponentials up to each element, without overflow."""
+    if not tensors.as_tensor("logcumsumexp", input).is_floating_point():
+        raise TypeError(f"logcumsumexp: expected a floating-point tensor, got {input.dtype}")
+    return _along("logcumsumexp", lambda x: _cumulative_logsumexp(None, x), input, dim)
 
 
 def _running_extreme(name, input, dim, largest):

@@ -1,7 +1,6 @@
 """Sorting, ranking, distinct values and searching.
 
-The order itself is NumPy's stable sort: comparisons that neither vectors nor a tape can shorten.
-Values are then gathered, so gradients flow through them.
+A kernel finds the order; values are then gathered, so gradients flow through them.
 """
 
 import math
@@ -11,7 +10,7 @@ import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
-from .._kernels import memory, ranking
+from .._kernels import memory, ranking, rows, selecting, sorting
 from ..registry import case, floats, integers, public
 from .checks import axis
 from .picking import gather
@@ -23,14 +22,22 @@ _top = namedtuple("topk", "values indices")
 _kth = namedtuple("kthvalue", "values indices")
 
 
+def _rows(x, dim):
+    """A dimension's lines as the rows of a contiguous matrix."""
+    rows = numpy.moveaxis(x, dim, -1)
+    return memory.contiguous(rows).reshape(math.prod(rows.shape[:-1]), x.shape[dim])
+
+
+def _lines(found, shape, dim):
+    """The rows of a matrix as lines along a dimension of a shape, whatever its size there."""
+    return numpy.moveaxis(found.reshape(*shape[:dim], *shape[dim + 1:], found.shape[1]), -1, dim)
+
+
 def _order(x, dim, descending):
     """Positions along ``dim`` in stable order; NaN counts as the largest value."""
     if not x.ndim:
         return numpy.zeros((), numpy.int64)
-    if not descending:
-        return numpy.argsort(x, axis=dim, kind="stable")
-    turned = numpy.argsort(numpy.flip(x, dim), axis=dim, kind="stable")
-    return numpy.flip(x.shape[dim] - 1 - turned, dim)
+    return _lines(sorting.order(_rows(x, dim), descending), x.shape, dim)
 
 
 def _indices(array):
@@ -71,13 +78,11 @@ def _first(x, dim, start, stop):
 
 
 def _top_positions(x, dim, k, largest):
-    """Positions of the k first; for few of them a pass over each row instead of a sort."""
-    if not x.ndim or k > FEW:
+    """Positions of the k first, in order."""
+    if not x.ndim or 2 * k >= x.shape[dim]:
         return _first(_order(x, dim, largest), dim, 0, k)
-    rows = numpy.moveaxis(x, dim, -1)
-    found = ranking.first_positions(
-        memory.contiguous(rows).reshape(math.prod(rows.shape[:-1]), x.shape[dim]), k, largest)
-    return numpy.moveaxis(found.reshape(*rows.shape[:-1], k), -1, dim)
+    found = ranking.first_positions if k <= FEW else selecting.first_in_order
+    return _lines(found(_rows(x, dim), k, largest), x.shape, dim)
 
 
 @public("fastnn", "method", differentiable=False)
@@ -98,10 +103,23 @@ def kthvalue(input, k, dim=-1, keepdim=False):
     size = input.shape[dim] if input.ndim else 1
     if not 1 <= k <= size:
         raise ValueError(f"kthvalue: k is {k}, the dimension has {size} elements")
-    order = _indices(_first(_order(input.array, dim, False), dim, k - 1, k))
+    order = _indices(_lines(selecting.kth_positions(_rows(input.array, dim), k)[:, None],
+                            input.array.shape, dim) if input.ndim else numpy.zeros(()))
     values = gather(input, dim, order)
     return _kth(values, order) if keepdim or not input.ndim else _kth(
         values.squeeze(dim), order.squeeze(dim))
+
+
+def _distinct(x):
+    """(the distinct values in order, which of them each element is, how often each occurs)."""
+    order = sorting.order(x.reshape(1, -1), False).reshape(-1)
+    ordered = rows.take_rows(x.reshape(1, -1, 1), order).reshape(-1)
+    fresh = numpy.ones(x.size, bool)
+    fresh[1:] = ordered[1:] != ordered[:-1]
+    inverse = numpy.empty(x.size, numpy.int64)
+    inverse[order] = numpy.cumsum(fresh) - 1
+    starts = fresh.nonzero()[0]
+    return ordered[starts], inverse, numpy.diff(starts, append=x.size)
 
 
 def _chosen(found, return_inverse, return_counts):
@@ -121,9 +139,12 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
     dim = None if dim is None else axis("unique", dim, x.ndim)
     if dim is not None and 0 in x.shape[:dim] + x.shape[dim + 1:]:
         raise ValueError(f"unique: slices of the shape {x.shape} along {dim} have no elements")
-    values, inverse, counts = numpy.unique(
-        x, return_inverse=True, return_counts=True, axis=dim, equal_nan=False)
-    inverse = inverse.reshape(x.shape if dim is None else -1)
+    if dim is None:
+        values, inverse, counts = _distinct(memory.contiguous(x).reshape(-1))
+        inverse = inverse.reshape(x.shape)
+    else:
+        values, inverse, counts = numpy.unique(
+            x, return_inverse=True, return_counts=True, axis=dim, equal_nan=False)
     return _chosen((values, inverse, counts), return_inverse, return_counts)
 
 
@@ -134,9 +155,9 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
     shape, whole = x.shape, dim is None
     x = x.reshape(-1) if whole else x
     dim = axis("unique_consecutive", dim or 0, x.ndim)
-    rows = numpy.moveaxis(x, dim, 0).reshape(x.shape[dim], x.size // max(1, x.shape[dim]))
-    fresh = numpy.ones(len(rows), bool)
-    fresh[1:] = (rows[1:] != rows[:-1]).any(1)
+    slices = numpy.moveaxis(x, dim, 0).reshape(x.shape[dim], x.size // max(1, x.shape[dim]))
+    fresh = numpy.ones(len(slices), bool)
+    fresh[1:] = (slices[1:] != slices[:-1]).any(1)
     inverse = numpy.cumsum(fresh) - 1
     counts = numpy.bincount(inverse)
     inverse = inverse.reshape(shape) if whole else inverse
@@ -157,17 +178,23 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
                          f"{side!r} and {right}")
     if sorter is not None:
         sequence = gather(sequence.detach(), -1, sorter)
-    rows, side = sequence.array, "right" if right else side or "left"
-    if rows.ndim > 1 and values.shape[:-1] != rows.shape[:-1] or not rows.ndim:
+    ordered, side = sequence.array, "right" if right else side or "left"
+    if ordered.ndim > 1 and values.shape[:-1] != ordered.shape[:-1] or not ordered.ndim:
         raise ValueError(f"searchsorted: input of shape {values.shape} has not the rows of "
-                         f"sorted_sequence of shape {rows.shape}")
-    if rows.ndim == 1:
-        found = numpy.searchsorted(rows, values, side)
-    else:
-        found = numpy.empty(values.shape, numpy.int64)
-        for place in numpy.ndindex(rows.shape[:-1]):
-            found[place] = numpy.searchsorted(rows[place], values[place], side)
+                         f"sorted_sequence of shape {ordered.shape}")
+    found = _searched(ordered, values, side == "right")
     return tape.from_array(numpy.asarray(found, dtypes.int32 if out_int32 else dtypes.int64))
+
+
+def _searched(sequence, values, right):
+    """Where values stand in one row, or in a row for each of theirs."""
+    dtype = numpy.result_type(sequence, values)
+    lines = math.prod(sequence.shape[:-1])
+    count = values.size if sequence.ndim == 1 else values.shape[-1]
+    found = sorting.positions(
+        memory.contiguous(sequence.astype(dtype)).reshape(lines, sequence.shape[-1]),
+        memory.contiguous(values.astype(dtype)).reshape(lines, count), right)
+    return found.reshape(values.shape)
 
 
 @public("fastnn", differentiable=False)
@@ -181,6 +208,32 @@ def bucketize(input, boundaries, *, out_int32=False, right=False):
     tensor([0, 1, 3])
     """
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
+
+
+@public("fastnn", differentiable=False, cases=[
+    case(integers(4, 3, high=9), integers(5, high=9)), case(integers(4, high=9), 3),
+    case(integers(2, 3, high=9), integers(2, 2, high=9), invert=True)])
+def isin(elements, test_elements, *, assume_unique=False, invert=False):
+    """Whether each element is among the test elements, or with ``invert`` is not; NaN never is.
+
+    >>> import fastnn
+    >>> fastnn.isin(fastnn.tensor([1, 2, 3]), fastnn.tensor([3, 1]))
+    tensor([ True, False,  True])
+    """
+    given = [each.array if isinstance(each, tensors.Tensor) else numpy.asarray(each)
+             for each in (elements, test_elements)]
+    if not any(isinstance(each, tensors.Tensor) for each in (elements, test_elements)):
+        raise TypeError("isin: at least one of elements and test_elements must be a tensor")
+    dtype = numpy.result_type(*given)
+    if bool in (each.dtype for each in given):
+        raise TypeError("isin: not defined for boolean tensors")
+    x, wanted = (memory.contiguous(each.astype(dtype)).reshape(-1) for each in given)
+    if not wanted.size:
+        return tape.from_array(numpy.full(given[0].shape, bool(invert)))
+    wanted, _, _ = _distinct(wanted)
+    places = numpy.minimum(_searched(wanted, x, False), wanted.size - 1)
+    found = rows.take_rows(wanted.reshape(1, -1, 1), places).reshape(-1) == x
+    return tape.from_array((found != bool(invert)).reshape(given[0].shape))
 
 
 @public("functional", differentiable=False, cases=[

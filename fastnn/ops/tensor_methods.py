@@ -2,15 +2,10 @@
 
 from .. import tape
 from .. import tensor as tensors
-from . import creation, indexing, masks, picking, rearranging
+from . import creation, rearranging
 from .shape import permute, squeeze, t, transpose, unsqueeze
 
-METHODS = {
-    "unfold": rearranging.windows, "index_put_": indexing.index_put_,
-    "masked_fill_": masks.masked_fill_, "masked_scatter_": masks.masked_scatter_,
-    **{name: getattr(picking, name) for name in (
-        "scatter_", "scatter_add_", "index_add_", "index_copy_", "index_fill_")},
-}
+METHODS = {"unfold": rearranging.windows}
 
 
 def _method(function):

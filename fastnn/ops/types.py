@@ -5,6 +5,7 @@ import numpy
 from .. import dtypes
 from .. import tensor as tensors
 from ..registry import public
+from .checks import shape_argument
 
 
 @public("fastnn", differentiable=False)
@@ -29,6 +30,30 @@ def is_complex(input):
     """Always False: there are no complex tensors."""
     tensors.as_tensor("is_complex", input)
     return False
+
+
+@public("fastnn", "method", differentiable=False)
+def is_signed(input):
+    """Whether the type of a tensor has negative numbers."""
+    return tensors.as_tensor("is_signed", input).dtype.kind in "fi"
+
+
+@public("fastnn", differentiable=False)
+def broadcast_shapes(*shapes):
+    """The shape to which several shapes (or single sizes) broadcast.
+
+    >>> import fastnn
+    >>> fastnn.broadcast_shapes((2, 1), (3,))
+    fastnn.Size([2, 3])
+    """
+    shapes = [shape_argument("broadcast_shapes", (shape,)) for shape in shapes]
+    if any(size < 0 for shape in shapes for size in shape):
+        raise ValueError(f"broadcast_shapes: negative size in {shapes}")
+    try:
+        return tensors.Size(numpy.broadcast_shapes(*shapes))
+    except ValueError:
+        raise ValueError("broadcast_shapes: shapes "
+                         f"{', '.join(map(str, shapes))} do not broadcast") from None
 
 
 @public("fastnn", differentiable=False)

@@ -1,8 +1,9 @@
-"""Weight and spectral normalisation as parametrizations."""
+"""Weight and spectral normalisation, and orthogonal matrices, as parametrizations."""
 
 from ...ops.comparison import maximum
 from ...ops.exponential import sqrt
 from ..module import Module
+from .orthogonal import orthogonal  # noqa: F401
 from .parametrize import register_parametrization
 from .spectral_norm import as_matrix, divided, iterate, random_unit, usual_dim
 from .weight_norm import joined, norm_except
