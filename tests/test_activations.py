@@ -2,6 +2,7 @@
 
 import math
 
+import mpmath as mp
 import numpy as np
 import pytest
 
@@ -60,7 +61,7 @@ def of_both_orders(name, values):
     return y.detach().array, first.detach().array, second
 
 
-def exact_functions(mp):
+def exact_functions():
     """The functions between their kinks, in mpmath's arithmetic."""
 
     def celu(x, alpha=1.0, by=1.0, scale=1.0):
@@ -96,7 +97,7 @@ def exact_functions(mp):
     }
 
 
-def exact_orders(mp, function, x):
+def exact_orders(function, x):
     """Value and derivatives by differences with a step far below the precision."""
     with mp.workprec(4000):
         x = mp.mpf(float(x))
@@ -108,18 +109,17 @@ def exact_orders(mp, function, x):
 @each_type
 @each_function
 def test_exact_over_all_sizes(name, dtype):
-    mp = pytest.importorskip("mpmath")
     values = grid(dtype)
     if 0 in SMOOTH[name][1]:  # kernels count denormals as 0
         values = values[np.abs(values) >= np.finfo(dtype).tiny]
     values = values[~np.isin(values, SMOOTH[name][1])]
     found = of_both_orders(name, values)
     with mp.workprec(4000):
-        function = exact_functions(mp)[name]
+        function = exact_functions()[name]
     epsilon, tiny = float(np.finfo(dtype).eps), float(np.finfo(dtype).tiny)
     for place, x in enumerate(values):
         size = min(abs(float(x)), 40.0)
-        for order, exact in enumerate(exact_orders(mp, function, x)):
+        for order, exact in enumerate(exact_orders(function, x)):
             got = found[order][place]
             scale = size if order == 0 else max(1.0, size)
             floor = 0.0 if order == 0 and name in EXACT_TAILS else scale
@@ -146,8 +146,7 @@ def test_nan_stays_nan(name, dtype):
 
 @each_type
 @each_function
-def test_kinks_and_between_as_pytorch(name, dtype):
-    torch = pytest.importorskip("torch")
+def test_kinks_and_between_as_pytorch(torch, name, dtype):
     settings, kinks = SMOOTH[name][:2]
     values = np.array([*kinks, *np.linspace(-7, 7, 29)], dtype)
     found = of_both_orders(name, values)

@@ -144,11 +144,6 @@ SETTINGS = [
 ]
 
 
-@pytest.fixture
-def torch():
-    return pytest.importorskip("torch")
-
-
 def results(library, tensor, call, *arrays):
     """Output and gradients, and the weight as it is afterwards."""
     leaves = [tensor(each) for each in arrays]

@@ -8,11 +8,6 @@ from fastnn import optim
 from fastnn.optim import lr_scheduler
 
 
-@pytest.fixture(scope="module")
-def torch():
-    return pytest.importorskip("torch")
-
-
 def weight():
     return fastnn.ones(2, 2, requires_grad=True)
 

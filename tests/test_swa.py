@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from helpers import import_torch
 
 import fastnn
 from fastnn import nn
 from fastnn.optim import swa_utils
 
-torch = pytest.importorskip("torch")
+torch = import_torch()
 FUNCTIONS = {
     "default": lambda utils: {}, "buffers": lambda utils: {"use_buffers": True},
     "ema": lambda utils: {"multi_avg_fn": utils.get_ema_multi_avg_fn(0.9)},
