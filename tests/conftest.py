@@ -68,3 +68,11 @@ def reseeded():
     before = generator.default_generator.get_state()
     yield fastnn.manual_seed
     generator.default_generator.set_state(before)
+
+
+@pytest.fixture(scope="session")
+def torch():
+    """PyTorch, for tests that compare with it."""
+    from helpers import import_torch
+
+    return import_torch()

@@ -1,11 +1,20 @@
-"""What the generated tests share: calls made from the registry's cases, and memory layouts."""
+"""What tests share: calls made from the registry's cases, memory layouts, the oracle PyTorch."""
 
+import ctypes
+import mmap
+import sys
 import zlib
 
 import numpy as np
+import pytest
 
 import fastnn
 from fastnn import registry
+
+
+def import_torch():
+    """PyTorch; a file or test that compares with it is skipped where it is not installed."""
+    return pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
 
 
 class Leaf:
@@ -136,6 +145,24 @@ def read_only(array):
     array = array.copy()
     array.flags.writeable = False
     return array
+
+
+fences_memory = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows has no mprotect, which fences off what lies behind")
+
+
+def guarded(array):
+    """A C-contiguous copy that ends where memory begins that may not be touched."""
+    page = mmap.PAGESIZE
+    size = -(-max(array.nbytes, 1) // page) * page
+    memory = mmap.mmap(-1, size + page)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    forbid = ctypes.CDLL(None).mprotect
+    assert forbid(ctypes.c_void_p(address + size), ctypes.c_size_t(page), 0) == 0
+    copy = np.frombuffer(memory, array.dtype, array.size, size - array.nbytes)
+    copy = copy.reshape(array.shape)
+    copy[...] = array
+    return copy
 
 
 LAYOUTS = {function.__name__: function

@@ -77,5 +77,15 @@ def train(library, optimizer, parameters, steps):
         optimizer.step()
 
 
+def rates_of(optimizer, schedule, steps):
+    """The learning rates of all groups, step by step."""
+    rates = []
+    for _ in range(steps):
+        rates.append(schedule.get_last_lr())
+        optimizer.step()
+        schedule.step()
+    return rates
+
+
 def weight():
     return fastnn.ones(2, 2, requires_grad=True)

@@ -1,13 +1,11 @@
 """Attention: the kernels against plain NumPy, masks, memory, errors, and the modules."""
 
-import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from helpers import array_of, close
-from test_kernel_conv import guarded
+from helpers import array_of, close, fences_memory, guarded
 
 import fastnn
 from fastnn import nn
@@ -82,7 +80,7 @@ def test_kernels_against_reference(size, kind, dtype):
         close(array_of(got), one, 4 * TOLERANCE[dtype])
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
+@fences_memory
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("kind", ["none", "causal", "allows", "adds"])
 def test_nothing_beyond_the_arrays_is_touched_as_in_reference(kind, dtype):
@@ -100,18 +98,6 @@ def test_nothing_beyond_the_arrays_is_touched_as_in_reference(kind, dtype):
         wanted = reference_gradients(q, k, v, g, mask, kind == "causal")
         for got, one in zip((dq, dk, dv), wanted, strict=True):
             close(got, one, 4 * TOLERANCE[dtype])
-
-
-@pytest.mark.skipif("FASTNN_ISA" in os.environ, reason="one level is forced already")
-@pytest.mark.parametrize("level", runtime.available_isa_names())
-def test_each_instruction_set(level):
-    if level == runtime.isa_name():
-        pytest.skip("the level of this very run")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k",
-         "reference or nan or extreme", __file__],
-        env=os.environ | {"FASTNN_ISA": level}, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-2000:]
 
 
 @pytest.mark.parametrize("size", [SIZES[2], (1, 1, 1, 700, 900, 16, 16)], ids=str)

@@ -212,44 +212,40 @@ def assert_alike(ours, theirs):
                                    atol=1e-12)
 
 
+def derivative(library, name, func, shapes, create_graph):
+    """A function of ``autograd.functional`` at fixed points, with a vector where it needs one."""
+    inputs = points(library, shapes)
+    if create_graph:
+        for each in flat(inputs):
+            each.requires_grad_()
+    vector = ()
+    if name == "vjp":
+        outputs = func(*inputs) if isinstance(inputs, tuple) else func(inputs)
+        if isinstance(outputs, tuple) or outputs.ndim:
+            vector = (points(library, [tuple(each.shape) for each in flat(outputs)], 1),)
+    elif name in ("jvp", "hvp", "vhp"):
+        vector = (points(library, shapes, 1),)
+    return getattr(library.autograd.functional, name)(
+        func, inputs, *vector, create_graph=create_graph)
+
+
 @pytest.mark.parametrize("create_graph", [False, True])
 @pytest.mark.parametrize("func, shapes", FUNCTIONS.values(), ids=FUNCTIONS)
 @pytest.mark.parametrize("name", ["jacobian", "vjp", "jvp"])
-def test_first_derivatives_are_pytorchs(name, func, shapes, create_graph):
-    torch = pytest.importorskip("torch")
-    results = []
-    for library in (fastnn, torch):
-        inputs = points(library, shapes)
-        if create_graph:
-            for each in flat(inputs):
-                each.requires_grad_()
-        vector = ()
-        if name != "jacobian":
-            like = inputs
-            if name == "vjp":
-                like = func(*inputs) if isinstance(inputs, tuple) else func(inputs)
-            vector = (points(library, [tuple(each.shape) for each in flat(like)], 1),)
-        results.append(getattr(library.autograd.functional, name)(
-            func, inputs, *vector, create_graph=create_graph))
-    assert_alike(*results)
+def test_first_derivatives_are_pytorchs(torch, name, func, shapes, create_graph):
+    assert_alike(*(derivative(library, name, func, shapes, create_graph)
+                   for library in (fastnn, torch)))
 
 
 @pytest.mark.parametrize("create_graph", [False, True])
 @pytest.mark.parametrize("func, shapes", NUMBERS.values(), ids=NUMBERS)
 @pytest.mark.parametrize("name", ["hessian", "hvp", "vhp", "vjp", "jacobian"])
-def test_second_derivatives_are_pytorchs(name, func, shapes, create_graph):
-    torch = pytest.importorskip("torch")
-    results = []
-    for library in (fastnn, torch):
-        inputs = points(library, shapes)
-        if create_graph:
-            for each in flat(inputs):
-                each.requires_grad_()
-        vector = (points(library, shapes, 1),) if name in ("hvp", "vhp") else ()
-        result = getattr(library.autograd.functional, name)(
-            func, inputs, *vector, create_graph=create_graph)
-        results.append(tuple(each.detach() for each in flat(result)))
-    assert_alike(*results)
+def test_second_derivatives_are_pytorchs(torch, name, func, shapes, create_graph):
+    def values(library):
+        return tuple(each.detach() for each in flat(
+            derivative(library, name, func, shapes, create_graph)))
+
+    assert_alike(values(fastnn), values(torch))
 
 
 def test_the_results_can_be_differentiated():

@@ -134,8 +134,7 @@ def test_checkpoint_errors():
 
 
 @pytest.mark.parametrize("reentrant", [False, True])
-def test_beside_pytorch(reentrant):
-    torch = pytest.importorskip("torch")
+def test_beside_pytorch(torch, reentrant):
     results = []
     for library in (fastnn, torch):
         x = library.tensor([0.5, -1.0], dtype=library.float64, requires_grad=True)

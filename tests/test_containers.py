@@ -120,8 +120,7 @@ def test_parameter_dict():
     assert list(scales.fromkeys(["a", "b"], fastnn.ones(1))) == ["a", "b"]
 
 
-def test_texts_are_pytorchs():
-    torch = pytest.importorskip("torch")
+def test_texts_are_pytorchs(torch):
     for make in (
             lambda nn, ones: nn.ModuleDict({"a": nn.Linear(2, 3), "b": nn.ModuleList([nn.Tanh()])}),
             lambda nn, ones: nn.ParameterList([ones(2, 3), ones(4)]),

@@ -49,8 +49,7 @@ MADE = {
 
 
 @pytest.mark.parametrize("make", MADE.values(), ids=MADE)
-def test_beside_pytorch(make):
-    torch = pytest.importorskip("torch")
+def test_beside_pytorch(torch, make):
     got, wanted = make(fastnn), make(torch)
     assert str(got.dtype) == str(wanted.dtype).removeprefix("torch.")
     assert not got.requires_grad and got.is_leaf
@@ -154,8 +153,7 @@ PRINTED = {
 
 
 @pytest.mark.parametrize("value", PRINTED.values(), ids=PRINTED)
-def test_text_is_pytorchs(value):
-    torch = pytest.importorskip("torch")
+def test_text_is_pytorchs(torch, value):
     assert repr(fastnn.tensor(value)) == repr(torch.tensor(value))
 
 

@@ -38,8 +38,8 @@ class Walk(IterableDataset):
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")
 @pytest.mark.parametrize("drop_last", [False, True])
 @pytest.mark.parametrize("workers, shared", [(0, True), (2, True), (3, True), (2, False)])
-def test_iterable_data_sets_are_walked_as_by_pytorch(workers, shared, drop_last):
-    torch_data = pytest.importorskip("torch.utils.data")
+def test_iterable_data_sets_are_walked_as_by_pytorch(torch, workers, shared, drop_last):
+    torch_data = torch.utils.data
 
     class Theirs(torch_data.IterableDataset):
         def __iter__(self):
@@ -248,8 +248,7 @@ def described(value):
 
 
 @pytest.mark.parametrize("name", ["default_collate", "default_convert"])
-def test_collating_is_pytorchs(name):
-    torch = pytest.importorskip("torch")
+def test_collating_is_pytorchs(torch, name):
     results = []
     for library in (fastnn, torch):
         function = getattr(library.utils.data, name)
@@ -260,9 +259,8 @@ def test_collating_is_pytorchs(name):
 
 @pytest.mark.filterwarnings("ignore:Length of split")
 @pytest.mark.parametrize("lengths", [[0.5, 0.5], [0.3, 0.3, 0.4], [0.99, 0.01], [7, 0, 4]])
-def test_split_sizes_are_pytorchs(lengths):
-    torch_data = pytest.importorskip("torch.utils.data")
+def test_split_sizes_are_pytorchs(torch, lengths):
     for size in ((11,) if isinstance(lengths[0], int) else (1, 2, 7, 11, 100)):
         ours, theirs = ([len(part) for part in split(range(size), lengths)] for split in (
-            data.random_split, lambda *args: torch_data.random_split(*args)))
+            data.random_split, lambda *args: torch.utils.data.random_split(*args)))
         assert ours == theirs

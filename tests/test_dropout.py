@@ -124,8 +124,7 @@ def test_gumbel_softmax_chooses_by_probability():
     np.testing.assert_allclose(soft.sum(0), 1, 1e-5)
 
 
-def test_prelu_as_pytorch():
-    torch = pytest.importorskip("torch")
+def test_prelu_as_pytorch(torch):
     x = np.random.default_rng(0).standard_normal((3, 4, 5))
     results = []
     for library, owner in ((fastnn, nn), (torch, torch.nn)):

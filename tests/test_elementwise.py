@@ -281,8 +281,7 @@ def test_nan_stays_nan(name, dtype):
 
 @TYPES
 @each_activation
-def test_far_values_as_pytorch(name, dtype):
-    torch = pytest.importorskip("torch")
+def test_far_values_as_pytorch(torch, name, dtype):
     values = far_values(dtype)
     # Beyond 1e15 products overflow in another order; denormals count as 0 here alone.
     values = values[(np.abs(values) < 1e15) & ((values == 0) | (np.abs(values) > 1e-30))]

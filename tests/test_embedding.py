@@ -80,6 +80,14 @@ def test_gradient_of_bags_by_frequency():
     assert weight.grad.array[:, 0].tolist() == [1, 0, 1, 1, 1]
 
 
+def test_rows_cut_to_a_norm_are_changed_in_place():
+    weight = fastnn.ones(3, 4, requires_grad=True)
+    before = (weight * weight).sum()
+    F.embedding(fastnn.tensor([1]), weight, max_norm=1.0)
+    with pytest.raises(RuntimeError, match="mul had saved its input 0 .* changed in place"):
+        before.backward()
+
+
 def test_text_and_start():
     table = nn.Embedding(4, 3, padding_idx=-1, max_norm=2)
     assert repr(table) == "Embedding(4, 3, padding_idx=3, max_norm=2)"
@@ -142,11 +150,6 @@ SETTINGS = [
     dict(padding_idx=0, scale_grad_by_freq=True), dict(max_norm=1.0),
     dict(max_norm=1.5, norm_type=1.0), dict(max_norm=0.7, norm_type=math.inf),
 ]
-
-
-@pytest.fixture
-def torch():
-    return pytest.importorskip("torch")
 
 
 def results(library, tensor, call, *arrays):

@@ -284,8 +284,7 @@ def test_once_differentiable():
         gradgradcheck(Once.apply, x)
 
 
-def test_beside_pytorch():
-    torch = pytest.importorskip("torch")
+def test_beside_pytorch(torch):
 
     class Theirs(torch.autograd.Function):
         forward, backward = staticmethod(Two.forward), staticmethod(Two.backward)

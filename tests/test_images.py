@@ -79,11 +79,6 @@ NAMED = {f"{name} {number}": layer for number, layer in enumerate(LAYERS) for na
 each_layer = pytest.mark.parametrize("layer", NAMED.values(), ids=NAMED)
 
 
-@pytest.fixture
-def torch():
-    return pytest.importorskip("torch")
-
-
 def run(library, as_tensor, module, array):
     """Output, gradients of the input and of the parameters for a fixed upstream gradient."""
     x = as_tensor(array)

@@ -67,8 +67,7 @@ def test_vector_of_parameters():
 
 @pytest.mark.parametrize("shape, groups", [
     ((4, 2, 3), 1), ((4, 2, 3, 3), 2), ((6, 5, 2, 3, 4), 3), ((2, 5, 3), 1)])
-def test_dirac(shape, groups):
-    torch = pytest.importorskip("torch")
+def test_dirac(torch, shape, groups):
     got = nn.init.dirac_(fastnn.empty(*shape), groups).array
     np.testing.assert_array_equal(got, torch.nn.init.dirac_(torch.empty(*shape), groups).numpy())
 
@@ -99,8 +98,7 @@ def test_errors(call, text):
 
 
 @pytest.mark.parametrize("norm_type", [2.0, 1.0, 3.5, 0.5, math.inf, 0])
-def test_total_norm(norm_type):
-    torch = pytest.importorskip("torch")
+def test_total_norm(torch, norm_type):
     arrays = [np.random.default_rng(n).standard_normal((4, n + 1)) for n in range(3)]
     ours, theirs = ([tensor(each) for each in arrays] for tensor in (fastnn.tensor, torch.tensor))
     got = nn.utils.get_total_norm(ours, norm_type)

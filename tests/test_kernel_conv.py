@@ -1,15 +1,10 @@
 """The three convolution kernels against a plain NumPy reference in float64."""
 
-import ctypes
-import mmap
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from helpers import fences_memory, guarded
 
-from fastnn._kernels import conv, runtime
+from fastnn._kernels import conv
 
 TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
 
@@ -183,13 +178,6 @@ def test_random_parameters(case):
     assert_close(run(drawn, *arrays), reference(drawn, *arrays), np.float32)
 
 
-@pytest.fixture
-def threads():
-    before = runtime.get_thread_count()
-    yield runtime.set_thread_count
-    runtime.set_thread_count(before)
-
-
 LARGE = [
     Case(16, 32, 13, 13, 64, (3, 3), padding=(1, 1)),
     Case(64, 1, 28, 28, 6, (5, 5), padding=(2, 2)),
@@ -294,21 +282,7 @@ def test_denormals_are_flushed():
     assert np.float32(1e-20) * np.float32(1e-20) > 0
 
 
-def guarded(array):
-    """A copy that ends where memory that may not be touched begins."""
-    page = mmap.PAGESIZE
-    size = -(-max(array.nbytes, 1) // page) * page
-    memory = mmap.mmap(-1, size + page)
-    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    forbid = ctypes.CDLL(None).mprotect
-    assert forbid(ctypes.c_void_p(address + size), ctypes.c_size_t(page), 0) == 0
-    copy = np.frombuffer(memory, array.dtype, array.size, size - array.nbytes)
-    copy = copy.reshape(array.shape)
-    copy[...] = array
-    return copy
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
+@fences_memory
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("case", CASES, ids=repr)
 def test_nothing_beyond_the_arrays_is_touched(case, dtype):
@@ -366,15 +340,3 @@ def test_huge_parameters_are_harmless(parameters):
     conv.data_gradient(y, weight, None, x, *parameters, 1)
     conv.weight_gradient(x, y, weight, None, *parameters, 1)
     assert all(np.isfinite(array).all() for array in (x, weight, y))
-
-
-@pytest.mark.skipif("FASTNN_ISA" in os.environ, reason="one level is forced already")
-@pytest.mark.parametrize("level", runtime.available_isa_names())
-def test_each_instruction_set(level):
-    if level == runtime.isa_name():
-        pytest.skip("the level of this very run")
-    command = [sys.executable, "-m", "pytest", "-q", "-k", "reference or bias or threads or beyond",
-               __file__]
-    done = subprocess.run(command, env=os.environ | {"FASTNN_ISA": level}, check=False,
-                          capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-2000:]

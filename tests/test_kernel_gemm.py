@@ -2,15 +2,14 @@
 
 import itertools
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from helpers import fences_memory, guarded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastnn._kernels import gemm, runtime
+from fastnn._kernels import gemm
 
 DTYPES = [np.float32, np.float64]
 LAYOUTS = ["rows", "columns", "gaps", "reversed", "strided_transposed"]
@@ -22,14 +21,6 @@ SHAPES = [
     (64, 1153, 130), (5, 2048, 1), (1, 2048, 5), (1, 300, 700), (700, 300, 1), (16, 65, 300),
     (530, 270, 150),
 ]
-
-
-@pytest.fixture
-def threads():
-    """Sets the number of threads, and puts the old one back."""
-    before = runtime.get_thread_count()
-    yield runtime.set_thread_count
-    runtime.set_thread_count(before)
 
 
 def laid_out(values, layout):
@@ -193,7 +184,7 @@ def test_denormals_count_as_zero_and_the_mode_is_restored():
     assert tiny[0, 0] * np.float32(1) != 0
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_forked_child_computes_the_same(threads):
     threads(2)
@@ -215,26 +206,9 @@ def test_inputs_are_unchanged_and_may_be_read_only():
         np.testing.assert_array_equal(x, copy)
 
 
+@fences_memory
 def test_no_memory_beyond_the_arrays_is_touched():
     """The operands end at a page that may not be read."""
-    guard = pytest.importorskip("mmap")
-    import ctypes
-
-    page = guard.PAGESIZE
-    libc = ctypes.CDLL(None)
-    if not hasattr(libc, "mprotect"):
-        pytest.skip("needs mprotect")
-
-    def guarded(values):
-        memory = guard.mmap(-1, -(-values.nbytes // page) * page + page)
-        room = np.frombuffer(memory, np.uint8)
-        end = room.ctypes.data + room.nbytes - page
-        assert libc.mprotect(ctypes.c_void_p(end), ctypes.c_size_t(page), 0) == 0
-        place = room[room.nbytes - page - values.nbytes:room.nbytes - page]
-        array = place.view(values.dtype).reshape(values.shape)
-        array[...] = values
-        return array
-
     shapes = [(1, 7, 5), (9, 33, 10), (20, 5, 50), (3, 9, 1)]
     for dtype, (m, k, n) in itertools.product(DTYPES, shapes):
         a, b, bias, start = operands(m, k, n, dtype)
@@ -319,27 +293,3 @@ def test_interleaved_output_is_allowed():
     room = np.ones((4, 8))
     gemm.matmul(room[:, :4], np.eye(4), room[:, 4:])
     np.testing.assert_array_equal(room, 1)
-
-
-LEVEL_SCRIPT = """
-import sys
-import numpy as np
-from fastnn._kernels import gemm, runtime
-assert runtime.isa_name() == sys.argv[1]
-rng = np.random.default_rng(0)
-for m, k, n in [(1, 10, 32), (5, 33, 9), (37, 300, 61), (9, 2100, 8), (20, 7, 1), (3, 40, 100)]:
-    for dtype in (np.float32, np.float64):
-        a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
-        bias = rng.standard_normal(n).astype(dtype)
-        exact = np.maximum(a.astype(np.float64) @ b + bias, 0)
-        for right in (b, b.T.copy().T, np.repeat(b, 2, 1)[:, ::2]):
-            for out in (np.full((m, n), np.nan, dtype), np.full((n, m), np.nan, dtype).T):
-                gemm.matmul(a, right, out, bias, "relu")
-                np.testing.assert_allclose(out, exact, atol=np.finfo(dtype).eps * (k + 16))
-"""
-
-
-@pytest.mark.parametrize("level", runtime.available_isa_names())
-def test_every_level_of_the_instruction_set(level):
-    environment = {**os.environ, "FASTNN_ISA": level}
-    subprocess.run([sys.executable, "-c", LEVEL_SCRIPT, level], env=environment, check=True)

@@ -1,13 +1,9 @@
 """Pooling and transposition kernels against plain NumPy."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
-from fastnn._kernels import layout, pool, runtime
+from fastnn._kernels import layout, pool
 
 # shape (N, H, W, C), kernel, stride, padding, dilation, whether the size is rounded up
 CASES = [
@@ -149,13 +145,6 @@ def test_nan_is_the_maximum(channels):
     assert gx.sum() == 4 * channels
 
 
-@pytest.fixture
-def threads():
-    before = runtime.get_thread_count()
-    yield runtime.set_thread_count
-    runtime.set_thread_count(before)
-
-
 @pytest.mark.parametrize("shape", [(9, 24, 24, 20), (1, 30, 30, 70)])
 def test_same_bits_for_any_number_of_threads(shape, threads):
     geometry = ((3, 3), (2, 2), (1, 1), (1, 1))
@@ -213,15 +202,3 @@ def test_transpose_copy_errors():
         layout.transpose_copy(x.astype(object), x)
     with pytest.raises(TypeError, match="out has dtype float64"):
         layout.transpose_copy(x, np.zeros((2, 4, 3)))
-
-
-@pytest.mark.skipif("FASTNN_ISA" in os.environ, reason="one level is forced already")
-@pytest.mark.parametrize("level", runtime.available_isa_names())
-def test_each_instruction_set(level):
-    if level == runtime.isa_name():
-        pytest.skip("the level of this very run")
-    command = [sys.executable, "-m", "pytest", "-q", "-k", "reference or nan or transpose",
-               __file__]
-    done = subprocess.run(command, env=os.environ | {"FASTNN_ISA": level}, check=False,
-                          capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-2000:]

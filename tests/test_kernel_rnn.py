@@ -1,10 +1,8 @@
 """The kernel of recurrent layers: gate functions, memory, what it refuses."""
 
-import sys
-
 import numpy as np
 import pytest
-from test_kernel_conv import guarded
+from helpers import fences_memory, guarded
 
 import fastnn
 from fastnn._kernels import rnn as kernel
@@ -72,7 +70,7 @@ def both_ways(forward, gradients):
     kernel.backward(**{key: value for key, value in forward.items() if key != "bias"}, **gradients)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
+@fences_memory
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("hidden", [1, 7, 13, 16, 21, 53])
 @each_kind

@@ -14,11 +14,6 @@ NAMES = [name for name in nn.__all__ if inspect.isclass(getattr(nn, name)) and n
     "GRU", "LSTM", "RNN", "RNNBase", "RNNCellBase")]  # of *args: see test_recurrent_parity
 
 
-@pytest.fixture(scope="module")
-def torch():
-    return pytest.importorskip("torch")
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_settings_are_pytorchs(torch, name):
     """Positional settings in PyTorch's order with its defaults; the historic ones are absent."""

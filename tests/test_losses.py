@@ -52,8 +52,7 @@ MODULES = [  # name, settings, inputs
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name, settings, inputs", MODULES, ids=lambda value: (
     value if isinstance(value, str) else ""))
-def test_module_as_pytorch(name, settings, inputs, dtype):
-    torch = pytest.importorskip("torch")
+def test_module_as_pytorch(torch, name, settings, inputs, dtype):
     results = []
     for library, owner in ((fastnn, nn), (torch, torch.nn)):
         kind = getattr(library, dtype)
@@ -72,8 +71,7 @@ def test_module_as_pytorch(name, settings, inputs, dtype):
 
 
 @pytest.mark.parametrize("p", [0.0, 0.5, 1.0, 2.0, 3.0, np.inf])
-def test_distances_of_all_pairs_as_pytorch(p):
-    torch = pytest.importorskip("torch")
+def test_distances_of_all_pairs_as_pytorch(torch, p):
     rows = np.concatenate([SCORES, SCORES[:1]])  # two of them alike: the slope there is 0
     ours, theirs = (library.tensor(rows, requires_grad=True) for library in (fastnn, torch))
     got, wanted = F.pdist(ours, p), torch.nn.functional.pdist(theirs, p)

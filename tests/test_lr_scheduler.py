@@ -2,15 +2,11 @@
 
 import numpy as np
 import pytest
+from optimizers import rates_of
 
 import fastnn
 from fastnn import optim
 from fastnn.optim import lr_scheduler
-
-
-@pytest.fixture(scope="module")
-def torch():
-    return pytest.importorskip("torch")
 
 
 def weight():
@@ -140,12 +136,7 @@ def test_from_a_later_epoch(torch, name, settings):
                    "initial_lr": 0.8} for _ in range(2)]
         optimizer = library.optim.SGD(groups)
         scheduler = make(library, optimizer, name, {**settings, "last_epoch": 3})
-        rates = []
-        for _ in range(10):
-            rates.append(scheduler.get_last_lr())
-            optimizer.step()
-            scheduler.step()
-        figures.append(rates)
+        figures.append(rates_of(optimizer, scheduler, 10))
     np.testing.assert_allclose(*figures, rtol=1e-9, atol=1e-12)
 
 

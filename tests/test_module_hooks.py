@@ -31,8 +31,7 @@ def test_hooks_whose_handles_are_dropped():
     assert seen == [0, 1, 2, 3, 4]
 
 
-def test_backward_hooks_are_pytorchs():
-    torch = pytest.importorskip("torch")
+def test_backward_hooks_are_pytorchs(torch):
     seen = {}
 
     def run(library, tensor):
@@ -96,8 +95,7 @@ def test_hooks_that_come_before_others():
     assert seen == [2, 0, 1]
 
 
-def test_hooks_before_a_backward_are_pytorchs():
-    torch = pytest.importorskip("torch")
+def test_hooks_before_a_backward_are_pytorchs(torch):
     found = []
     for library, tensor in ((fastnn, fastnn.tensor), (torch, torch.tensor)):
         seen, layer = [], library.nn.Linear(3, 2).double()

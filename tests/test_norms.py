@@ -126,6 +126,15 @@ def test_running_moments_of_any_layout():
     assert wide.tolist() == [2, 0, 3, 0, 4, 0]
 
 
+def test_moved_moments_are_changed_in_place():
+    moments, factor = [fastnn.zeros(2), fastnn.ones(2)], fastnn.ones(2, requires_grad=True)
+    results = [(factor * moment).sum() for moment in moments]
+    F.batch_norm(fastnn.rand(4, 2), *moments, training=True)
+    for result in results:
+        with pytest.raises(RuntimeError, match="changed in place"):
+            result.backward()
+
+
 def test_gradients_of_running_moments():
     """They are inputs like others in evaluation."""
     x, mean = fastnn.rand(3, 2).double(), fastnn.zeros(2).double().requires_grad_()

@@ -1,13 +1,13 @@
 """Optimizers beside PyTorch's: 50 steps of each setting, parameter groups, states both ways."""
 
 import pytest
-from helpers import close
+from helpers import close, import_torch
 from optimizers import EACH, SETTINGS, parameters_of, train
 
 import fastnn
 from fastnn import optim
 
-torch = pytest.importorskip("torch")
+torch = import_torch()
 
 
 @pytest.fixture(autouse=True)

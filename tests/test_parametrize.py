@@ -33,8 +33,7 @@ each_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 @each_place
 @each_way
 @pytest.mark.parametrize("layer", LAYERS)
-def test_parity(layer, way, place):
-    torch = pytest.importorskip("torch")
+def test_parity(torch, layer, way, place):
     make, shape = LAYERS[layer]
     ours, theirs = (way(place(library), make(library).double()) for library in (nn, torch.nn))
     assert list(ours.state_dict()) == list(theirs.state_dict())

@@ -1,14 +1,13 @@
 """Changes in place through views, beside PyTorch: programs that are drawn, and single cases."""
 
 import numpy as np
-import pytest
-from helpers import close
+from helpers import close, import_torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastnn
 
-torch = pytest.importorskip("torch")
+torch = import_torch()
 
 VIEWS = (
     lambda t, n: t[n % len(t)] if t.ndim > 1 else t, lambda t, n: t[..., n % t.shape[-1]:],

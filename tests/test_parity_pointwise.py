@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from helpers import import_torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
@@ -13,7 +14,7 @@ from test_parity import DTYPES, assert_same_outcome, of_torch, same
 import fastnn
 from fastnn.ops.variants import IN_PLACE
 
-torch = pytest.importorskip("torch")
+torch = import_torch()
 
 UNARY = """
     neg abs sign signbit square reciprocal sqrt rsqrt exp exp2 expm1 log log1p log2 log10 erf erfc

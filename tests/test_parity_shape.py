@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import LAYOUTS, as_tuple
+from helpers import LAYOUTS, as_tuple, import_torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
@@ -10,7 +10,7 @@ from test_parity import of_torch, same
 
 import fastnn
 
-torch = pytest.importorskip("torch")
+torch = import_torch()
 
 SHAPES = ((), (1,), (4,), (0,), (2, 3), (3, 3), (1, 3), (2, 0), (2, 1, 3), (3, 2, 4), (2, 2, 0, 3),
           (2, 3, 1, 2))

@@ -100,6 +100,50 @@ def test_wrong_sum_of_a_broadcast_gradient(undo):
     found(wrong, test_operations.test_gradient)
 
 
+@pytest.mark.parametrize("kind", ["float64", "int64", "bool"])
+def test_result_of_another_type(kind):
+    """A float32 comes back as another type, its value unchanged."""
+    cases = (case(floats(3, 4, low=1, high=1)),)
+    wrong = entry_of(operation(lambda plan, x: x.astype(kind), None), cases, lambda x: x)
+    with pytest.raises(AssertionError):
+        test_operations.test_value(wrong, 0, "float32")
+
+
+def test_positions_of_another_type():
+    wrong = entry_of(operation(lambda plan, x: x.argmax(1).astype("int32"), None),
+                     reference=lambda x: x.argmax(1))
+    with pytest.raises(AssertionError):
+        test_operations.test_value(wrong, 0, "float64")
+
+
+def test_gradient_of_another_type():
+    wrong = operation(lambda plan, x: x * 2.0, lambda node, g: g.to(fastnn.float32) * 2.0)
+    with pytest.raises((GradcheckError, TypeError, RuntimeError)):
+        checks(entry_of(wrong), test_operations.test_gradient)
+
+
+def test_gradient_that_depends_on_which_others_are_wanted():
+    """Right for all inputs together; the gradient of one takes the other for a constant."""
+    def rule(node, g):
+        a, b = (saved if needed else saved.detach()
+                for saved, needed in zip(node.saved, node.needs, strict=True))
+        return g * b, g * a
+
+    mul = Operation("planted", lambda plan, a, b: a * b, rule, saves=(0, 1))
+    wrong = entry_of(lambda a, b: mul(None, a, b), PAIR[:1])
+    checks(wrong, test_operations.test_gradient, test_operations.test_second_gradient)
+    found(wrong, test_operations.test_second_gradient_of_one)
+
+
+def test_wrong_value_without_dimensions():
+    def forward(plan, x):
+        return np.asarray(x * 2.0 if x.ndim else x * 2.0 + 1.0)
+
+    wrong = entry_of(operation(forward, lambda node, g: g * 2.0), reference=lambda x: x * 2)
+    with pytest.raises(AssertionError):
+        test_operations.test_elementwise_of_odd_shapes(wrong, ())
+
+
 def test_swapped_gradients():
     mul = Operation("planted", lambda plan, a, b: a * b,
                     lambda node, g: (g * node.saved[0], g * node.saved[1]), saves=(0, 1))

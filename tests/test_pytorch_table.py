@@ -60,8 +60,7 @@ def test_names_of_fastnn(namespace):
 
 
 @each_namespace
-def test_names_of_torch(namespace):
-    torch = pytest.importorskip("torch")
+def test_names_of_torch(torch, namespace):
     owner, entry = place(torch, namespace), TABLE[namespace]
     missing = [name for name in names_of_torch(owner)
                if len(pytorch_table.states_of(entry, name)) != 1]
@@ -102,8 +101,7 @@ def _difference(ours, theirs):
 
 
 @each_namespace
-def test_parameters(namespace):
-    torch = pytest.importorskip("torch")
+def test_parameters(torch, namespace):
     faults = []
     for name in TABLE[namespace]["same"]:
         ours, theirs = (parameters(getattr(place(root, namespace), name))

@@ -4,11 +4,11 @@ import inspect
 
 import numpy as np
 import pytest
-from helpers import close
+from helpers import close, import_torch
 
 import fastnn
 
-torch = pytest.importorskip("torch")
+torch = import_torch()
 
 TOLERANCE = {"float32": 5e-6, "float64": 1e-11}
 SETTINGS = {

@@ -6,10 +6,11 @@ agree step by step.
 
 import numpy as np
 import pytest
+from helpers import import_torch
 
 import fastnn
 
-torch = pytest.importorskip("torch")
+torch = import_torch()
 
 STEPS = 5
 

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from helpers import import_torch
+from optimizers import rates_of
 
 import fastnn
 from fastnn import nn
 from fastnn.optim import swa_utils
 
-torch = pytest.importorskip("torch")
+torch = import_torch()
 FUNCTIONS = {
     "default": lambda utils: {}, "buffers": lambda utils: {"use_buffers": True},
     "ema": lambda utils: {"multi_avg_fn": utils.get_ema_multi_avg_fn(0.9)},
@@ -63,12 +65,7 @@ def test_swalr_is_pytorchs(settings):
         optimizer = library.optim.SGD(
             [{"params": parameters[0]}, {"params": parameters[1], "lr": 0.2}], lr=0.1)
         schedule = library.optim.swa_utils.SWALR(optimizer, swa_lr=[0.5, 0.02], **settings)
-        rates = []
-        for _ in range(15):
-            rates.append(schedule.get_last_lr())
-            optimizer.step()
-            schedule.step()
-        figures.append(rates)
+        figures.append(rates_of(optimizer, schedule, 15))
     np.testing.assert_allclose(*figures, rtol=1e-9)
 
 
