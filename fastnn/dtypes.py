@@ -42,8 +42,6 @@ def set_default_dtype(d):
 
 def check(operation, dtype):
     """The NumPy type for ``dtype``, or a TypeError if tensors cannot have it."""
-    if dtype is float:
-        return _default
     dtype = numpy.dtype(dtype)
     if dtype not in ALL or not dtype.isnative:
         names = ", ".join(str(each) for each in ALL)

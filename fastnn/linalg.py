@@ -1,10 +1,12 @@
 """Linear algebra under PyTorch's names: products and norms of matrices and vectors."""
 
 from .ops.linear import matmul
-from .ops.norms import vector_norm
 from .ops.products import cross_along as _cross
 from .ops.products import multi_dot
 from .ops.rearranging import diagonal as _diagonal
+from .registry import in_place as _in_place
+
+vector_norm = _in_place("linalg")["vector_norm"]
 
 __all__ = ["cross", "diagonal", "matmul", "multi_dot", "vecdot", "vector_norm"]
 

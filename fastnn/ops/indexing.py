@@ -196,7 +196,7 @@ def _assign_write(plan, target, source):
         if picks is None:
             target[view] = source
         else:
-            target[view][picks] = source
+            target[view][picks] = source if source.size != 1 else source.reshape(())
     except (ValueError, IndexError) as error:
         raise type(error)(f"indexed assignment: {error}") from None
 

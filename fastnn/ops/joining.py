@@ -33,6 +33,8 @@ _cat = Operation("cat", lambda plan, *arrays: numpy.concatenate(arrays, axis=pla
 
 
 def _tensors(name, sequence):
+    if isinstance(sequence, tensors.Tensor):
+        raise TypeError(f"{name}: expected a sequence of tensors, got one tensor")
     parts = [tensors.as_tensor(name, part) for part in sequence]
     if not parts:
         raise ValueError(f"{name}: expected at least one tensor")
@@ -248,12 +250,16 @@ def tile(input, *dims):
 
 @public("fastnn", "method", cases=[
     case(floats(2, 3), 2, 1), case(floats(2, 3), 2), case(floats(3), integers(3, high=3), 0)])
-def repeat_interleave(input, repeats, dim=None, *, output_size=None):
+def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     """Each slice along ``dim`` (without it: each element) repeated so many times in its place.
 
-    ``repeats`` is one number, or a tensor with a number for each slice.
+    ``repeats`` is one number, or a tensor with a number for each slice. Without it ``input`` says
+    how often each of 0, 1, 2, ... is repeated.
     """
     tensors.as_tensor("repeat_interleave", input)
+    if repeats is None:
+        numbers = tape.from_array(numpy.arange(input.numel()))
+        return repeat_interleave(numbers, input, 0, output_size=output_size)
     if dim is None:
         input, dim = reshape(input, -1), 0
     dim = axis("repeat_interleave", dim, input.ndim)

@@ -51,6 +51,11 @@ def logsumexp(input, dim, keepdim=False):
 
 
 @elementwise
+def _is_there(input):
+    return 0 if input == 0 else 1
+
+
+@elementwise
 def _root(input):
     return sqrt(input)
 
@@ -120,7 +125,7 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
         not_empty("vector_norm", x, dims)
         return (amax if ord > 0 else amin)(x.abs(), dims, keepdim)
     if ord == 0:
-        return (x != 0).sum(dims, keepdim).to(x.dtype)
+        return sum(_is_there(x), dims, keepdim)
     return _scaled(x, float(ord), dims, keepdim)
 
 

@@ -269,6 +269,7 @@ def _run(operation, plan, input, source, in_place):
     """Run a slice operation on a tensor, which as a single number is a row of one."""
     if input.ndim:
         return operation.into(plan, input, source) if in_place else operation(plan, input, source)
+    source = reshape(source, 1)
     if in_place:
         operation.into(plan, input.unsqueeze(0), source)
         return input

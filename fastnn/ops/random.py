@@ -44,7 +44,7 @@ def _floating_type(operation, dtype):
 
 
 @public("fastnn", differentiable=False)
-def rand(*size, generator=None, dtype=None, device=None, requires_grad=False):
+def rand(*sizes, size=None, generator=None, dtype=None, device=None, requires_grad=False):
     """Numbers uniform in [0, 1).
 
     >>> import fastnn
@@ -52,15 +52,15 @@ def rand(*size, generator=None, dtype=None, device=None, requires_grad=False):
     >>> fastnn.rand(2, 3).shape
     fastnn.Size([2, 3])
     """
-    array = uniform_array(shape_argument("rand", size), _floating_type("rand", dtype),
+    array = uniform_array(shape_argument("rand", sizes, size), _floating_type("rand", dtype),
                           generator=generator)
     return new(array, requires_grad, device)
 
 
 @public("fastnn", differentiable=False)
-def randn(*size, generator=None, dtype=None, device=None, requires_grad=False):
+def randn(*sizes, size=None, generator=None, dtype=None, device=None, requires_grad=False):
     """Normally distributed numbers of mean 0 and variance 1."""
-    array = normal_array(shape_argument("randn", size), _floating_type("randn", dtype),
+    array = normal_array(shape_argument("randn", sizes, size), _floating_type("randn", dtype),
                          generator=generator)
     return new(array, requires_grad, device)
 
@@ -111,11 +111,12 @@ def _bounds(low, high, dtype):
 
 
 @public("fastnn", differentiable=False)
-def randint(low, high=None, size=None, *, generator=None, dtype=None, device=None,
+def randint(low=None, high=None, size=None, *, generator=None, dtype=None, device=None,
             requires_grad=False):
     """Integers uniform in [low, high); ``randint(high, size)`` starts at 0."""
     if size is None:
         low, high, size = 0, low, high
+    low = 0 if low is None else low
     if high is None or size is None:
         raise TypeError("randint: expected randint(high, size) or randint(low, high, size)")
     dtype = dtypes.check("randint", dtype or dtypes.int64)
@@ -226,6 +227,8 @@ def _filled(name, tensor, array):
 @public("method", differentiable=False)
 def uniform_(input, a=0.0, b=1.0, *, generator=None):
     """Fill with numbers uniform in [a, b)."""
+    if not a <= b:
+        raise ValueError(f"uniform_: a {a} lies above b {b}")
     return _filled("uniform_", input,
                    uniform_array(input.array.shape, input.dtype, a, b, generator))
 
@@ -233,5 +236,7 @@ def uniform_(input, a=0.0, b=1.0, *, generator=None):
 @public("method", differentiable=False)
 def normal_(input, mean=0.0, std=1.0, *, generator=None):
     """Fill with normally distributed numbers."""
+    if not std >= 0:
+        raise ValueError(f"normal_: std must be at least 0, got {std}")
     return _filled("normal_", input,
                    normal_array(input.array.shape, input.dtype, mean, std, generator))

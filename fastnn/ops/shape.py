@@ -4,6 +4,7 @@ import math
 
 import numpy
 
+from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import memory, runtime
 from ..op import Operation
@@ -53,19 +54,34 @@ def _full_shape(name, x, shape):
 
 
 @public("fastnn", "method", cases=[case(floats(2, 6), (3, -1)), case(floats(2, 3), (6,))])
-def reshape(input, *shape):
+def reshape(input, *sizes, shape=None):
     """The same elements, in C order, in another shape; one size may be -1.
 
     A view where the memory's order allows it, else a copy.
     """
     tensors.as_tensor("reshape", input)
-    shape = _full_shape("reshape", input, shape_argument("reshape", shape))
+    shape = _full_shape("reshape", input, shape_argument("reshape", sizes, shape))
     return reshape_((input.array.shape, shape), input)
+
+
+def _bits(input, dtype):
+    try:
+        result = tape.from_array(input.array.view(dtype))
+    except ValueError as error:
+        raise ValueError(f"view: {error}; got shape {tuple(input.shape)} of {input.dtype} for "
+                         f"{dtype}") from None
+    result._share_version(input)
+    return result
 
 
 @public("method", cases=[case(floats(2, 6), (3, -1))])
 def view(input, *shape):
-    """As ``reshape``, but a ValueError where that would need a copy; a type is ``to(type)``."""
+    """As ``reshape``, but a ValueError where that would need a copy.
+
+    ``view(dtype)`` reads the same bits as numbers of another type, without a gradient.
+    """
+    if len(shape) == 1 and isinstance(shape[0], (numpy.dtype, type)):
+        return _bits(input, dtypes.check("view", shape[0]))
     shape = _full_shape("view", input, shape_argument("view", shape))
     result = reshape_((input.array.shape, shape), input)
     if input.numel() and not numpy.may_share_memory(result.array, input.array):

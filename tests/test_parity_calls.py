@@ -1,0 +1,182 @@
+"""PyTorch as an oracle for calls as programs write them: names of arguments, types, gradients."""
+
+import copy
+
+import numpy as np
+import pytest
+from test_parity import same
+
+import fastnn
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+# Each is called with the package, tensors x (2, 3), y (2, 3) and v (3,) of float64 that require
+# gradients, i (2, 3) of int64, m (2, 3) of booleans, s (3,) of int8 and u (2,) of uint8.
+CALLS = {
+    # NumPy's names of arguments
+    "sum axis": lambda p, a: a.x.sum(axis=1),
+    "sum axis keepdims": lambda p, a: p.sum(a.x, axis=(0, 1), keepdims=True),
+    "max axis": lambda p, a: tuple(a.x.max(axis=0)),
+    "cat axis": lambda p, a: p.cat([a.x, a.y], axis=1),
+    "softmax axis": lambda p, a: p.softmax(a.x, axis=1),
+    "cumsum_ axis": lambda p, a: a.x.clone().cumsum_(axis=1),
+    "vector_norm axis": lambda p, a: p.linalg.vector_norm(a.x, axis=0, keepdims=True),
+    "max other": lambda p, a: p.max(a.x, other=a.y),
+    "flip dims": lambda p, a: p.flip(a.x, dims=(0,)),
+    "zeros size": lambda p, a: p.zeros(size=(2, 3)),
+    "arange end": lambda p, a: p.arange(end=3),
+    "randint high": lambda p, a: p.randint(high=1, size=(2,)),
+    "repeat_interleave of numbers": lambda p, a: p.repeat_interleave(p.tensor([1, 0, 2])),
+    # types
+    "int of a leaf": lambda p, a: a.x.int(),
+    "cat with its integers": lambda p, a: p.cat([a.x, a.x.long()]),
+    "assigned to integers": lambda p, a: _assigned(p.zeros(3, dtype=p.int64), slice(None), a.v),
+    "to float": lambda p, a: a.i.to(float),
+    "zeros dtype float": lambda p, a: p.zeros(2, dtype=float),
+    "int8 add": lambda p, a: a.s + 300,
+    "int8 mul in place": lambda p, a: a.s.mul_(1000),
+    "int8 rsub": lambda p, a: 200 - a.s,
+    "uint8 add": lambda p, a: a.u + 200,
+    "int8 clamp": lambda p, a: p.clamp(a.s, 0, 300),
+    "negative power": lambda p, a: a.i ** -1,
+    "leaky_relu of integers": lambda p, a: p.nn.functional.leaky_relu(a.i),
+    "selu of integers": lambda p, a: p.selu(a.i),
+    "celu of integers": lambda p, a: p.celu(a.i),
+    "gelu of booleans": lambda p, a: p.nn.functional.gelu(a.m),
+    "hardtanh of bytes": lambda p, a: p.nn.functional.hardtanh(a.u),
+    "hardshrink of integers": lambda p, a: p.nn.functional.hardshrink(a.i),
+    "plus booleans": lambda p, a: +a.m,
+    "view as integers": lambda p, a: a.x.view(p.int64),
+    "view as narrower": lambda p, a: a.x.view(p.float32),
+    "view as wider": lambda p, a: a.i[:, :2].contiguous().int().view(p.int64),
+    "view as wider, odd": lambda p, a: a.i.int().view(p.int64),
+    # products of integers
+    "integer matmul": lambda p, a: a.i @ a.i.T,
+    "integer vectors": lambda p, a: p.dot(a.s, a.s),
+    "integer stacks": lambda p, a: a.i.reshape(1, 2, 3).expand(4, 2, 3) @ a.i.T,
+    "integer bmm": lambda p, a: p.bmm(a.i[None], a.i.T[None]),
+    "integer mv": lambda p, a: p.mv(a.i, a.i[0]),
+    "integer addmm": lambda p, a: p.addmm(a.i[0, :2], a.i, a.i.T, beta=2, alpha=3),
+    "integer tensordot": lambda p, a: p.tensordot(a.i, a.i, ([1], [1])),
+    "integer empty": lambda p, a: a.i[:, :0] @ a.i[:, :0].T,
+    "boolean matmul": lambda p, a: a.m @ a.m.T,
+    "mixed matmul": lambda p, a: a.i @ a.s,
+    # shapes of results
+    "argmax keepdim": lambda p, a: p.argmax(a.x, keepdim=True),
+    "all over nothing": lambda p, a: p.all(a.m, ()),
+    "any over nothing": lambda p, a: a.m.any(dim=[], keepdim=True),
+    "median": lambda p, a: (a.x * 0 + a.x[0, 0]).median(),
+    "median of even": lambda p, a: p.median(a.x),
+    "norm 0": lambda p, a: a.x.norm(0),
+    "pdist 0": lambda p, a: p.nn.functional.pdist(a.x, 0),
+    "index_add of a number": lambda p, a: a.x[0, 0].index_add(0, p.tensor([0]), a.y[0, 0]),
+    "index_copy of a number": lambda p, a: a.x[0, 0].index_copy(0, p.tensor([0]), a.y[0, 0]),
+    "mask of one value": lambda p, a: _assigned(a.x.clone(), a.m, a.v[:1, None]),
+    "einsum of numbers": lambda p, a: p.einsum(a.x, [0, 1], a.y, [2, 1], [2, 0]),
+    "einsum of numbers, implicit": lambda p, a: p.einsum(a.x, [..., 1], a.y, [..., 1]),
+    "sizes": lambda p, a: p.zeros((a.x.shape[1:] + (2,)).numel()),
+    # gradients at the edges
+    "power 0 of 0": lambda p, a: (a.x - a.x.detach()) ** 0,
+    "power of 0": lambda p, a: (a.x - a.x.detach()) ** (a.y - a.y.detach()),
+    "negative power of 0": lambda p, a: (a.x - a.x.detach()) ** (-1 - a.y.abs()),
+    "logit beyond": lambda p, a: p.logit(a.x * 3),
+    "spread of one": lambda p, a: a.x[0, 0].std(),
+    # what is refused
+    "boolean dimension": lambda p, a: a.x.sum(True),
+    "one tensor to join": lambda p, a: p.cat(a.x),
+    "float k": lambda p, a: a.x.topk(1.0),
+    "several dimensions of aminmax": lambda p, a: tuple(p.aminmax(a.x, dim=(0, 1))),
+    "too large for the type": lambda p, a: p.tensor([300], dtype=p.uint8),
+    "NaN as an integer": lambda p, a: p.tensor([float("nan")], dtype=p.int64),
+    "uniform_ backwards": lambda p, a: p.zeros(2).uniform_(2, 1),
+    "normal_ negative": lambda p, a: p.zeros(2).normal_(0, -1),
+    "fill_ with a row": lambda p, a: p.zeros(2).fill_(p.ones(1)),
+    # new tensors
+    "list of tensors": lambda p, a: p.tensor([a.x[0, 0].item(), a.s[0]]),
+    "list of leaves": lambda p, a: p.tensor([a.x[0, 0], a.x[0, 1]]),
+    "list of doubles": lambda p, a: p.tensor([1, np.float64(2.5)]),
+    "list of arrays": lambda p, a: p.tensor([np.ones(2), np.zeros(2)]),
+    "list of floats": lambda p, a: p.tensor([[1.5, 2], [np.float32(2.5), 3]]),
+    "bytes wrap": lambda p, a: p.tensor([-1], dtype=p.uint8),
+    "Tensor of sizes": lambda p, a: p.Tensor(2, 3) * 0,
+    "Tensor of a size": lambda p, a: p.Tensor(3) * 0,
+    "copy": lambda p, a: copy.copy(a.x),
+}
+
+
+class Arguments:
+    def __init__(self, package):
+        draw = np.random.default_rng(5)
+
+        def make(array, leaf=False):
+            tensor = package.from_numpy(array)
+            return tensor.requires_grad_() if leaf else tensor
+
+        self.x = make(draw.uniform(-2, 2, (2, 3)), True)
+        self.y = make(draw.uniform(-2, 2, (2, 3)), True)
+        self.v = make(draw.uniform(-2, 2, 3), True)
+        self.i = make(draw.integers(-4, 5, (2, 3)))
+        self.m = make(np.array([[True, False, True], [False, False, True]]))
+        self.s = make(np.array([1, -3, 100], np.int8))
+        self.u = make(np.array([1, 200], np.uint8))
+
+
+def _assigned(target, index, value):
+    target[index] = value
+    return target
+
+
+def _outcome(call, package):
+    """(results, gradients of their sum by x, y and v), or the error."""
+    given = Arguments(package)
+    try:
+        results = call(package, given)
+    except (TypeError, ValueError, RuntimeError, IndexError, NotImplementedError) as error:
+        return error, None
+    results = results if isinstance(results, tuple) else (results,)
+    total = sum((each * each).sum() for each in results if each.requires_grad)
+    if not isinstance(total, package.Tensor):
+        return results, ()
+    return results, package.autograd.grad(total, [given.x, given.y, given.v], allow_unused=True)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_call(name):
+    with np.errstate(all="ignore"):
+        (ours, gradients), (theirs, wanted) = (
+            _outcome(CALLS[name], package) for package in (fastnn, torch))
+    if isinstance(theirs, Exception):
+        assert isinstance(ours, Exception), f"PyTorch refuses: {theirs}; we give {ours}"
+        return
+    if isinstance(ours, Exception):
+        raise ours
+    for one, other in zip(ours, theirs, strict=True):
+        same(one, other)
+        assert one.requires_grad == other.requires_grad
+    for one, other in zip(gradients, wanted, strict=True):
+        if one is not None and other is not None:
+            same(one, other)
+        else:
+            assert all(each is None or not each.any() for each in (one, other))
+
+
+FORMATS = ["{}", "{:.2f}", "{:>8}", "{!s}", "{!r}"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_format(form):
+    for value in (1.5, 3, True, [1.5, 2.0], [[1.0]]):
+        try:
+            wanted = form.format(torch.tensor(value))
+        except (TypeError, ValueError):
+            with pytest.raises((TypeError, ValueError)):
+                form.format(fastnn.tensor(value))
+            continue
+        assert form.format(fastnn.tensor(value)) == wanted
+
+
+def test_an_array_beside_a_tensor_is_refused_rather_than_unequal():
+    for other in (np.ones(2), np.array(1.0)):
+        with pytest.raises(TypeError, match="got ndarray"):
+            _ = fastnn.ones(2) == other
