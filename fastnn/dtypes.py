@@ -49,6 +49,22 @@ def check(operation, dtype):
     return dtype
 
 
+def one(operation, value, dtype):
+    """One number as an array without dimensions, or a ValueError where it does not fit.
+
+    Fractions are cut off, and negative numbers wrap around in an unsigned type.
+    """
+    if dtype.kind in "iu":
+        limits = numpy.iinfo(dtype)
+        fits = limits.min - (limits.max if dtype.kind == "u" else 0) <= value <= limits.max
+        value = int(value) % (limits.max + 1) if fits and dtype.kind == "u" else value
+    else:
+        fits = dtype != float32 or not numpy.finfo(float32).max < abs(value) < numpy.inf
+    if not fits:
+        raise ValueError(f"{operation}: {value} does not fit into {dtype}")
+    return numpy.array(value).astype(dtype)
+
+
 def _category(dtype):
     return "bui".find(dtype.kind) and (2 if dtype.kind == "f" else 1)
 

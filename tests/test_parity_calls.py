@@ -1,5 +1,6 @@
 """PyTorch as an oracle for calls as programs write them: names of arguments, types, gradients."""
 
+import ast
 import copy
 
 import numpy as np
@@ -24,6 +25,18 @@ CALLS = {
     "vector_norm axis": lambda p, a: p.linalg.vector_norm(a.x, axis=0, keepdims=True),
     "max other": lambda p, a: p.max(a.x, other=a.y),
     "flip dims": lambda p, a: p.flip(a.x, dims=(0,)),
+    "view size": lambda p, a: a.x.view(size=(3, 2)),
+    "permute dims": lambda p, a: p.permute(a.x, dims=(1, 0)),
+    "expand size": lambda p, a: a.x.expand(size=(2, 2, 3)),
+    "repeat repeats": lambda p, a: a.x.repeat(repeats=(2, 1)),
+    "tile dims": lambda p, a: p.tile(a.x, dims=(2,)),
+    "reshape shape": lambda p, a: p.reshape(a.x, shape=(3, 2)),
+    "a list of lists": lambda p, a: a.x[[[0, 1], [2, 0]]],
+    "a list of masks": lambda p, a: a.x[[[True, False]]],
+    "a list of numbers": lambda p, a: a.x[[1, 0]],
+    "a list of a slice": lambda p, a: a.x[[slice(0, 1)]],
+    "a list of tensors": lambda p, a: _assigned(
+        a.x.clone(), [p.tensor(0), p.tensor([2, 1])], a.v[:2]),
     "zeros size": lambda p, a: p.zeros(size=(2, 3)),
     "arange end": lambda p, a: p.arange(end=3),
     "randint high": lambda p, a: p.randint(high=1, size=(2,)),
@@ -51,6 +64,27 @@ CALLS = {
     "view as narrower": lambda p, a: a.x.view(p.float32),
     "view as wider": lambda p, a: a.i[:, :2].contiguous().int().view(p.int64),
     "view as wider, odd": lambda p, a: a.i.int().view(p.int64),
+    "clamp_max_ by a leaf": lambda p, a: a.x.detach().clone().clamp_max_(a.y),
+    "filled by a leaf": lambda p, a: (a.x * 1).fill_(a.y[0, 0]),
+    "fill_ of integers by a tensor": lambda p, a: a.i.fill_(p.tensor(2.7)),
+    "fill_ beyond": lambda p, a: a.u.fill_(300),
+    "fill_ below": lambda p, a: a.u.fill_(-1),
+    "full beyond": lambda p, a: p.full((2,), 300, dtype=p.uint8),
+    "full below": lambda p, a: p.full((2,), -1, dtype=p.uint8),
+    "full beyond float32": lambda p, a: p.full((2,), 1e300),
+    "full_like below": lambda p, a: p.full_like(a.u, -1),
+    "assigned beyond": lambda p, a: _assigned(a.s, 0, 300),
+    "assigned NaN": lambda p, a: _assigned(a.i, 0, float("nan")),
+    "masked_fill fraction": lambda p, a: a.i.masked_fill(a.m, 1.5),
+    "masked_fill beyond": lambda p, a: a.s.masked_fill(a.s > 0, 300),
+    "where beyond": lambda p, a: p.where(a.s > 0, a.s, 300),
+    "scatter beyond": lambda p, a: a.s.scatter(0, p.tensor([0]), 300),
+    "normal_ over a leaf": lambda p, a: a.x.normal_(),
+    "normal_ over a result": lambda p, a: (a.x * 1).normal_() * 0,
+    "uniform_ over integers": lambda p, a: a.i.uniform_(),
+    "lerp of types": lambda p, a: p.lerp(a.i, a.x, 0.5),
+    "meshgrid of types": lambda p, a: p.meshgrid(a.i[0], a.v, indexing="ij"),
+    "cross of types": lambda p, a: p.cross(a.i, a.x, dim=1),
     # products of integers
     "integer matmul": lambda p, a: a.i @ a.i.T,
     "integer vectors": lambda p, a: p.dot(a.s, a.s),
@@ -180,3 +214,44 @@ def test_an_array_beside_a_tensor_is_refused_rather_than_unequal():
     for other in (np.ones(2), np.array(1.0)):
         with pytest.raises(TypeError, match="got ndarray"):
             _ = fastnn.ones(2) == other
+
+
+@pytest.mark.parametrize("call", [
+    "ReLU()", "ReLU(inplace=True)", "LeakyReLU()", "ELU(2.0)", "CELU()", "SELU()", "GELU()",
+    "GELU('tanh')", "GLU()", "Hardtanh()", "ReLU6()", "Softplus()", "Softplus(2.0, 3.0)",
+    "Threshold(0.1, 20)", "Softmax(dim=1)", "LogSoftmax(-1)", "PReLU()", "RReLU()", "Tanh()",
+    "Dropout(0.3)", "Flatten()", "Unflatten(1, (2, 2))", "Linear(2, 3)", "AlphaDropout()"])
+def test_text_of_a_module(call):
+    name, _, arguments = call.partition("(")
+    positional, keywords = _read(arguments.removesuffix(")"))
+    ours, theirs = (getattr(package.nn, name)(*positional, **keywords)
+                    for package in (fastnn, torch))
+    assert repr(ours) == repr(theirs)
+
+
+def _read(text):
+    call = ast.parse(f"f({text})", mode="eval").body
+    return ([ast.literal_eval(each) for each in call.args],
+            {each.arg: ast.literal_eval(each.value) for each in call.keywords})
+
+
+LOSSES = ["l1_loss", "mse_loss", "smooth_l1_loss", "huber_loss", "soft_margin_loss", "kl_div",
+          "poisson_nll_loss", "multilabel_soft_margin_loss", "hinge_embedding_loss"]
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_types_of_input_and_target(name):
+    for of_input in ("float32", "float64"):
+        for of_target in ("float32", "float64", "int64", "uint8"):
+            values = np.array([0.5, 0.25], of_input), np.array([1, 1], of_target)
+            outcomes = []
+            for package in (fastnn, torch):
+                try:
+                    outcomes.append(getattr(package.nn.functional, name)(
+                        *map(package.from_numpy, values)))
+                except (TypeError, RuntimeError, NotImplementedError) as error:
+                    outcomes.append(error)
+            if isinstance(outcomes[1], Exception):
+                assert isinstance(outcomes[0], Exception), (of_input, of_target, outcomes)
+            else:
+                same(*outcomes, 1e-6)

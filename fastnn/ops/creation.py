@@ -98,8 +98,13 @@ def _filled(operation, sizes, size, value, dtype, requires_grad, device):
     dtype = dtypes.get_default_dtype() if dtype is None else dtypes.check(operation, dtype)
     array = memory.empty(shape, dtype)
     if value is not None:
-        array[...] = value
+        array[...] = _one(operation, value, dtype)
     return new(array, requires_grad, device)
+
+
+def _one(operation, value, dtype):
+    value = value.item() if isinstance(value, tensors.Tensor) else value
+    return dtypes.one(operation, value, dtype)
 
 
 @public("fastnn", differentiable=False)
@@ -133,7 +138,7 @@ def _like(operation, input, value, dtype, requires_grad, device):
     dtype = input.dtype if dtype is None else dtypes.check(operation, dtype)
     array = memory.empty_like(input.array.astype(dtype, copy=False))
     if value is not None:
-        array[...] = value
+        array[...] = _one(operation, value, dtype)
     return new(array, requires_grad, device)
 
 

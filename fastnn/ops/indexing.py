@@ -21,7 +21,7 @@ def _split(index, ndim):
 
     PyTorch's order: integers are applied first, so they do not move the picked dimensions.
     """
-    parts = [_part(part) for part in (index if isinstance(index, tuple) else (index,))]
+    parts = [_part(part) for part in (index if _is_several(index) else (index,))]
     used = sum(_width(part) for part in parts)
     if any(part is Ellipsis for part in parts):
         place = next(i for i, part in enumerate(parts) if part is Ellipsis)
@@ -41,6 +41,16 @@ def _split(index, ndim):
             picks.append(numpy.arange(int(part)))
     picked = any(not isinstance(part, slice) for part in picks)
     return tuple(view), tuple(picks) if picked else None
+
+
+def _is_several(index):
+    """Whether an index has a part for each dimension: a tuple, or a short list of more than
+    numbers, which PyTorch reads as one."""
+    if isinstance(index, tuple):
+        return True
+    return isinstance(index, list) and len(index) < 32 and any(
+        isinstance(part, (tensors.Tensor, list, tuple, slice, range, numpy.ndarray))
+        or part is None or part is Ellipsis for part in index)
 
 
 def _width(part):
@@ -222,7 +232,7 @@ def _value(operation, value, dtype):
         return value.to(dtype)
     if not tensors.is_number(value):
         raise TypeError(f"{operation}: expected a tensor or a number, got {type(value).__name__}")
-    return constant(value, dtype)
+    return constant(value, dtype, operation)
 
 
 def assign_plan(view, picks, tensor, value):

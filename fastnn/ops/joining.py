@@ -236,15 +236,15 @@ def _repeated(name, input, repeats):
 
 
 @public("method", cases=[case(floats(2, 3), 2, 1), case(floats(3), (2, 2))])
-def repeat(input, *repeats):
+def repeat(input, *counts, repeats=None):
     """A copy of the tensor so many times along each dimension; new dimensions come first."""
-    return _repeated("repeat", input, shape_argument("repeat", repeats))
+    return _repeated("repeat", input, shape_argument("repeat", counts, repeats))
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3), (2,)), case(floats(2, 3), (3, 1, 2))])
-def tile(input, *dims):
+def tile(input, *counts, dims=None):
     """As ``repeat``, but missing leading counts are 1."""
-    dims = shape_argument("tile", dims)
+    dims = shape_argument("tile", counts, dims)
     return _repeated("tile", input, (1,) * (input.ndim - len(dims)) + dims)
 
 
@@ -287,6 +287,9 @@ def meshgrid(*tensors, indexing="ij"):
     if indexing not in ("ij", "xy") or any(part.ndim > 1 for part in parts):
         raise ValueError(f"meshgrid: expected vectors and indexing 'ij' or 'xy', got shapes "
                          f"{[tuple(part.shape) for part in parts]} and {indexing!r}")
+    if len({part.dtype for part in parts}) > 1:
+        raise TypeError(f"meshgrid: the tensors must have one type, got "
+                        f"{[str(part.dtype) for part in parts]}")
     shape = tuple(part.numel() for part in parts)
     grids = [broadcast_to(reshape(part, (-1,) + (1,) * (len(parts) - place - 1)), shape)
              for place, part in enumerate(parts)]

@@ -26,9 +26,9 @@ def _fill_value(operation, input, mask, value):
     _check_mask(operation, mask)
     dtype = tensors.as_tensor(operation, input).dtype
     if not isinstance(value, tensors.Tensor):
-        if dtype.kind in "iu" and value != int(value):
-            raise ValueError(f"{operation}: value {value} does not fit into {dtype}")
-        return constant(value, dtype)
+        if not tensors.is_number(value):
+            raise TypeError(f"{operation}: value must be a number, got {type(value).__name__}")
+        return constant(value, dtype, operation)
     if value.ndim:
         raise ValueError(f"{operation}: value must be a number, got shape {tuple(value.shape)}")
     return value.to(dtype)

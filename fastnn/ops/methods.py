@@ -17,6 +17,7 @@ from . import (
     promotion,
     tensor_methods,
 )
+from .in_place import constant
 from .shape import clone, contiguous
 
 OPERATORS = {
@@ -123,7 +124,9 @@ def _in_place(name, operation):
     else:
         def method(self, *args, **kwargs):
             check_in_place(name, self)
-            before = self.clone() if self.requires_grad else self
+            recorded = any(getattr(each, "requires_grad", False)
+                           for each in (self, *args, *kwargs.values()))
+            before = self.clone() if recorded else self
             return promotion.write_over(name, self, operation(before, *args, **kwargs))
 
     method.__name__, method.__doc__ = f"{name}_", f"``{name}`` in place."
@@ -140,10 +143,10 @@ def copy_(self, other, non_blocking=False):
 def fill_(self, value):
     """Fill with one number in place, converted to the type of the tensor."""
     if tensors.is_number(value):
-        value = {"f": float, "b": bool}.get(self.dtype.kind, int)(value)
+        value = constant(value, self.dtype, "fill_")
     elif tensors.as_tensor("fill_", value).ndim:
         raise ValueError(f"fill_: expected one number, got a tensor of shape {tuple(value.shape)}")
-    return promotion.copy_.into(self, value)
+    return promotion.copy_.into(self, value.to(self.dtype))
 
 
 @_attached

@@ -260,6 +260,7 @@ def cross_along(input, other, dim=-1):
     """The cross product along a dimension of size 3; the other dimensions broadcast."""
     if tensors.as_tensor("cross", input).ndim != tensors.as_tensor("cross", other).ndim:
         raise ValueError(f"cross: tensors of {input.ndim} and {other.ndim} dimensions")
+    checks.factors("cross", input=input, other=other)
     dim = checks.axis("cross", dim, input.ndim)
     if not input.ndim or not input.shape[dim] == other.shape[dim] == 3:
         raise ValueError(f"cross: dimension {dim} must have size 3, got shapes "

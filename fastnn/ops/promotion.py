@@ -14,7 +14,7 @@ UNDEFINED = {
     "b": FLOATS_ONLY | {
         "softsign", "tanhshrink", "hardtanh", "neg", "sub", "abs", "relu", "pow", "floor", "ceil",
         "trunc", "round", "frac", "fmod", "floor_divide", "remainder", "hypot", "logaddexp",
-        "addcdiv", "lerp"},
+        "addcmul", "addcdiv", "lerp", "threshold"},
     "i": FLOATS_ONLY | {"frac", "hypot", "logaddexp", "addcdiv", "lerp"},
     "f": {"bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not"},
 }
@@ -83,8 +83,8 @@ def _wide_enough(operation, dtype, values):
     limits = numpy.iinfo(dtype)
     beyond = [value for value in values if not isinstance(value, tensors.Tensor)
               and not limits.min <= value <= limits.max]
-    if beyond and operation.name == "clamp":
-        raise ValueError(f"clamp: {beyond[0]} does not fit into {dtype}")
+    if beyond and operation.name in ("clamp", "where"):
+        raise ValueError(f"{operation.name}: {beyond[0]} does not fit into {dtype}")
     return dtypes.int64 if beyond and operation.boolean_result else dtype
 
 
@@ -96,6 +96,9 @@ def _check_defined(operation, dtype, values):
         kind = {"b": "boolean", "f": "floating-point"}.get(
             "b" if name == "sub" else dtype.kind, str(dtype))
         raise TypeError(f"{name}: not defined for {kind} tensors")
+    if name == "lerp" and len({value.dtype for value in values
+                               if isinstance(value, tensors.Tensor)}) > 1:
+        raise TypeError("lerp: the tensors must have one type")
     if name == "pow" and dtype.kind in "iu" and not isinstance(values[1], tensors.Tensor) and (
             values[1] < 0):
         raise ValueError(f"pow: integers have no negative power, got exponent {values[1]}")

@@ -2,13 +2,15 @@
 
 import numpy
 
-from .. import dtypes
+from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import random as kernels
 from ..generator import default_generator
+from ..op import check_in_place
 from ..registry import public
 from .checks import dimensions, floating, shape_argument
 from .creation import new
+from .promotion import copy_
 
 
 def uniform_array(shape, dtype, low=0.0, high=1.0, generator=None):
@@ -216,12 +218,11 @@ def _check_weights(weights, count, replacement):
                          " the classes with a weight")
 
 
-def _filled(name, tensor, array):
-    if tensor.requires_grad and not tensor.is_leaf:
-        raise RuntimeError(f"{name}: a result on the tape cannot be filled")
-    tensor.array[...] = array
-    tensor._bump_version()
-    return tensor
+def _filled(name, tensor, made, *settings):
+    """Numbers written over a tensor; on the tape, its earlier values then have no gradient."""
+    check_in_place(name, tensor)
+    array = made(tensor.array.shape, _floating_type(name, tensor.dtype), *settings)
+    return copy_.into(tensor, tape.from_array(array))
 
 
 @public("method", differentiable=False)
@@ -229,8 +230,7 @@ def uniform_(input, a=0.0, b=1.0, *, generator=None):
     """Fill with numbers uniform in [a, b)."""
     if not a <= b:
         raise ValueError(f"uniform_: a {a} lies above b {b}")
-    return _filled("uniform_", input,
-                   uniform_array(input.array.shape, input.dtype, a, b, generator))
+    return _filled("uniform_", input, uniform_array, a, b, generator)
 
 
 @public("method", differentiable=False)
@@ -238,5 +238,4 @@ def normal_(input, mean=0.0, std=1.0, *, generator=None):
     """Fill with normally distributed numbers."""
     if not std >= 0:
         raise ValueError(f"normal_: std must be at least 0, got {std}")
-    return _filled("normal_", input,
-                   normal_array(input.array.shape, input.dtype, mean, std, generator))
+    return _filled("normal_", input, normal_array, mean, std, generator)

@@ -75,14 +75,14 @@ def _bits(input, dtype):
 
 
 @public("method", cases=[case(floats(2, 6), (3, -1))])
-def view(input, *shape):
+def view(input, *sizes, size=None):
     """As ``reshape``, but a ValueError where that would need a copy.
 
     ``view(dtype)`` reads the same bits as numbers of another type, without a gradient.
     """
-    if len(shape) == 1 and isinstance(shape[0], (numpy.dtype, type)):
-        return _bits(input, dtypes.check("view", shape[0]))
-    shape = _full_shape("view", input, shape_argument("view", shape))
+    if len(sizes) == 1 and isinstance(sizes[0], (numpy.dtype, type)):
+        return _bits(input, dtypes.check("view", sizes[0]))
+    shape = _full_shape("view", input, shape_argument("view", sizes, size))
     result = reshape_((input.array.shape, shape), input)
     if input.numel() and not numpy.may_share_memory(result.array, input.array):
         raise ValueError(f"view: shape {shape} needs a copy of this memory layout; use reshape")
@@ -103,9 +103,9 @@ def flatten(input, start_dim=0, end_dim=-1):
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3, 4), (2, 0, 1))])
-def permute(input, *dims):
+def permute(input, *order, dims=None):
     """The dimensions in another order, as a view."""
-    order = axes("permute", shape_argument("permute", dims), input.ndim)
+    order = axes("permute", shape_argument("permute", order, dims), input.ndim)
     if len(order) != input.ndim:
         raise ValueError(f"permute: {len(order)} dimensions given, the tensor has {input.ndim}")
     return permute_(order, input)
@@ -163,9 +163,9 @@ def _expanded(name, input, sizes):
 
 
 @public("method", cases=[case(floats(2, 1), (2, 3)), case(floats(3), (2, -1))])
-def expand(input, *sizes):
+def expand(input, *sizes, size=None):
     """Dimensions of size 1 repeated as a view, -1 keeps a size; new ones come first."""
-    return _expanded("expand", input, shape_argument("expand", sizes))
+    return _expanded("expand", input, shape_argument("expand", sizes, size))
 
 
 @public("fastnn", "method", cases=[case(floats(2, 1), (2, 3)), case(floats(3), (2, 3))])
