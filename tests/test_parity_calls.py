@@ -114,7 +114,12 @@ CALLS = {
     "power 0 of 0": lambda p, a: (a.x - a.x.detach()) ** 0,
     "power of 0": lambda p, a: (a.x - a.x.detach()) ** (a.y - a.y.detach()),
     "negative power of 0": lambda p, a: (a.x - a.x.detach()) ** (-1 - a.y.abs()),
-    "logit beyond": lambda p, a: p.logit(a.x * 3),
+    "logit beyond": lambda p, a: p.logit(a.x * 3).nan_to_num() + a.x,
+    "median of nothing": lambda p, a: a.x[:0].median(),
+    "norm -1 of nothing": lambda p, a: a.x[:0].norm(-1),
+    "index of int8": lambda p, a: a.x[p.tensor([0], dtype=p.int8)],
+    "index_select of int8": lambda p, a: a.x.index_select(0, p.tensor([0], dtype=p.int8)),
+    "index_select of int32": lambda p, a: a.x.index_select(0, p.tensor([0], dtype=p.int32)),
     "spread of one": lambda p, a: a.x[0, 0].std(),
     # what is refused
     "boolean dimension": lambda p, a: a.x.sum(True),

@@ -13,6 +13,7 @@ from ..registry import case, floats, public
 from .axes import chosen, keep, not_empty, reduced
 from .checks import axis
 from .comparison import maximum, minimum
+from .reduction import sum
 from .shape import reshape
 
 OVER_DIMS = [case(floats(2, 5)), case(floats(2, 5), 1), case(floats(2, 3, 4), (0, 2), keepdim=True),
@@ -176,10 +177,12 @@ _shared_median = Operation(
 def median(input, dim=None, keepdim=False):
     """The lower of the two middle values, or (values, indices) along ``dim``; NaN wins.
 
-    That of all values shares its gradient among equals.
+    That of all values shares its gradient among equals, and is NaN where there is none.
     """
     tensors.as_tensor("median", input)
     if dim is None:
+        if not input.numel() and input.is_floating_point():
+            return sum(input) * math.nan
         not_empty("median", input, chosen("median", input, None))
         return reshape(_shared_median(None, reshape(input, 1, -1, 1)), ())
     position = axis("median", dim, input.ndim)

@@ -4,7 +4,7 @@ import math
 
 import numpy
 
-from .. import tape
+from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import memory, rows
 from ..op import Operation
@@ -13,6 +13,7 @@ from .checks import axis
 from .in_place import constant, overwriting
 from .shape import expand, permute, reshape, sum_to
 
+POSITIONS = (dtypes.int32, dtypes.int64)
 BASIC = (int, slice, type(None), type(Ellipsis), numpy.integer)
 
 
@@ -67,6 +68,9 @@ def _part(part):
             raise ValueError(f"index: the step of a slice must be positive, got {part.step}")
         return part
     if isinstance(part, tensors.Tensor):
+        if part.dtype in (dtypes.int8, dtypes.int16):
+            raise IndexError(f"index: a tensor index must be int32, int64 or boolean, got "
+                             f"{part.dtype}")
         part = part.array
         if not part.ndim and part.dtype.kind in "iu":
             return int(part)
@@ -302,7 +306,7 @@ def one_dimension(operation, input, dim, index):
     """(dimension, positions in it) of a 1-d tensor of integers, or an error."""
     dim = axis(operation, dim, input.ndim)
     index = tensors.as_tensor(operation, index)
-    if index.dtype.kind not in "iu" or index.ndim > 1:
-        raise ValueError(f"{operation}: index must be integers with one dimension, got "
+    if index.dtype not in POSITIONS or index.ndim > 1:
+        raise ValueError(f"{operation}: index must be int32 or int64 with one dimension, got "
                          f"{index.dtype} of shape {tuple(index.shape)}")
     return dim, positions(operation, index.array.reshape(-1), dim, input.array.shape)

@@ -121,8 +121,9 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
         x = x.to(dtype)
     if not x.is_floating_point():
         raise TypeError(f"vector_norm: expected a floating-point tensor, got {x.dtype}")
-    if abs(ord) == math.inf:
+    if ord < 0 or ord == math.inf:
         not_empty("vector_norm", x, dims)
+    if abs(ord) == math.inf:
         return (amax if ord > 0 else amin)(x.abs(), dims, keepdim)
     if ord == 0:
         return sum(_is_there(x), dims, keepdim)

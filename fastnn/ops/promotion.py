@@ -96,9 +96,11 @@ def _check_defined(operation, dtype, values):
         kind = {"b": "boolean", "f": "floating-point"}.get(
             "b" if name == "sub" else dtype.kind, str(dtype))
         raise TypeError(f"{name}: not defined for {kind} tensors")
-    if name == "lerp" and len({value.dtype for value in values
-                               if isinstance(value, tensors.Tensor)}) > 1:
-        raise TypeError("lerp: the tensors must have one type")
+    if name == "lerp":
+        kinds = {value.dtype for value in values if isinstance(value, tensors.Tensor)}
+        if len(kinds) > 1 or any(kind.kind != "f" for kind in kinds):
+            raise TypeError("lerp: the tensors must have one floating-point type, got "
+                            f"{sorted(map(str, kinds))}")
     if name == "pow" and dtype.kind in "iu" and not isinstance(values[1], tensors.Tensor) and (
             values[1] < 0):
         raise ValueError(f"pow: integers have no negative power, got exponent {values[1]}")
