@@ -260,3 +260,32 @@ def test_types_of_input_and_target(name):
                 assert isinstance(outcomes[0], Exception), (of_input, of_target, outcomes)
             else:
                 same(*outcomes, 1e-6)
+
+
+FUSED = {
+    "softmax": lambda F, x: F.softmax(x, -1),
+    "log_softmax": lambda F, x: F.log_softmax(x, 0),
+    "cross_entropy": lambda F, x: F.cross_entropy(x, x.argmin(1), reduction="none"),
+    "glu": lambda F, x: F.glu(x, 0),
+    "layer_norm": lambda F, x: F.layer_norm(x, (3,)),
+    "rms_norm": lambda F, x: F.rms_norm(x, (3,)),
+    "attention": lambda F, x: F.scaled_dot_product_attention(x[None], x[None] * 2, x[None]),
+    "instance_norm": lambda F, x: F.instance_norm(x.reshape(1, 3, 4)),
+}
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_second_gradients_through_what_follows(name):
+    # The gradient that arrives depends on the output, and both on the same inputs.
+    weights = np.cos(np.arange(12.0))
+    found = []
+    for package in (fastnn, torch):
+        x = package.from_numpy(np.sin(np.arange(12.0) ** 2).reshape(4, 3)).requires_grad_()
+        y = FUSED[name](package.nn.functional, x * 1)
+        total = (y * y * package.from_numpy(weights[:y.numel()].reshape(tuple(y.shape)))).sum()
+        first, = package.autograd.grad(total, x, create_graph=True)
+        second, = package.autograd.grad((first ** 3).sum(), x, create_graph=True)
+        again, = package.autograd.grad((first ** 3).sum(), x)
+        found.append((second, again))
+    for one, other in zip(*found, strict=True):
+        same(one, other, 1e-9)
