@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastnn._kernels import gemm, runtime
+from fastnn._kernels import gemm, integer_products, runtime
 
 DTYPES = [np.float32, np.float64]
 LAYOUTS = ["rows", "columns", "gaps", "reversed", "strided_transposed"]
@@ -288,7 +288,7 @@ def test_interleaved_output_is_allowed():
 LEVEL_SCRIPT = """
 import sys
 import numpy as np
-from fastnn._kernels import gemm, runtime
+from fastnn._kernels import gemm, integer_products, runtime
 assert runtime.isa_name() == sys.argv[1]
 rng = np.random.default_rng(0)
 for m, k, n in [(1, 10, 32), (5, 33, 9), (37, 300, 61), (9, 2100, 8), (20, 7, 1), (3, 40, 100)]:
@@ -307,3 +307,18 @@ for m, k, n in [(1, 10, 32), (5, 33, 9), (37, 300, 61), (9, 2100, 8), (20, 7, 1)
 def test_every_level_of_the_instruction_set(level):
     environment = {**os.environ, "FASTNN_ISA": level}
     subprocess.run([sys.executable, "-c", LEVEL_SCRIPT, level], env=environment, check=True)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "int64"])
+def test_products_of_integers_wrap_around(dtype):
+    draw = np.random.default_rng(3)
+    limits = np.iinfo(dtype)
+    for shape, other in (((5, 7), (7, 4)), ((3, 5, 7), (3, 7, 4)), ((5, 0), (0, 4)),
+                         ((0, 5), (5, 2)), ((70, 90), (90, 80))):
+        a, b = (draw.integers(limits.min, limits.max, size, dtype, endpoint=True)
+                for size in (shape, other))
+        with np.errstate(over="ignore"):
+            wanted = np.matmul(a, b)
+        assert (integer_products.product(a, b) == wanted).all()
+        turned = integer_products.product(np.asfortranarray(a), b[..., ::-1])
+        assert (turned == wanted[..., ::-1]).all()
