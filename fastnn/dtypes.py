@@ -44,8 +44,6 @@ def set_default_dtype(d):
 
 def check(operation, dtype):
     """The NumPy type for ``dtype``, or a TypeError if tensors cannot have it."""
-    if dtype is float:
-        return _default
     dtype = numpy.dtype(dtype)
     if dtype not in ALL or not dtype.isnative:
         names = ", ".join(str(each) for each in ALL)
@@ -112,6 +110,20 @@ class iinfo(_Limits):
 
     def __repr__(self):
         return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+def one(operation, value, dtype):
+    """One number as an array without dimensions, or a ValueError where it does not fit.
+
+    Fractions are cut off, and negative numbers wrap around in an unsigned type.
+    """
+    if dtype.kind in "iu":
+        limits = numpy.iinfo(dtype)
+        fits = limits.min - (limits.max if dtype.kind == "u" else 0) <= value <= limits.max
+        value = int(value) % (limits.max + 1) if fits and dtype.kind == "u" else value
+    else:
+        fits = dtype != float32 or not numpy.finfo(float32).max < abs(value) < numpy.inf
+    if not fits:
+        raise ValueError(f"{operation}: {value} does not fit into {dtype}")
+    return numpy.array(value).astype(dtype)
 
 
 def _category(dtype):

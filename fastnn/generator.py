@@ -4,6 +4,8 @@ import secrets
 import threading
 from contextlib import contextmanager
 
+from .device import CPU
+
 MASK = (1 << 64) - 1
 
 
@@ -21,6 +23,11 @@ class Generator:
 
     def __init__(self, device=None):
         self.seed()
+
+    @property
+    def device(self):
+        """Always ``device("cpu")``."""
+        return CPU
 
     def manual_seed(self, seed):
         """Start the stream of ``seed``, an integer, and return the generator."""

@@ -2,10 +2,12 @@
 
 from .ops.linear import matmul
 from .ops.matrices import matrix_exp
-from .ops.norms import matrix_norm, vector_norm
 from .ops.products import cross_along as _cross
 from .ops.products import multi_dot
 from .ops.rearranging import diagonal as _diagonal
+from .registry import in_place as _in_place
+
+matrix_norm, vector_norm = (_in_place("linalg")[name] for name in ("matrix_norm", "vector_norm"))
 
 __all__ = ["cross", "diagonal", "matmul", "matrix_exp", "matrix_norm", "multi_dot", "norm",
            "vecdot", "vector_norm"]

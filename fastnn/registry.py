@@ -5,6 +5,8 @@ with it the calls from which the tests of values, gradients and parity, the benc
 reference page are made. A new operation needs no new test, only cases.
 """
 
+import functools
+import inspect
 from dataclasses import dataclass, field
 
 PLACES = ("fastnn", "functional", "method", "linalg")
@@ -108,9 +110,37 @@ def variant(name, function, *places):
     VARIANTS[name] = function, places
 
 
+NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
+
+
+def _with_numpy_names(function):
+    """The function, which takes NumPy's ``axis`` and ``keepdims`` for its own names as well."""
+    if not inspect.isfunction(function):
+        return function
+    own = inspect.signature(function).parameters
+    names = {other: name for other, name in NUMPY_NAMES.items() if name in own}
+    if not names:
+        return function
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        if kwargs:
+            for other, name in names.items():
+                if other in kwargs:
+                    if name in kwargs:
+                        raise TypeError(f"{function.__name__}: {name} and {other} are the same "
+                                        "argument")
+                    kwargs[name] = kwargs.pop(other)
+        return function(*args, **kwargs)
+
+    return call
+
+
 def in_place(place):
     """The registered functions of one place, by name, those with second names too."""
     entries = {**REGISTRY, **{name: REGISTRY[first] for name, first in ALIASES.items()}}
     found = {name: entry.function for name, entry in entries.items() if place in entry.places}
-    return found | {name: function for name, (function, places) in VARIANTS.items()
-                    if place in places}
+    found |= {name: function for name, (function, places) in VARIANTS.items() if place in places}
+    if place == "functional":
+        return found
+    return {name: _with_numpy_names(function) for name, function in found.items()}

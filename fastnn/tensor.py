@@ -15,8 +15,8 @@ class Tensor(tape.TensorBase):
 
     The memory is a NumPy array, ``tensor.array``, in any layout; images are logically
     ``(N, C, H, W)`` and keep their channels last in memory. Operators, methods, type promotion and
-    indexing are PyTorch's. ``Tensor(data)`` makes one of the default floating-point type;
-    ``fastnn.tensor(data)`` takes the type from the data.
+    indexing are PyTorch's. ``Tensor(data)`` makes one of the default floating-point type, as does
+    ``Tensor(*sizes)`` without values; ``fastnn.tensor(data)`` takes the type from the data.
 
     >>> import fastnn
     >>> x = fastnn.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
@@ -31,8 +31,14 @@ class Tensor(tape.TensorBase):
     __array_ufunc__ = None
     __hash__ = tape.TensorBase.__hash__
 
-    def __init__(self, data=()):
-        self._set_array(as_array("Tensor", data, dtypes.get_default_dtype()))
+    def __init__(self, *data):
+        if data and all(isinstance(size, int) for size in data):
+            array = numpy.empty(data, dtypes.get_default_dtype())
+        elif len(data) > 1:
+            raise TypeError(f"Tensor: expected sizes, or data as one argument, got {len(data)}")
+        else:
+            array = as_array("Tensor", data[0] if data else (), dtypes.get_default_dtype())
+        self._set_array(array)
 
     @property
     def shape(self):
@@ -189,10 +195,21 @@ class Tensor(tape.TensorBase):
         return int(self.item())
 
     def __format__(self, specification):
-        return format(self.item(), specification) if specification else str(self)
+        """The text of the number, if the tensor has no dimension; else its own."""
+        if self.array.ndim or type(self) is not Tensor:
+            return object.__format__(self, specification)
+        return format(self.item(), specification)
 
     def __repr__(self):
         return tensor_text(self)
+
+    def __copy__(self):
+        result = type(self).__new__(type(self))
+        result._set_array(self.array)
+        result.requires_grad = self.requires_grad
+        for name, value in getattr(self, "__dict__", {}).items():
+            setattr(result, name, value)
+        return result
 
     def __deepcopy__(self, memo):
         if not self.is_leaf:
@@ -222,6 +239,13 @@ class Size(tuple):
             product *= size
         return product
 
+    def __getitem__(self, index):
+        part = tuple.__getitem__(self, index)
+        return Size(part) if type(part) is tuple else part
+
+    def __add__(self, other):
+        return Size(tuple.__add__(self, other))
+
     def __repr__(self):
         return f"fastnn.Size({list(self)})"
 
@@ -230,16 +254,44 @@ def as_array(operation, data, dtype=None):
     """An array of a type that tensors have, from nested lists, numbers, arrays or tensors."""
     if isinstance(data, Tensor):
         data = data.array
+    given = isinstance(data, (numpy.ndarray, numpy.generic))
+    data, typed = (data, given) if given else _without_tensors(data)
     try:
         array = numpy.asarray(data)
     except ValueError as error:
         raise ValueError(f"{operation}: data is not a regular array: {error}") from None
     if dtype is None:
-        given = isinstance(data, (numpy.ndarray, numpy.generic))
-        floating = array.dtype == dtypes.float64 and not given
+        floating = array.dtype == dtypes.float64 and not typed
         dtype = dtypes.get_default_dtype() if floating or array.size == 0 and not given \
             else dtypes.check(operation, array.dtype)
-    return array.astype(dtypes.check(operation, dtype), order="K", copy=False)
+    dtype = dtypes.check(operation, dtype)
+    if dtype.kind in "iu" and not given:
+        _check_range(operation, array, dtype)
+    return array.astype(dtype, order="K", copy=False)
+
+
+PLAIN = {float, int, bool}
+
+
+def _without_tensors(data):
+    """(nested lists with arrays for tensors, whether float64 stands among what has a type)."""
+    if not isinstance(data, (list, tuple)) or set(map(type, data)) <= PLAIN:
+        return data, False
+    parts = [each.array if isinstance(each, Tensor) else each for each in data]
+    found = [_without_tensors(each) for each in parts]
+    wide = any(inner or getattr(each, "dtype", "") == dtypes.float64
+               for each, (_, inner) in zip(parts, found, strict=True))
+    return [each for each, _ in found], wide
+
+
+def _check_range(operation, array, dtype):
+    """Raise where numbers do not fit; negative ones wrap around in an unsigned type."""
+    limits = numpy.iinfo(dtype)
+    if array.dtype != dtype and array.size and array.dtype.kind in "iuf" and not (
+            limits.min - (limits.max if dtype.kind == "u" else 0) <= array.min()
+            and array.max() <= limits.max):
+        raise ValueError(f"{operation}: numbers from {array.min()} to {array.max()} do not fit "
+                         f"into {dtype}")
 
 
 def as_tensor(operation, value):

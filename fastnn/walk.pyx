@@ -196,10 +196,7 @@ def _seed(TensorBase tensor, gradient, str caller):
         raise RuntimeError(
             f"{caller}: gradient has shape {tuple(gradient.shape)}, "
             f"the tensor {tuple(tensor.shape)}")
-    if gradient.dtype != tensor.dtype:
-        raise RuntimeError(
-            f"{caller}: gradient is {gradient.dtype}, the tensor {tensor.dtype}")
-    return gradient
+    return gradient if gradient.dtype == tensor.dtype else gradient.to(tensor.dtype)
 
 
 cdef _Walk _start(list tensors, list gradients, str caller, bint create_graph):
@@ -234,6 +231,8 @@ def backward(list tensors, list gradients, retain_graph, bint create_graph, inpu
     cdef _Walk walk = _start(tensors, gradients, "backward", create_graph)
     cdef dict captured = None
     if inputs is not None:
+        if not inputs:
+            raise RuntimeError("backward: inputs must hold at least one tensor")
         captured = _captures(walk, inputs)
     cdef bint before = set_recording(create_graph)
     try:

@@ -9,7 +9,7 @@ from helpers import fences_memory, guarded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastnn._kernels import gemm
+from fastnn._kernels import gemm, integer_products
 
 DTYPES = [np.float32, np.float64]
 LAYOUTS = ["rows", "columns", "gaps", "reversed", "strided_transposed"]
@@ -293,3 +293,18 @@ def test_interleaved_output_is_allowed():
     room = np.ones((4, 8))
     gemm.matmul(room[:, :4], np.eye(4), room[:, 4:])
     np.testing.assert_array_equal(room, 1)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "int64"])
+def test_products_of_integers_wrap_around(dtype):
+    draw = np.random.default_rng(3)
+    limits = np.iinfo(dtype)
+    for shape, other in (((5, 7), (7, 4)), ((3, 5, 7), (3, 7, 4)), ((5, 0), (0, 4)),
+                         ((0, 5), (5, 2)), ((70, 90), (90, 80))):
+        a, b = (draw.integers(limits.min, limits.max, size, dtype, endpoint=True)
+                for size in (shape, other))
+        with np.errstate(over="ignore"):
+            wanted = np.matmul(a, b)
+        assert (integer_products.product(a, b) == wanted).all()
+        turned = integer_products.product(np.asfortranarray(a), b[..., ::-1])
+        assert (turned == wanted[..., ::-1]).all()

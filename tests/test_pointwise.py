@@ -120,3 +120,12 @@ def test_long_sums_keep_their_digits():
     assert x.cumsum(0)[-1].item() == pytest.approx(exact, rel=1e-6)
     far = fastnn.from_numpy(np.random.default_rng(0).standard_normal(100_000).astype("float32"))
     assert (far + 1e4).var().item() == pytest.approx(far.var().item(), rel=1e-3)
+
+
+def test_numbers_beyond_an_integer_type_are_compared_as_they_are():
+    x = fastnn.tensor([1, -3, 100], dtype=fastnn.int8)
+    assert (x < 300).tolist() == [True] * 3
+    assert (x == 257).tolist() == [False] * 3
+    assert (x >= -129).tolist() == [True] * 3
+    assert (fastnn.tensor([0, 255], dtype=fastnn.uint8) > -1).tolist() == [True] * 2
+    assert (x + 300).tolist() == [45, 41, -112]

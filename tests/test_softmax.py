@@ -43,3 +43,13 @@ def test_extreme_values(dim, size):
     logs = logs if dim else logs.T
     np.testing.assert_allclose(logs[0], -np.log(size), 1e-6)
     assert logs[2, 0] == 0 and (logs[2, 1:] == -np.inf).all() and logs[3, 0] == -2.0 ** 24
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_second_gradient_where_the_output_makes_the_gradient(name):
+    x = fastnn.tensor([[0.3, 1.0, -2.0], [0.1, 0.5, 0.7]], dtype=fastnn.float64, requires_grad=True)
+
+    def total(x):
+        return getattr(fastnn, name)(x * 1, 1) ** 3
+
+    assert fastnn.autograd.gradgradcheck(total, (x,))

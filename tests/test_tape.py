@@ -242,12 +242,19 @@ def test_backward_needs_a_gradient_for_more_than_a_number():
         y.backward()
     with pytest.raises(RuntimeError, match=r"gradient has shape \(3,\), the tensor \(2,\)"):
         y.backward(fastnn.ones(3, dtype=fastnn.float64))
-    with pytest.raises(RuntimeError, match="gradient is float32, the tensor float64"):
-        y.backward(fastnn.ones(2))
     with pytest.raises(TypeError, match="gradient must be a Tensor, got float"):
         y.backward(1.0)
     with pytest.raises(RuntimeError, match="does not require gradients"):
         fastnn.ones(1).backward()
+    with pytest.raises(RuntimeError, match="inputs must hold at least one tensor"):
+        y.sum().backward(inputs=[])
+
+
+def test_the_gradient_given_is_converted_to_the_type_of_the_tensor():
+    x = leaf(1.0, 2.0)
+    (x * 2).backward(fastnn.tensor([1.0, 3.0], dtype=fastnn.float32))
+    assert x.grad.dtype == fastnn.float64
+    assert x.grad.tolist() == [2.0, 6.0]
 
 
 # Modes

@@ -1,5 +1,7 @@
 """Activation functions as modules."""
 
+from functools import partial
+
 from ..ops import activation, dropout, gated, piecewise, softmax
 from ..ops.creation import empty
 from . import init
@@ -8,31 +10,33 @@ from .layers import count
 from .module import Module
 from .parameter import Parameter
 
-ReLU = module_of(activation.relu, "ReLU")
-LeakyReLU = module_of(activation.leaky_relu, "LeakyReLU")
-ELU = module_of(activation.elu, "ELU")
-CELU = module_of(activation.celu, "CELU")
-SELU = module_of(activation.selu, "SELU")
-SiLU = module_of(activation.silu, "SiLU")
-Mish = module_of(activation.mish, "Mish")
-Tanh = module_of(activation.tanh, "Tanh")
-Sigmoid = module_of(activation.sigmoid, "Sigmoid")
-LogSigmoid = module_of(activation.logsigmoid, "LogSigmoid")
-Softplus = module_of(activation.softplus, "Softplus")
-Softsign = module_of(activation.softsign, "Softsign")
-Tanhshrink = module_of(activation.tanhshrink, "Tanhshrink")
-GELU = module_of(activation.gelu, "GELU")
-GLU = module_of(gated.glu, "GLU")
-Hardtanh = module_of(piecewise.hardtanh, "Hardtanh")
-ReLU6 = module_of(piecewise.relu6, "ReLU6")
-Hardswish = module_of(piecewise.hardswish, "Hardswish")
-Hardsigmoid = module_of(piecewise.hardsigmoid, "Hardsigmoid")
-Threshold = module_of(piecewise.threshold, "Threshold", settings=("threshold", "value"))
-Softshrink = module_of(piecewise.softshrink, "Softshrink")
-Hardshrink = module_of(piecewise.hardshrink, "Hardshrink")
-Softmax = module_of(softmax.softmax, "Softmax", without=("dtype",))
-Softmin = module_of(softmax.softmin, "Softmin", without=("dtype",))
-LogSoftmax = module_of(softmax.log_softmax, "LogSoftmax", without=("dtype",))
+_activation = partial(module_of, shows_all=True)
+
+ReLU = _activation(activation.relu, "ReLU")
+LeakyReLU = _activation(activation.leaky_relu, "LeakyReLU")
+ELU = _activation(activation.elu, "ELU")
+CELU = _activation(activation.celu, "CELU")
+SELU = _activation(activation.selu, "SELU")
+SiLU = _activation(activation.silu, "SiLU")
+Mish = _activation(activation.mish, "Mish")
+Tanh = _activation(activation.tanh, "Tanh")
+Sigmoid = _activation(activation.sigmoid, "Sigmoid")
+LogSigmoid = _activation(activation.logsigmoid, "LogSigmoid")
+Softplus = _activation(activation.softplus, "Softplus")
+Softsign = _activation(activation.softsign, "Softsign")
+Tanhshrink = _activation(activation.tanhshrink, "Tanhshrink")
+GELU = _activation(activation.gelu, "GELU")
+GLU = _activation(gated.glu, "GLU")
+Hardtanh = _activation(piecewise.hardtanh, "Hardtanh")
+ReLU6 = _activation(piecewise.relu6, "ReLU6")
+Hardswish = _activation(piecewise.hardswish, "Hardswish")
+Hardsigmoid = _activation(piecewise.hardsigmoid, "Hardsigmoid")
+Threshold = _activation(piecewise.threshold, "Threshold", settings=("threshold", "value"))
+Softshrink = _activation(piecewise.softshrink, "Softshrink")
+Hardshrink = _activation(piecewise.hardshrink, "Hardshrink")
+Softmax = _activation(softmax.softmax, "Softmax", without=("dtype",))
+Softmin = _activation(softmax.softmin, "Softmin", without=("dtype",))
+LogSoftmax = _activation(softmax.log_softmax, "LogSoftmax", without=("dtype",))
 
 
 class Softmax2d(Module):

@@ -7,12 +7,13 @@ from .module import Module
 EMPTY = inspect.Parameter.empty
 
 
-def module_of(function, name, *, settings=(), without=(), tensors=(), last=()):
+def module_of(function, name, *, settings=(), without=(), tensors=(), last=(), shows_all=False):
     """A module class whose settings are the parameters of ``function`` that have a default.
 
     ``settings`` names parameters without a default that are settings too, ``without`` those that
     the module does not offer, ``tensors`` those that are tensors and become buffers, ``last`` those
-    that the module takes behind the others.
+    that the module takes behind the others. The module's text shows the settings that are not at
+    their defaults; with ``shows_all`` all but switches that are off.
     """
     signature = _signature(function, settings, without, last)
     inputs = [key for key, each in inspect.signature(function).parameters.items()
@@ -34,8 +35,9 @@ def module_of(function, name, *, settings=(), without=(), tensors=(), last=()):
             _note_changes(self, defaults)
 
     def extra_repr(self):
-        return ", ".join(f"{key}={value!r}" for key, value in self._changed.items()
-                         if key not in tensors)
+        shown = {key: getattr(self, key) for key in defaults} if shows_all else self._changed
+        return ", ".join(f"{key}={value!r}" for key, value in shown.items()
+                         if key not in tensors and value is not False)
 
     __init__.__signature__ = signature.replace(parameters=[
         inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD),

@@ -75,7 +75,7 @@ def elu(input, alpha=1.0):
     return input if input > 0 else alpha * math.expm1(input)
 
 
-@elementwise(inplace=True)
+@elementwise(name="celu", inplace=True)
 def _celu(input, alpha=1.0):
     return input if input > 0 else alpha * math.expm1(input / alpha)
 
@@ -245,7 +245,7 @@ GELU_IS_INPUT = 39.0  # from here on erf is 1 and its slope 0, in float64 too
 GELU_TANH_IS_INPUT = 10.0
 
 
-@elementwise
+@elementwise(name="gelu")
 def _gelu_exact(input):
     above = max(-GELU_IS_INPUT, input)
     return 0.5 * above * (1 + math.erf(min(GELU_IS_INPUT, above) * 0.70710678118654752440))
@@ -258,7 +258,7 @@ def _gelu_exact_slope(input):
     return 0.5 * (1 + math.erf(near * 0.70710678118654752440)) + near * density
 
 
-@elementwise
+@elementwise(name="gelu")
 def _gelu_tanh(input):
     above = max(-GELU_TANH_IS_INPUT, input)
     near = min(GELU_TANH_IS_INPUT, above)

@@ -6,7 +6,7 @@ from ..elementwise import elementwise
 from ..registry import case, floats, integers, public
 from .activation import sigmoid, softplus
 from .checks import floating
-from .pointwise_loss import UNIT, Pointwise, alike, broadcast, check_reduction, reduced
+from .pointwise_loss import UNIT, Pointwise, alike, broadcast, check_reduction, promoted, reduced
 
 
 @elementwise
@@ -151,8 +151,8 @@ def multilabel_soft_margin_loss(input, target, weight=None, *, reduction="mean")
     """``binary_cross_entropy_with_logits`` averaged over the classes, the last dimension."""
     name = "multilabel_soft_margin_loss"
     check_reduction(name, reduction)
-    pair = broadcast(name, alike(name, {"input": input}, target=target))
-    values = _logit_entropy(*pair)
+    input, target = promoted(name, input=input, target=target)
+    values = _logit_entropy(*broadcast(name, {"input": input, "target": target}))
     if weight is not None:
         floating(name, input=input, weight=weight)
         values = values * weight

@@ -27,13 +27,19 @@ def remembered(rule):
 LARGEST = 2 ** 31 - 1  # of a kernel, a stride and the like
 
 
+def whole(operation, name, value):
+    """An integer, which True and False are not, or a TypeError."""
+    try:
+        if value is not True and value is not False:
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise TypeError(f"{operation}: {name} must be an integer, got {type(value).__name__}")
+
+
 def axis(operation, dim, ndim):
     """A dimension as a number from 0, or an IndexError."""
-    try:
-        position = operator.index(dim)
-    except TypeError:
-        raise TypeError(
-            f"{operation}: a dimension must be an integer, got {type(dim).__name__}") from None
+    position = whole(operation, "a dimension", dim)
     if not -max(ndim, 1) <= position < max(ndim, 1):
         raise IndexError(f"{operation}: dimension {dim} does not exist, the tensor has {ndim}")
     return position % max(ndim, 1)
@@ -48,8 +54,12 @@ def axes(operation, dims, ndim):
     return found
 
 
-def shape_argument(operation, sizes):
-    """A shape given as separate integers or as one sequence."""
+def shape_argument(operation, sizes, whole=None):
+    """A shape given as separate integers, as one sequence, or by name: ``whole``."""
+    if whole is not None:
+        if sizes:
+            raise TypeError(f"{operation}: sizes are given twice, as {sizes} and {whole!r}")
+        sizes = (whole,)
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         sizes = sizes[0]
     try:
@@ -88,6 +98,15 @@ def dimensions(operation, name, tensor, *allowed):
         wanted = " or ".join(map(str, allowed))
         raise ValueError(f"{operation}: {name} must have {wanted} dimensions, got shape "
                          f"{tuple(tensor.shape)}")
+
+
+def factors(operation, **tensors):
+    """Raise unless all tensors have the same type, and one whose products are defined."""
+    if are_floating_alike(*tensors.values()):
+        return
+    kinds = {each.dtype for each in tensors.values() if isinstance(each, TensorBase)}
+    if len(kinds) != 1 or next(iter(kinds)).kind not in "iu":
+        floating(operation, **tensors)
 
 
 def floating(operation, **tensors):

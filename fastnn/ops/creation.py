@@ -91,33 +91,38 @@ def _sharable(operation, array):
     return array if plain else numpy.array(array, subok=False)
 
 
-def _filled(operation, shape, value, dtype, requires_grad, device):
-    shape = shape_argument(operation, shape)
+def _filled(operation, sizes, size, value, dtype, requires_grad, device):
+    shape = shape_argument(operation, sizes, size)
     if any(size < 0 for size in shape):
         raise ValueError(f"{operation}: negative size in shape {shape}")
     dtype = dtypes.get_default_dtype() if dtype is None else dtypes.check(operation, dtype)
     array = memory.empty(shape, dtype)
     if value is not None:
-        array[...] = value
+        array[...] = _one(operation, value, dtype)
     return new(array, requires_grad, device)
 
 
+def _one(operation, value, dtype):
+    value = value.item() if isinstance(value, tensors.Tensor) else value
+    return dtypes.one(operation, value, dtype)
+
+
 @public("fastnn", differentiable=False)
-def empty(*size, dtype=None, device=None, requires_grad=False):
+def empty(*sizes, size=None, dtype=None, device=None, requires_grad=False):
     """A tensor of uninitialised memory."""
-    return _filled("empty", size, None, dtype, requires_grad, device)
+    return _filled("empty", sizes, size, None, dtype, requires_grad, device)
 
 
 @public("fastnn", differentiable=False)
-def zeros(*size, dtype=None, device=None, requires_grad=False):
+def zeros(*sizes, size=None, dtype=None, device=None, requires_grad=False):
     """A tensor of zeros."""
-    return _filled("zeros", size, 0, dtype, requires_grad, device)
+    return _filled("zeros", sizes, size, 0, dtype, requires_grad, device)
 
 
 @public("fastnn", differentiable=False)
-def ones(*size, dtype=None, device=None, requires_grad=False):
+def ones(*sizes, size=None, dtype=None, device=None, requires_grad=False):
     """A tensor of ones."""
-    return _filled("ones", size, 1, dtype, requires_grad, device)
+    return _filled("ones", sizes, size, 1, dtype, requires_grad, device)
 
 
 @public("fastnn", differentiable=False)
@@ -125,7 +130,7 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
     """A tensor filled with one value, whose type decides that of the tensor."""
     if dtype is None and isinstance(fill_value, (bool, int)):
         dtype = dtypes.bool_ if isinstance(fill_value, bool) else dtypes.int64
-    return _filled("full", (size,), fill_value, dtype, requires_grad, device)
+    return _filled("full", (), size, fill_value, dtype, requires_grad, device)
 
 
 def _like(operation, input, value, dtype, requires_grad, device):
@@ -133,7 +138,7 @@ def _like(operation, input, value, dtype, requires_grad, device):
     dtype = input.dtype if dtype is None else dtypes.check(operation, dtype)
     array = memory.empty_like(input.array.astype(dtype, copy=False))
     if value is not None:
-        array[...] = value
+        array[...] = _one(operation, value, dtype)
     return new(array, requires_grad, device)
 
 
@@ -162,9 +167,11 @@ def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False
 
 
 @public("fastnn", differentiable=False)
-def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
+def arange(start=None, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
     """Values from ``start`` (0 if only one is given) up to, not including, ``end``."""
-    start, end = (0, start) if end is None else (start, end)
+    if start is None and end is None:
+        raise TypeError("arange: end must be given")
+    start, end = (0, start) if end is None else (0 if start is None else start, end)
     start, end, step = (each.item() if isinstance(each, tensors.Tensor) else each
                         for each in (start, end, step))
     if step == 0 or (end - start) / step < 0:

@@ -5,56 +5,13 @@ import math
 import numpy
 
 from .. import tensor as tensors
-from ..elementwise import elementwise
 from ..registry import case, floats, public
 from ..tape import from_array
 from .checks import axes, dimensions, floating
 from .comparison import clamp
 from .indexing import index_select
+from .norms import vector_norm
 from .pointwise_loss import broadcast
-
-
-@elementwise
-def _root(total):
-    return math.sqrt(total)
-
-
-@_root.written_derivative()
-def _root_slope(output):
-    return 0 if output == 0 else 0.5 / output
-
-
-@elementwise
-def _size_to_power(input, p=2.0):
-    return 0 if input == 0 else math.pow(abs(input), p)
-
-
-@elementwise
-def _to_power(total, p=0.5):
-    return 0 if total == 0 else math.pow(total, p)
-
-
-def _extreme_size(x, p, dims):
-    """The largest size (the smallest for p = -inf); equal ones share the gradient."""
-    sizes = x.abs()
-    pick = numpy.max if p > 0 else numpy.min
-    extreme = from_array(numpy.asarray(pick(sizes.array, dims, keepdims=True)))
-    chosen = (sizes.detach() == extreme).to(x.dtype)
-    return (sizes * chosen).sum(dims, keepdim=True) / chosen.sum(dims, keepdim=True)
-
-
-def vector_norm(x, p, dims):
-    """(sum of ``abs(x) ** p``) to the power 1 / p, over dims that are kept; its slope at 0 is 0."""
-    if math.isinf(p):
-        return _extreme_size(x, p, dims)
-    if p == 2:
-        return _root((x * x).sum(dims, keepdim=True))
-    if p == 1:
-        return x.abs().sum(dims, keepdim=True)
-    if p == 0:
-        return (x != 0).to(x.dtype).sum(dims, keepdim=True)
-    return _to_power(_size_to_power(x, p).sum(dims, keepdim=True), 1.0 / p)
-
 
 NORMS = [case(floats(3, 4), floats(3, 4)), case(floats(3, 4), floats(3, 4), p=1.0),
          case(floats(3, 4), floats(3, 4), p=3.0, eps=0.01, keepdim=True),
@@ -73,7 +30,7 @@ def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     x1, x2 = broadcast("pairwise_distance", {"x1": x1, "x2": x2})
     if not x1.ndim:
         raise ValueError("pairwise_distance: the tensors must have at least one dimension")
-    norm = vector_norm(x1 - x2 + eps, float(p), (x1.ndim - 1,))
+    norm = vector_norm(x1 - x2 + eps, float(p), x1.ndim - 1, keepdim=True)
     return norm if keepdim else norm.squeeze(-1)
 
 
@@ -92,7 +49,7 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     floating("cosine_similarity", x1=x1, x2=x2)
     x1, x2 = broadcast("cosine_similarity", {"x1": x1, "x2": x2})
     dims = axes("cosine_similarity", dim, x1.ndim)
-    first, second = (x / clamp(vector_norm(x, 2.0, dims), min=eps) for x in (x1, x2))
+    first, second = (x / clamp(vector_norm(x, 2.0, dims, keepdim=True), min=eps) for x in (x1, x2))
     return (first * second).sum(dims)
 
 
@@ -107,7 +64,7 @@ def normalize(input, p=2.0, dim=1, eps=1e-12):
     tensor([0.6000, 0.8000])
     """
     floating("normalize", input=tensors.as_tensor("normalize", input))
-    return input / clamp(vector_norm(input, float(p), axes("normalize", dim, input.ndim)), min=eps)
+    return input / clamp(vector_norm(input, float(p), dim, keepdim=True), min=eps)
 
 
 @public("functional", "fastnn", cases=[])
@@ -124,4 +81,4 @@ def pdist(input, p=2.0):
         raise ValueError(f"pdist: p must be at least 0, got {p}")
     first, second = (from_array(each) for each in numpy.triu_indices(input.shape[0], 1))
     apart = index_select(input, 0, first) - index_select(input, 0, second)
-    return vector_norm(apart, float(p), (1,)).squeeze(1)
+    return vector_norm(apart, float(p), 1)

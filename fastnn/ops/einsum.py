@@ -1,6 +1,7 @@
 """Sums of products over named dimensions."""
 
 import math
+import string
 
 from .. import tensor as tensors
 from ..registry import case, floats, public
@@ -9,6 +10,22 @@ from .rearranging import diagonal
 from .shape import permute, reshape, squeeze
 
 ELLIPSIS = "..."
+
+
+def _written(*arguments):
+    """The equation and the operands of tensors and lists of numbers in turn."""
+
+    def letters(numbers):
+        return "".join(ELLIPSIS if each is Ellipsis else string.ascii_letters[each]
+                       for each in numbers)
+
+    try:
+        texts = [letters(numbers) for numbers in arguments[1::2]]
+        output = "->" + letters(arguments[-1]) if len(arguments) % 2 else ""
+    except (IndexError, TypeError):
+        raise ValueError("einsum: expected an operand and a list of numbers from 0 to 51 in "
+                         "turn") from None
+    return ",".join(texts) + output, arguments[:len(texts) * 2:2]
 
 
 def _labels(text, ndim, operand):
@@ -100,7 +117,7 @@ def _contracted(a, of_a, b, of_b, kept, sizes):
     a, b = _ordered(a, of_a, stack + rows + summed), _ordered(b, of_b, stack + summed + columns)
     labels = stack + rows + columns
     shape = [sizes[each] for each in labels]
-    if not summed or not a.is_floating_point():
+    if not summed or a.dtype.kind == "b":
         a = reshape(a, size(stack), size(rows), size(summed), 1)
         b = reshape(b, size(stack), 1, size(summed), size(columns))
         return reshape((a * b).sum(2) if summed else a * b, shape), labels
@@ -122,11 +139,15 @@ def einsum(equation, *operands):
     A letter stands for a dimension; what the output does not name is summed over. ``...`` stands
     for the other dimensions, which broadcast; a letter twice in an operand takes the diagonal.
     Operands are multiplied from left to right, each pair by one product of stacks of matrices.
+    Without an equation each operand is followed by a list of its dimensions as numbers from 0 to
+    51, and that of the output may come last.
 
     >>> import fastnn
     >>> fastnn.einsum("ij,j->i", fastnn.ones(2, 3), fastnn.arange(3).float())
     tensor([3., 3.])
     """
+    if isinstance(equation, tensors.Tensor):
+        equation, operands = _written(equation, *operands)
     if not isinstance(equation, str):
         raise TypeError(f"einsum: equation must be a string, got {type(equation).__name__}")
     if len(operands) == 1 and isinstance(operands[0], (tuple, list)):

@@ -181,7 +181,7 @@ def _logit(input):
 
 @_logit.written_derivative()
 def _logit_slope(input):
-    return 1 / (input * (1 - input))
+    return 1 / (input * (1 - input)) if 0 <= input <= 1 else math.nan
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3, low=0.1, high=0.9)),

@@ -14,6 +14,7 @@ from .axes import chosen, keep, not_empty, reduced
 from .checks import axis
 from .comparison import maximum, minimum
 from .indexing import joined
+from .reduction import sum
 from .shape import reshape
 
 OVER_DIMS = [case(floats(2, 5)), case(floats(2, 5), 1), case(floats(2, 3, 4), (0, 2), keepdim=True),
@@ -95,9 +96,10 @@ def _shared_forward(largest, x):
 
 
 def _shared_rule(node, gradient):
-    """Equal extremes share the gradient evenly."""
+    """Equal extremes share the gradient evenly; so do all NaN."""
     x, = node.saved
-    chosen_ones = (x == node.output.unsqueeze(1)).to(gradient.dtype)
+    found = node.output.unsqueeze(1)
+    chosen_ones = ((x == found) | (x.isnan() & found.isnan())).to(gradient.dtype)
     return chosen_ones * (gradient / chosen_ones.sum(1)).unsqueeze(1)
 
 
@@ -125,29 +127,30 @@ def amin(input, dim=(), keepdim=False):
 @public("fastnn", "method", cases=[])
 def aminmax(input, *, dim=None, keepdim=False):
     """``(min, max)`` over all dimensions or one."""
-    return Limits(amin(input, () if dim is None else dim, keepdim),
-                  amax(input, () if dim is None else dim, keepdim))
+    dims = () if dim is None else axis("aminmax", dim, tensors.as_tensor("aminmax", input).ndim)
+    return Limits(amin(input, dims, keepdim), amax(input, dims, keepdim))
 
 
 @public("fastnn", "method", cases=[case(floats(2, 5)), case(floats(2, 5), floats(5))])
-def max(input, dim=None, keepdim=False):
+def max(input, dim=None, keepdim=False, *, other=None):
     """The largest value, or (values, indices) along ``dim``; NaN wins, of equals the first.
 
     The largest of all shares its gradient among equals; along a dimension it goes to the index.
     ``max(input, other)`` with a tensor is ``maximum``.
     """
-    return _extreme_of("max", input, dim, keepdim, True)
+    return _extreme_of("max", input, dim if other is None else other, keepdim, True)
 
 
 @public("fastnn", "method", cases=[case(floats(2, 5)), case(floats(2, 5), floats(5))])
-def min(input, dim=None, keepdim=False):
+def min(input, dim=None, keepdim=False, *, other=None):
     """The smallest value, or (values, indices) along ``dim``; otherwise as ``max``."""
-    return _extreme_of("min", input, dim, keepdim, False)
+    return _extreme_of("min", input, dim if other is None else other, keepdim, False)
 
 
 def _position(name, input, dim, keepdim, largest):
     if dim is None:
-        return _extreme_along(name, reshape(input, -1), 0, False, largest)[1]
+        place = _extreme_along(name, reshape(input, -1), 0, False, largest)[1]
+        return reshape(place, (1,) * input.ndim) if keepdim else place
     return _extreme_along(name, input, dim, keepdim, largest)[1]
 
 
@@ -176,18 +179,23 @@ def _middles(x):
     return numpy.where(is_nan.any(-1), is_nan.argmax(-1), middle)
 
 
+_shared_median = Operation(
+    "median", lambda plan, x: numpy.take(x, _middles(x[0, :, 0])).reshape(1, 1), _shared_rule,
+    saves=(0,), saves_output=True)
+
+
 @public("fastnn", "method", cases=[case(floats(7))])
 def median(input, dim=None, keepdim=False):
     """The lower of the two middle values, or (values, indices) along ``dim``; NaN wins.
 
-    Of no floating-point number it is NaN.
+    That of all values shares its gradient among equals, and is NaN where there is none.
     """
     tensors.as_tensor("median", input)
     if dim is None:
         if not input.numel() and input.is_floating_point():
-            return input.sum() * math.nan
+            return sum(input) * math.nan
         not_empty("median", input, chosen("median", input, None))
-        return median(reshape(input, -1), 0).values
+        return reshape(_shared_median(None, reshape(input, 1, -1, 1)), ())
     position = axis("median", dim, input.ndim)
     flat = reshape(input, 1) if not input.ndim else input
     not_empty("median", flat, (position,))

@@ -4,7 +4,7 @@ import math
 
 import numpy
 
-from .. import tape
+from .. import dtypes, tape
 from .._kernels import memory
 from ..op import Operation
 
@@ -24,9 +24,9 @@ def overwriting(name, write, rule, saves=()):
     return Operation(name, forward, rule, saves=saves, write=write)
 
 
-def constant(value, dtype):
-    """A tensor without dimensions that holds a number."""
-    return tape.from_array(numpy.array(value).astype(dtype))
+def constant(value, dtype, operation="constant"):
+    """A tensor without dimensions that holds a number, which must fit into the type."""
+    return tape.from_array(dtypes.one(operation, value, dtype))
 
 
 def _clear(path, gradient):

@@ -5,7 +5,7 @@ import operator
 
 import numpy
 
-from .. import tape
+from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import memory, rows
 from ..op import Operation
@@ -14,6 +14,7 @@ from .checks import axis
 from .in_place import constant, overwriting
 from .shape import expand, permute, reshape, sum_to
 
+POSITIONS = (dtypes.int32, dtypes.int64)
 BASIC = (int, slice, type(None), type(Ellipsis), numpy.integer)
 EVERYTHING = slice(None)
 
@@ -23,7 +24,7 @@ def _split(index, ndim):
 
     PyTorch's order: integers are applied first, so they do not move the picked dimensions.
     """
-    parts = [_part(part) for part in (index if isinstance(index, tuple) else (index,))]
+    parts = [_part(part) for part in (index if _is_several(index) else (index,))]
     dots = [place for place, part in enumerate(parts) if part is Ellipsis]
     if len(dots) > 1:
         raise IndexError("index: at most one ellipsis (...) is allowed")
@@ -45,6 +46,16 @@ def _split(index, ndim):
     return tuple(view), tuple(picks) if picked else None
 
 
+def _is_several(index):
+    """Whether an index has a part for each dimension: a tuple, or a short list of more than
+    numbers, which PyTorch reads as one."""
+    if isinstance(index, tuple):
+        return True
+    return isinstance(index, list) and len(index) < 32 and any(
+        isinstance(part, (tensors.Tensor, list, tuple, slice, range, numpy.ndarray))
+        or part is None or part is Ellipsis for part in index)
+
+
 def _width(part):
     """How many dimensions a part of an index stands for."""
     if part is None or part is Ellipsis:
@@ -59,6 +70,9 @@ def _part(part):
             raise ValueError(f"index: the step of a slice must be positive, got {part.step}")
         return part
     if isinstance(part, tensors.Tensor):
+        if part.dtype in (dtypes.int8, dtypes.int16):
+            raise IndexError(f"index: a tensor index must be int32, int64 or boolean, got "
+                             f"{part.dtype}")
         part = part.array
         if not part.ndim and part.dtype.kind in "iu":
             return int(part)
@@ -212,7 +226,7 @@ def _assign_write(plan, target, source):
         if picks is None:
             target[view] = source
         else:
-            target[view][picks] = source
+            target[view][picks] = source if source.size != 1 else source.reshape(())
     except (ValueError, IndexError) as error:
         raise type(error)(f"indexed assignment: {error}") from None
 
@@ -238,7 +252,7 @@ def _value(operation, value, dtype):
         return value.to(dtype)
     if not tensors.is_number(value):
         raise TypeError(f"{operation}: expected a tensor or a number, got {type(value).__name__}")
-    return constant(value, dtype)
+    return constant(value, dtype, operation)
 
 
 def assign_plan(view, picks, tensor, value):
@@ -323,7 +337,7 @@ def one_dimension(operation, input, dim, index):
     """(dimension, positions in it) of a 1-d tensor of integers, or an error."""
     dim = axis(operation, dim, input.ndim)
     index = tensors.as_tensor(operation, index)
-    if index.dtype.kind not in "iu" or index.ndim > 1:
-        raise ValueError(f"{operation}: index must be integers with one dimension, got "
+    if index.dtype not in POSITIONS or index.ndim > 1:
+        raise ValueError(f"{operation}: index must be int32 or int64 with one dimension, got "
                          f"{index.dtype} of shape {tuple(index.shape)}")
     return dim, positions(operation, index.array.reshape(-1), dim, input.array.shape)

@@ -33,6 +33,8 @@ _cat = Operation("cat", lambda plan, *arrays: numpy.concatenate(arrays, axis=pla
 
 
 def _tensors(name, sequence):
+    if isinstance(sequence, tensors.Tensor):
+        raise TypeError(f"{name}: expected a sequence of tensors, got one tensor")
     parts = [tensors.as_tensor(name, part) for part in sequence]
     if not parts:
         raise ValueError(f"{name}: expected at least one tensor")
@@ -241,26 +243,30 @@ def _repeated(name, input, repeats):
 
 
 @public("method", cases=[case(floats(2, 3), 2, 1), case(floats(3), (2, 2))])
-def repeat(input, *repeats):
+def repeat(input, *counts, repeats=None):
     """A copy of the tensor so many times along each dimension; new dimensions come first."""
-    return _repeated("repeat", input, shape_argument("repeat", repeats))
+    return _repeated("repeat", input, shape_argument("repeat", counts, repeats))
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3), (2,)), case(floats(2, 3), (3, 1, 2))])
-def tile(input, *dims):
+def tile(input, *counts, dims=None):
     """As ``repeat``, but missing leading counts are 1."""
-    dims = shape_argument("tile", dims)
+    dims = shape_argument("tile", counts, dims)
     return _repeated("tile", input, (1,) * (input.ndim - len(dims)) + dims)
 
 
 @public("fastnn", "method", cases=[
     case(floats(2, 3), 2, 1), case(floats(2, 3), 2), case(floats(3), integers(3, high=3), 0)])
-def repeat_interleave(input, repeats, dim=None, *, output_size=None):
+def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     """Each slice along ``dim`` (without it: each element) repeated so many times in its place.
 
-    ``repeats`` is one number, or a tensor with a number for each slice.
+    ``repeats`` is one number, or a tensor with a number for each slice. Without it ``input`` says
+    how often each of 0, 1, 2, ... is repeated.
     """
     tensors.as_tensor("repeat_interleave", input)
+    if repeats is None:
+        numbers = tape.from_array(numpy.arange(input.numel()))
+        return repeat_interleave(numbers, input, 0, output_size=output_size)
     if dim is None:
         input, dim = reshape(input, -1), 0
     dim = axis("repeat_interleave", dim, input.ndim)
@@ -288,6 +294,9 @@ def meshgrid(*tensors, indexing="ij"):
     if indexing not in ("ij", "xy") or any(part.ndim > 1 for part in parts):
         raise ValueError(f"meshgrid: expected vectors and indexing 'ij' or 'xy', got shapes "
                          f"{[tuple(part.shape) for part in parts]} and {indexing!r}")
+    if len({part.dtype for part in parts}) > 1:
+        raise TypeError(f"meshgrid: the tensors must have one type, got "
+                        f"{[str(part.dtype) for part in parts]}")
     shape = tuple(part.numel() for part in parts)
     grids = [broadcast_to(reshape(part, (-1,) + (1,) * (len(parts) - place - 1)), shape)
              for place, part in enumerate(parts)]

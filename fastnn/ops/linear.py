@@ -5,7 +5,7 @@ import math
 import numpy
 
 from .. import tensor as tensors
-from .._kernels import gemm, memory, reductions
+from .._kernels import gemm, integer_products, memory, reductions
 from ..op import Operation, are_floating_alike
 from ..registry import case, floats, public
 from . import checks
@@ -17,6 +17,8 @@ def _product_forward(plan, a, b):
     """Two matrices, or two stacks of them, each read as it lies or turned: plan says which."""
     left, right = plan
     a, b = a.swapaxes(-1, -2) if left else a, b.swapaxes(-1, -2) if right else b
+    if a.dtype.kind != "f":
+        return integer_products.product(a, b)
     return gemm.matmul(a, b)
 
 
@@ -94,7 +96,7 @@ def linear_relu(input, weight, bias):
 @public("fastnn", "method", cases=[case(floats(2, 3), floats(3, 4))])
 def mm(input, mat2):
     """The product of two matrices."""
-    checks.floating("mm", input=input, mat2=mat2)
+    checks.factors("mm", input=input, mat2=mat2)
     checks.dimensions("mm", "input", input, 2)
     checks.dimensions("mm", "mat2", mat2, 2)
     _fit("mm", input, mat2)
@@ -104,7 +106,7 @@ def mm(input, mat2):
 @public("fastnn", "method", cases=[case(floats(2, 3, 4), floats(2, 4, 5))])
 def bmm(input, mat2):
     """The products of two equally long stacks of matrices."""
-    checks.floating("bmm", input=input, mat2=mat2)
+    checks.factors("bmm", input=input, mat2=mat2)
     checks.dimensions("bmm", "input", input, 3)
     checks.dimensions("bmm", "mat2", mat2, 3)
     if len(input) != len(mat2):
@@ -126,8 +128,8 @@ def _fit(name, a, b):
 def matmul(input, other):
     """The matrix product of tensors of any rank, as ``@``: 1-d are vectors, batches broadcast."""
     if not are_floating_alike(input, other):
-        checks.floating("matmul", input=tensors.as_tensor("matmul", input),
-                        other=tensors.as_tensor("matmul", other))
+        checks.factors("matmul", input=tensors.as_tensor("matmul", input),
+                       other=tensors.as_tensor("matmul", other))
     if not input.ndim or not other.ndim:
         raise ValueError("matmul: both tensors need at least one dimension")
     if input.ndim == other.ndim == 2:

@@ -28,9 +28,9 @@ def _fill_value(operation, input, mask, value):
     _check_mask(operation, mask)
     dtype = tensors.as_tensor(operation, input).dtype
     if not isinstance(value, tensors.Tensor):
-        if dtype.kind in "iu" and value != int(value):
-            raise ValueError(f"{operation}: value {value} does not fit into {dtype}")
-        return constant(value, dtype)
+        if not tensors.is_number(value):
+            raise TypeError(f"{operation}: value must be a number, got {type(value).__name__}")
+        return constant(value, dtype, operation)
     if value.ndim:
         raise ValueError(f"{operation}: value must be a number, got shape {tuple(value.shape)}")
     return value.to(dtype)
@@ -48,7 +48,7 @@ def one_value(operation, input, value):
     """A number, or a tensor without dimensions, converted to the type of ``input``."""
     dtype = tensors.as_tensor(operation, input).dtype
     if tensors.is_number(value):
-        return {"f": float, "b": bool}.get(dtype.kind, int)(value)
+        return constant(value, dtype, operation)
     if tensors.as_tensor(operation, value).ndim:
         raise ValueError(f"{operation}: value must be a number, got shape {tuple(value.shape)}")
     return value.to(dtype)

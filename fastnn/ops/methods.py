@@ -1,5 +1,7 @@
 """Operators and methods of `Tensor`: those of the registry, and those that only a tensor has."""
 
+import numpy
+
 from .. import dtypes
 from .. import tensor as tensors
 from ..device import KNOWN, check_device
@@ -38,7 +40,8 @@ def _attached(function):
 
 
 def _comparable(other):
-    return isinstance(other, tensors.Tensor) or tensors.is_number(other)
+    """Not None or a text; an array is refused where both are compared."""
+    return isinstance(other, (tensors.Tensor, numpy.ndarray)) or tensors.is_number(other)
 
 
 @_attached
@@ -125,7 +128,7 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False,
             dtype = argument
     check_device(device)
     dtype = self.dtype if dtype is None else dtypes.check("to", dtype)
-    result = self if dtype == self.dtype else promotion.convert((self.dtype, dtype), self)
+    result = self if dtype == self.dtype else promotion.convert(self, dtype)
     if memory_format != "preserve_format":
         result = contiguous(result, memory_format)
     return clone(result, memory_format=memory_format) if copy and result is self else result

@@ -1,5 +1,7 @@
 """Variances and standard deviations over dimensions."""
 
+import math
+
 from .. import tensor as tensors
 from .._kernels import memory, moments
 from .._kernels.names import sqrt
@@ -19,7 +21,8 @@ SPREADS = [
 
 def _rule(node, gradient):
     x, = node.saved
-    return (gradient * (2.0 / node.plan)).unsqueeze(1) * (x - mean(x, 1, keepdim=True))
+    scale = 2.0 / node.plan if node.plan else math.inf
+    return (gradient * scale).unsqueeze(1) * (x - mean(x, 1, keepdim=True))
 
 
 _var = Operation(

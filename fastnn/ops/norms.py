@@ -52,6 +52,11 @@ def logsumexp(input, dim, keepdim=False):
 
 
 @elementwise
+def _is_there(input):
+    return 0 if input == 0 else 1
+
+
+@elementwise
 def _root(input):
     return sqrt(input)
 
@@ -117,13 +122,12 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
         x = x.to(dtype)
     if not x.is_floating_point():
         raise TypeError(f"vector_norm: expected a floating-point tensor, got {x.dtype}")
-    if abs(ord) == math.inf:
+    if ord < 0 or ord == math.inf:
         not_empty("vector_norm", x, dims)
+    if abs(ord) == math.inf:
         return (amax if ord > 0 else amin)(x.abs(), dims, keepdim)
     if ord == 0:
-        return (x != 0).sum(dims, keepdim).to(x.dtype)
-    if ord < 0:
-        not_empty("vector_norm", x, dims)
+        return sum(_is_there(x), dims, keepdim)
     return _scaled(x, float(ord), dims, keepdim)
 
 

@@ -125,7 +125,7 @@ def _scatter_plan(operation, input, dim, index, source, reduce):
         raise ValueError(f"{operation}: reduce must be 'add' or 'multiply', got {reduce!r}")
     number = not isinstance(source, tensors.Tensor)
     if number:
-        source = constant(source, tensors.as_tensor(operation, input).dtype)
+        source = constant(source, tensors.as_tensor(operation, input).dtype, operation)
     elif source.dtype != input.dtype:
         raise TypeError(f"{operation}: input is {input.dtype}, src is {source.dtype}")
     number = number or (not source.ndim and input.ndim)
@@ -294,6 +294,7 @@ def _run(operation, plan, input, source, in_place):
     """Run a slice operation on a tensor, which as a single number is a row of one."""
     if input.ndim:
         return operation.into(plan, input, source) if in_place else operation(plan, input, source)
+    source = reshape(source, 1)
     if in_place:
         operation.into(plan, input.unsqueeze(0), source)
         return input
@@ -315,7 +316,7 @@ def _index_copy(operation, input, dim, index, source, in_place):
 def _index_fill(operation, input, dim, index, value, in_place):
     plan = one_dimension(operation, tensors.as_tensor(operation, input), dim, index)
     if not isinstance(value, tensors.Tensor):
-        value = constant(value, input.dtype)
+        value = constant(value, input.dtype, operation)
     elif value.ndim:
         raise ValueError(f"{operation}: value must be a number, got shape {tuple(value.shape)}")
     return _run(_slices_filled, plan, input, value.to(input.dtype), in_place)

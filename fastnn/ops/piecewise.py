@@ -13,7 +13,7 @@ from .checks import floating
 SIX = [case(floats(3, 4, low=-8, high=8, kinks=(-3, 0, 3, 6)))]
 
 
-@elementwise(inplace=True)
+@elementwise(name="hardtanh", inplace=True)
 def _hardtanh(input, min_val=-1.0, max_val=1.0):
     return min_val if input < min_val else max_val if input > max_val else input
 

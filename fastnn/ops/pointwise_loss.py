@@ -2,9 +2,10 @@
 
 import numpy
 
+from .. import dtypes
 from .. import tensor as tensors
 from .._kernels import losses
-from ..op import Operation
+from ..op import Operation, are_floating_alike
 from .checks import floating
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -40,15 +41,24 @@ def broadcast(name, tensors_by_name):
 
 
 def alike(name, reference, **others):
-    """The other tensors in the floating-point type of the first: labels may be integers."""
+    """The other tensors in the floating-point type of the first, such as integer labels."""
     floating(name, **reference)
     (first,) = reference.values()
     for key, each in others.items():
         tensors.as_tensor(name, each)
-        if each.dtype.kind != "f":
-            others[key] = each.to(first.dtype)
-    floating(name, **reference, **others)
+        others[key] = each.to(first.dtype)
     return {**reference, **others}
+
+
+def promoted(name, **given):
+    """Tensors (None apart) in the type that they promote to, which is a floating-point one."""
+    if are_floating_alike(*given.values()):
+        return tuple(given.values())
+    found = [tensors.as_tensor(name, each).array for each in given.values() if each is not None]
+    dtype = dtypes.result_type(name, found, [])
+    if dtype.kind != "f":
+        floating(name, **given)
+    return tuple(None if each is None else each.to(dtype) for each in given.values())
 
 
 class Pointwise:

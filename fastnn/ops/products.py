@@ -32,13 +32,15 @@ _plus = Operation("addmm", _plus_forward, _plus_rule, saves=(0, 1))
 
 def _sum_of(name, input, a, b, beta, alpha):
     """beta * input + alpha * (a @ b) of matrices or stacks of them."""
-    checks.floating(name, input=input, a=a, b=b)
+    checks.factors(name, input=input, a=a, b=b)
     shape = (*a.array.shape[:-1], b.array.shape[-1])
     given = input.array.shape
     fits = len(given) <= len(shape) and all(
         size in (1, wanted) for size, wanted in zip(given[::-1], shape[::-1], strict=False))
     if not fits:
         raise ValueError(f"{name}: input of shape {given} does not fit the product's {shape}")
+    if not input.is_floating_point():
+        return input * int(beta) + product((False, False), a * int(alpha), b)
     if alpha != 1:
         a = a * alpha
     if beta == 0:
@@ -47,7 +49,7 @@ def _sum_of(name, input, a, b, beta, alpha):
 
 
 def _factors(name, first, second, dims_first, dims_second, names):
-    checks.floating(name, **{names[0]: first, names[1]: second})
+    checks.factors(name, **{names[0]: first, names[1]: second})
     checks.dimensions(name, names[0], first, dims_first)
     checks.dimensions(name, names[1], second, dims_second)
     if first.ndim == second.ndim == 3 and len(first) != len(second):
@@ -118,7 +120,7 @@ def mv(input, vec):
 
 def dot(input, tensor):
     """The sum of the products of two vectors' elements; also as ``vdot``."""
-    checks.floating("dot", input=input, tensor=tensor)
+    checks.factors("dot", input=input, tensor=tensor)
     checks.dimensions("dot", "input", input, 1)
     checks.dimensions("dot", "tensor", tensor, 1)
     if len(input) != len(tensor):
@@ -147,7 +149,7 @@ def inner(input, other):
     """The sums of products over the last dimension of both; the others follow one another."""
     if not input.ndim or not other.ndim:
         return input * other
-    checks.floating("inner", input=input, other=other)
+    checks.factors("inner", input=input, other=other)
     if input.shape[-1] != other.shape[-1]:
         raise ValueError(f"inner: last sizes {input.shape[-1]} and {other.shape[-1]} differ")
     return tensordot(input, other, ([-1], [-1]))
@@ -163,7 +165,7 @@ def tensordot(a, b, dims=2):
     >>> fastnn.tensordot(fastnn.ones(2, 3), fastnn.ones(3, 4), dims=1).shape
     fastnn.Size([2, 4])
     """
-    checks.floating("tensordot", a=a, b=b)
+    checks.factors("tensordot", a=a, b=b)
     if isinstance(dims, int):
         if not 0 <= dims <= min(a.ndim, b.ndim):
             raise ValueError(f"tensordot: dims {dims} of tensors with {a.ndim} and {b.ndim}")
@@ -211,7 +213,7 @@ def multi_dot(tensors):
     parts = list(tensors)
     if len(parts) < 2:
         raise ValueError(f"multi_dot: expected at least 2 tensors, got {len(parts)}")
-    checks.floating("multi_dot", **{f"tensor {i}": part for i, part in enumerate(parts)})
+    checks.factors("multi_dot", **{f"tensor {i}": part for i, part in enumerate(parts)})
     row, column = parts[0].ndim == 1, parts[-1].ndim == 1
     parts[0] = unsqueeze(parts[0], 0) if row else parts[0]
     parts[-1] = unsqueeze(parts[-1], 1) if column else parts[-1]
@@ -258,6 +260,7 @@ def cross_along(input, other, dim=-1):
     """The cross product along a dimension of size 3; the other dimensions broadcast."""
     if tensors.as_tensor("cross", input).ndim != tensors.as_tensor("cross", other).ndim:
         raise ValueError(f"cross: tensors of {input.ndim} and {other.ndim} dimensions")
+    checks.factors("cross", input=input, other=other)
     dim = checks.axis("cross", dim, input.ndim)
     if not input.ndim or not input.shape[dim] == other.shape[dim] == 3:
         raise ValueError(f"cross: dimension {dim} must have size 3, got shapes "

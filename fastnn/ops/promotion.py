@@ -8,16 +8,20 @@ from ..changes import check_in_place
 from ..elementwise import elementwise
 from ..op import Operation
 
+FLOATS_ONLY = {"leaky_relu", "elu", "celu", "selu", "silu", "mish", "gelu", "hardswish",
+               "hardsigmoid", "softplus", "logsigmoid", "softshrink", "hardshrink"}
 # Operations that are not defined for all types, by the kind of the common type.
 UNDEFINED = {
-    "b": {"neg", "sub", "abs", "relu", "pow", "floor", "ceil", "trunc", "round", "frac", "fmod",
-          "floor_divide", "remainder", "hypot", "logaddexp", "logaddexp2",
-          "addcdiv", "lerp", "bitwise_left_shift", "bitwise_right_shift"},
-    "i": {"frac", "hypot", "logaddexp", "logaddexp2", "addcdiv", "lerp"},
+    "b": FLOATS_ONLY | {
+        "softsign", "tanhshrink", "hardtanh", "neg", "sub", "abs", "relu", "pow", "floor", "ceil",
+        "trunc", "round", "frac", "fmod", "floor_divide", "remainder", "hypot", "logaddexp",
+        "logaddexp2", "addcmul", "addcdiv", "lerp", "threshold", "bitwise_left_shift",
+        "bitwise_right_shift"},
+    "i": FLOATS_ONLY | {"frac", "hypot", "logaddexp", "logaddexp2", "addcdiv", "lerp"},
     "f": {"bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "bitwise_left_shift",
           "bitwise_right_shift"},
 }
-UNDEFINED["u"] = UNDEFINED["i"]
+UNDEFINED["u"] = UNDEFINED["i"] | {"hardtanh"}
 COUNTED = {"square"}  # of booleans an int64
 DIVISIONS = {"floor_divide", "remainder", "fmod", "div"}  # by which integers must not divide by 0
 
@@ -28,13 +32,19 @@ def copy_(input, source):
     return source
 
 
-convert = Operation(
-    "to", lambda plan, x: x.astype(plan[1], order="K"),
-    lambda node, gradient: convert(node.plan[::-1], gradient))
+def _converted(plan, x):
+    return x.astype(plan[1], order="K")
 
 
-def _convert(tensor, dtype):
-    return convert((tensor.dtype, dtype), tensor)
+_convert = Operation(
+    "to", _converted, lambda node, gradient: _convert(node.plan[::-1], gradient))
+_convert_to_whole = Operation("to", _converted)
+
+
+def convert(tensor, dtype):
+    """The tensor in another type; integers and booleans have no gradient, and no history."""
+    operation = _convert if dtype.kind == "f" else _convert_to_whole
+    return operation((tensor.dtype, dtype), tensor)
 
 
 def promote(operation, inputs, target):
@@ -59,6 +69,8 @@ def promote(operation, inputs, target):
         dtype = dtypes.int64
     if operation.float_only and dtype not in dtypes.FLOATING:
         dtype = dtypes.get_default_dtype()
+    if dtype.kind in "iu":
+        dtype = _wide_enough(operation, dtype, plain)
     converted = tuple(
         _condition(operation, value) if name in formula.boolean_inputs
         else _as_type(value, dtype) for name, value in zip(names, inputs, strict=True))
@@ -66,6 +78,17 @@ def promote(operation, inputs, target):
         converted = (tensors.Tensor(converted[0]), *converted[1:])
         converted = (_as_type(converted[0], dtype), *converted[1:])
     return converted, dtype.num
+
+
+def _wide_enough(operation, dtype, values):
+    """An integer type for numbers beyond the tensors' one: questions are answered in int64,
+    limits are refused, and in arithmetic they wrap around."""
+    limits = numpy.iinfo(dtype)
+    beyond = [value for value in values if not isinstance(value, tensors.Tensor)
+              and not limits.min <= value <= limits.max]
+    if beyond and operation.name in ("clamp", "where"):
+        raise ValueError(f"{operation.name}: {beyond[0]} does not fit into {dtype}")
+    return dtypes.int64 if beyond and operation.boolean_result else dtype
 
 
 def _check_defined(operation, dtype, values):
@@ -76,6 +99,14 @@ def _check_defined(operation, dtype, values):
         kind = {"b": "boolean", "f": "floating-point"}.get(
             "b" if name == "sub" else dtype.kind, str(dtype))
         raise TypeError(f"{name}: not defined for {kind} tensors")
+    if name == "lerp":
+        kinds = {value.dtype for value in values if isinstance(value, tensors.Tensor)}
+        if len(kinds) > 1 or any(kind.kind != "f" for kind in kinds):
+            raise TypeError("lerp: the tensors must have one floating-point type, got "
+                            f"{sorted(map(str, kinds))}")
+    if name == "pow" and dtype.kind in "iu" and not isinstance(values[1], tensors.Tensor) and (
+            values[1] < 0):
+        raise ValueError(f"pow: integers have no negative power, got exponent {values[1]}")
     if name in DIVISIONS and dtype.kind in "iu" and not operation.float_only:
         divisor = values[-1].array if isinstance(values[-1], tensors.Tensor) else values[-1]
         if not numpy.all(divisor):
@@ -94,8 +125,14 @@ def _is_boolean(value):
 
 def _as_type(value, dtype):
     if isinstance(value, tensors.Tensor):
-        return value if value.dtype == dtype else _convert(value, dtype)
-    return float(value) if dtype.kind == "f" else int(value)
+        return value if value.dtype == dtype else convert(value, dtype)
+    return float(value) if dtype.kind == "f" else _wrapped(value, dtype)
+
+
+def _wrapped(value, dtype):
+    """A whole number as the kernels take it: modulo the range of the type, with a sign."""
+    half = 1 << (8 * dtype.itemsize - 1)
+    return (int(value) + half) % (2 * half) - half
 
 
 def _condition(operation, value):

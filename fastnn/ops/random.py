@@ -2,14 +2,16 @@
 
 import numpy
 
-from .. import dtypes
+from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import random as kernels
 from .._kernels import sorting
+from ..changes import check_in_place
 from ..generator import default_generator
 from ..registry import public
 from .checks import dimensions, floating, shape_argument
 from .creation import new
+from .promotion import copy_
 
 
 def uniform_array(shape, dtype, low=0.0, high=1.0, generator=None):
@@ -45,7 +47,7 @@ def _floating_type(operation, dtype):
 
 
 @public("fastnn", differentiable=False)
-def rand(*size, generator=None, dtype=None, device=None, requires_grad=False):
+def rand(*sizes, size=None, generator=None, dtype=None, device=None, requires_grad=False):
     """Numbers uniform in [0, 1).
 
     >>> import fastnn
@@ -53,15 +55,15 @@ def rand(*size, generator=None, dtype=None, device=None, requires_grad=False):
     >>> fastnn.rand(2, 3).shape
     fastnn.Size([2, 3])
     """
-    array = uniform_array(shape_argument("rand", size), _floating_type("rand", dtype),
+    array = uniform_array(shape_argument("rand", sizes, size), _floating_type("rand", dtype),
                           generator=generator)
     return new(array, requires_grad, device)
 
 
 @public("fastnn", differentiable=False)
-def randn(*size, generator=None, dtype=None, device=None, requires_grad=False):
+def randn(*sizes, size=None, generator=None, dtype=None, device=None, requires_grad=False):
     """Normally distributed numbers of mean 0 and variance 1."""
-    array = normal_array(shape_argument("randn", size), _floating_type("randn", dtype),
+    array = normal_array(shape_argument("randn", sizes, size), _floating_type("randn", dtype),
                          generator=generator)
     return new(array, requires_grad, device)
 
@@ -112,11 +114,12 @@ def _bounds(low, high, dtype):
 
 
 @public("fastnn", differentiable=False)
-def randint(low, high=None, size=None, *, generator=None, dtype=None, device=None,
+def randint(low=None, high=None, size=None, *, generator=None, dtype=None, device=None,
             requires_grad=False):
     """Integers uniform in [low, high); ``randint(high, size)`` starts at 0."""
     if size is None:
         low, high, size = 0, low, high
+    low = 0 if low is None else low
     if high is None or size is None:
         raise TypeError("randint: expected randint(high, size) or randint(low, high, size)")
     dtype = dtypes.check("randint", dtype or dtypes.int64)
@@ -224,30 +227,35 @@ def _check_weights(weights, count, replacement):
                          " the classes with a weight")
 
 
-def _filled(name, tensor, array):
-    if tensor.requires_grad and not tensor.is_leaf:
-        raise RuntimeError(f"{name}: a result on the tape cannot be filled")
-    tensor.array[...] = array
-    tensor._bump_version()
-    return tensor
+def _filled(name, tensor, made, *settings):
+    """Numbers written over a tensor; on the tape, its earlier values then have no gradient."""
+    return _written(name, tensor,
+                    made(tensor.array.shape, _floating_type(name, tensor.dtype), *settings))
+
+
+def _written(name, tensor, array):
+    check_in_place(name, tensor)
+    return copy_.into(tensor, tape.from_array(array))
 
 
 @public("method", differentiable=False)
 def uniform_(input, a=0.0, b=1.0, *, generator=None):
     """Fill with numbers uniform in [a, b)."""
-    return _filled("uniform_", input,
-                   uniform_array(input.array.shape, input.dtype, a, b, generator))
+    if not a <= b:
+        raise ValueError(f"uniform_: a {a} lies above b {b}")
+    return _filled("uniform_", input, uniform_array, a, b, generator)
 
 
 @public("method", differentiable=False)
 def normal_(input, mean=0.0, std=1.0, *, generator=None):
     """Fill with normally distributed numbers."""
-    return _filled("normal_", input,
-                   normal_array(input.array.shape, input.dtype, mean, std, generator))
+    if not std >= 0:
+        raise ValueError(f"normal_: std must be at least 0, got {std}")
+    return _filled("normal_", input, normal_array, mean, std, generator)
 
 
 @public("method", differentiable=False)
 def bernoulli_(input, p=0.5, *, generator=None):
     """Fill with 1 with the probability ``p``, a number or a tensor that broadcasts, else with 0."""
     p = p.array if isinstance(p, tensors.Tensor) else p
-    return _filled("bernoulli_", input, _zeros_and_ones("bernoulli_", input, p, generator))
+    return _written("bernoulli_", input, _zeros_and_ones("bernoulli_", input, p, generator))

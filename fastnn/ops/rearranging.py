@@ -35,10 +35,10 @@ _triangle = Operation(
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3, 4), (0, 2)), case(floats(2, 3), (-1,))])
-def flip(input, *dims):
-    """A copy with the order of the elements along some dimensions reversed."""
-    dims = axes("flip", shape_argument("flip", dims), tensors.as_tensor("flip", input).ndim)
-    return _flip(dims, input)
+def flip(input, *sizes, dims=None):
+    """A copy with the order of the elements along some dimensions, ``dims``, reversed."""
+    dims = shape_argument("flip", sizes, dims)
+    return _flip(axes("flip", dims, tensors.as_tensor("flip", input).ndim), input)
 
 
 def _matrix(name, input, least):

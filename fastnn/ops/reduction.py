@@ -141,12 +141,16 @@ def count_nonzero(input, dim=None):
 
 @public("fastnn", "method", cases=[], differentiable=False)
 def all(input, dim=None, keepdim=False):
-    """Whether all values are true."""
+    """Whether all values are true; over no dimension, ``()``, whether each is."""
+    if dim == () or dim == []:
+        return tensors.as_tensor("all", input) != 0
     found = (input != 0).sum(dim, keepdim)
     return found == count(input, chosen("all", input, dim))
 
 
 @public("fastnn", "method", cases=[], differentiable=False)
 def any(input, dim=None, keepdim=False):
-    """Whether at least one value is true."""
+    """Whether at least one value is true; over no dimension, ``()``, whether each is."""
+    if dim == () or dim == []:
+        return tensors.as_tensor("any", input) != 0
     return (input != 0).sum(dim, keepdim) > 0

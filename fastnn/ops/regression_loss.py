@@ -5,11 +5,10 @@ import warnings
 
 from .. import tensor as tensors
 from ..elementwise import elementwise
-from ..op import are_floating_alike
 from ..registry import case, floats, public
 from .checks import floating
 from .creation import full
-from .pointwise_loss import Pointwise, broadcast, check_reduction, reduced
+from .pointwise_loss import Pointwise, broadcast, check_reduction, promoted, reduced
 
 
 @Pointwise
@@ -62,8 +61,7 @@ BENT = dict(low=0.3, high=0.6), dict(low=-0.2, high=0.2), dict(low=2, high=3)
 
 def _compared(name, input, target, weight):
     """Input and target of one shape; PyTorch warns where one of them is repeated."""
-    if not are_floating_alike(input, target, weight):
-        floating(name, input=input, target=target, weight=weight)
+    input, target, weight = promoted(name, input=input, target=target, weight=weight)
     if input.array.shape != target.array.shape:
         pair = broadcast(name, {"input": input, "target": target})
         warnings.warn(f"{name}: input has shape {tuple(input.shape)}, target "
@@ -74,6 +72,11 @@ def _compared(name, input, target, weight):
         raise ValueError(f"{name}: input has shape {tuple(input.shape)}, weight "
                          f"{tuple(weight.shape)}")
     return input, target
+
+
+def _as_input(name, input, target):
+    """The target in the type of the input."""
+    return tensors.as_tensor(name, target).to(tensors.as_tensor(name, input).dtype)
 
 
 def _weighted(name, values, weight, reduction):
@@ -122,7 +125,7 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     >>> fastnn.nn.functional.huber_loss(fastnn.tensor([1.0, 3.0]), fastnn.tensor([0.0, 0.0]))
     tensor(1.5000)
     """
-    pair = _compared("huber_loss", input, target, weight)
+    pair = _compared("huber_loss", input, _as_input("huber_loss", input, target), weight)
     if not delta > 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
     return _huber("huber_loss", pair, reduction, (float(delta),), weight)
@@ -175,7 +178,7 @@ def poisson_nll_loss(input, target, log_input=True, full=False, *, eps=1e-8, red
     eps)``. ``full`` adds Stirling's approximation of ``log(target!)`` where the target is above 1.
     """
     check_reduction("poisson_nll_loss", reduction)
-    floating("poisson_nll_loss", input=input, target=target)
+    input, target = promoted("poisson_nll_loss", input=input, target=target)
     pair = broadcast("poisson_nll_loss", {"input": input, "target": target})
     if log_input:
         return _poisson_of_log("poisson_nll_loss", pair, reduction, (float(bool(full)),))
@@ -264,7 +267,9 @@ def kl_div(input, target, *, reduction="mean", log_target=False):
     mathematics has it, divides the sum by the first size; ``"mean"`` divides by the count.
     """
     check_reduction("kl_div", reduction, ("batchmean",))
-    floating("kl_div", input=input, target=target)
+    floating("kl_div", input=input)
+    floating("kl_div", target=target)
+    input, target = promoted("kl_div", input=input, target=target)
     pair = broadcast("kl_div", {"input": input, "target": target})
     loss = _divergence_of_logs if log_target else _divergence
     if reduction != "batchmean":

@@ -4,6 +4,7 @@ import math
 
 import numpy
 
+from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import memory, runtime
 from ..op import Operation
@@ -38,16 +39,18 @@ def sum_to(gradient, shape):
     return reshape(total, shape) if extra else total
 
 
-def _sequence(numbers):
-    """Numbers that were given one by one, or as one sequence."""
+def _sequence(name, numbers, whole=None):
+    """Numbers that were given one by one, as one sequence, or by name as ``whole``."""
+    if whole is not None:
+        return shape_argument(name, numbers, whole)
     alone = len(numbers) == 1 and isinstance(numbers[0], (tuple, list))
     return numbers[0] if alone else numbers
 
 
-def _reshaped(name, x, sizes):
+def _reshaped(name, x, sizes, whole):
     """``x`` in a shape of which one size may be -1."""
     shape = x.array.shape
-    return reshape_((shape, _full_shape(name, shape, *_sequence(sizes))), x)
+    return reshape_((shape, _full_shape(name, shape, *_sequence(name, sizes, whole))), x)
 
 
 @remembered
@@ -67,18 +70,33 @@ def _full_shape(name, given, *sizes):
 
 
 @public("fastnn", "method", cases=[case(floats(2, 6), (3, -1)), case(floats(2, 3), (6,))])
-def reshape(input, *shape):
+def reshape(input, *sizes, shape=None):
     """The same elements, in C order, in another shape; one size may be -1.
 
     A view where the memory's order allows it, else a copy.
     """
-    return _reshaped("reshape", tensors.as_tensor("reshape", input), shape)
+    return _reshaped("reshape", tensors.as_tensor("reshape", input), sizes, shape)
+
+
+def _bits(input, dtype):
+    try:
+        result = tape.from_array(input.array.view(dtype))
+    except ValueError as error:
+        raise ValueError(f"view: {error}; got shape {tuple(input.shape)} of {input.dtype} for "
+                         f"{dtype}") from None
+    result._share_version(input)
+    return result
 
 
 @public("method", cases=[case(floats(2, 6), (3, -1))])
-def view(input, *shape):
-    """As ``reshape``, but a ValueError where that would need a copy; a type is ``to(type)``."""
-    result = _reshaped("view", input, shape)
+def view(input, *sizes, size=None):
+    """As ``reshape``, but a ValueError where that would need a copy.
+
+    ``view(dtype)`` reads the same bits as numbers of another type, without a gradient.
+    """
+    if len(sizes) == 1 and isinstance(sizes[0], (numpy.dtype, type)):
+        return _bits(input, dtypes.check("view", sizes[0]))
+    result = _reshaped("view", input, sizes, size)
     if input.numel() and not numpy.may_share_memory(result.array, input.array):
         raise ValueError(f"view: shape {result.array.shape} needs a copy of this memory layout; "
                          "use reshape")
@@ -99,9 +117,9 @@ def flatten(input, start_dim=0, end_dim=-1):
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3, 4), (2, 0, 1))])
-def permute(input, *dims):
+def permute(input, *order, dims=None):
     """The dimensions in another order, as a view."""
-    return permute_(_order(input.ndim, *_sequence(dims)), input)
+    return permute_(_order(input.ndim, *_sequence("permute", order, dims)), input)
 
 
 @remembered
@@ -157,9 +175,10 @@ def t(input):
     return transpose(input, 0, 1) if input.ndim == 2 else input
 
 
-def _expanded(name, input, sizes):
+def _expanded(name, input, sizes, whole=None):
     given = tensors.as_tensor(name, input).array.shape
-    return expand_((given, _expanded_shape(name, given, *_sequence(sizes))), input)
+    wanted = _expanded_shape(name, given, *_sequence(name, sizes, whole))
+    return expand_((given, wanted), input)
 
 
 @remembered
@@ -178,9 +197,9 @@ def _expanded_shape(name, given, *sizes):
 
 
 @public("method", cases=[case(floats(2, 1), (2, 3)), case(floats(3), (2, -1))])
-def expand(input, *sizes):
+def expand(input, *sizes, size=None):
     """Dimensions of size 1 repeated as a view, -1 keeps a size; new ones come first."""
-    return _expanded("expand", input, sizes)
+    return _expanded("expand", input, sizes, size)
 
 
 @public("fastnn", "method", cases=[case(floats(2, 1), (2, 3)), case(floats(3), (2, 3))])

@@ -12,7 +12,7 @@ from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import memory, ranking, rows, selecting, sorting
 from ..registry import case, floats, integers, public
-from .checks import axis
+from .checks import axis, whole
 from .picking import gather
 
 FEW = 32  # of topk: 5 of 1000 take a twentieth of a sort's time
@@ -89,6 +89,7 @@ def _top_positions(x, dim, k, largest):
 def topk(input, k, dim=-1, largest=True, sorted=True):
     """(values, indices) of the ``k`` largest or smallest along a dimension, in order."""
     dim = axis("topk", dim, tensors.as_tensor("topk", input).ndim)
+    k = whole("topk", "k", k)
     size = input.shape[dim] if input.ndim else 1
     if not 0 <= k <= size:
         raise ValueError(f"topk: k is {k}, the dimension has {size} elements")
@@ -100,6 +101,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
 def kthvalue(input, k, dim=-1, keepdim=False):
     """(values, indices) of the ``k``-th smallest along a dimension, counted from 1."""
     dim = axis("kthvalue", dim, tensors.as_tensor("kthvalue", input).ndim)
+    k = whole("kthvalue", "k", k)
     size = input.shape[dim] if input.ndim else 1
     if not 1 <= k <= size:
         raise ValueError(f"kthvalue: k is {k}, the dimension has {size} elements")

@@ -43,7 +43,9 @@ def _variant(name, operation):
     else:
         def write(input, *args, **kwargs):
             check_in_place(name, tensors.as_tensor(label, input))
-            before = input.clone() if input.requires_grad else input
+            recorded = any(getattr(each, "requires_grad", False)
+                           for each in (input, *args, *kwargs.values()))
+            before = input.clone() if recorded else input
             result = operation(before, *args, **kwargs)
             _check_fits(name, input, result)
             return promotion.write_over(name, input, result)
