@@ -231,3 +231,15 @@ def test_repr_of_several_lines():
     assert repr(Told()) == "Told(\n  one\n  two\n)"
     assert repr(nn.ModuleList([nn.ReLU(), nn.ReLU(), nn.Tanh()])) == (
         "ModuleList(\n  (0-1): 2 x ReLU()\n  (2): Tanh()\n)")
+
+
+def test_memory_format_is_for_four_dimensions():
+    net = nn.Sequential(nn.Conv2d(3, 4, 2), nn.BatchNorm2d(4))
+    weight = net[0].weight.detach().clone()
+    net.to(memory_format=fastnn.channels_last)
+    assert net[0].weight.is_contiguous(memory_format=fastnn.channels_last)
+    assert fastnn.equal(net[0].weight, weight) and net[0].bias.is_contiguous()
+    net.to("cpu", fastnn.float64, memory_format=fastnn.contiguous_format)
+    assert net[0].weight.is_contiguous() and net[0].weight.dtype == fastnn.float64
+    with pytest.raises(ValueError, match="memory_format must be one of"):
+        net.to(memory_format="rows")

@@ -223,17 +223,20 @@ class Module:
             elif parameter.grad is not None:
                 parameter.grad = parameter.grad.detach().zero_()
 
-    def to(self, *args, **kwargs):
+    def to(self, *args, memory_format="preserve_format", **kwargs):
         """Convert the floating-point parameters and buffers to a type, and return the module.
 
-        A TypeError for a type that is not floating-point, a ValueError for a device but the CPU.
+        ``memory_format`` is for those of four dimensions. A TypeError for a type that is not
+        floating-point, a ValueError for a device but the CPU.
         """
         probe = empty(0).to(*args, **kwargs)
         if not probe.is_floating_point():
             raise TypeError(f"{type(self).__name__}.to: expected float32 or float64, got "
                             f"{probe.dtype}")
+        empty(1, 1, 1, 1).to(memory_format=memory_format)
         for tensor in (*self.parameters(), *self.buffers()):
             if tensor.is_floating_point():
+                kwargs["memory_format"] = memory_format if tensor.ndim == 4 else "preserve_format"
                 tensor.data = tensor.detach().to(*args, **kwargs)
                 if tensor.grad is not None:
                     tensor.grad = tensor.grad.detach().to(*args, **kwargs)
