@@ -94,11 +94,11 @@ DATASETS = {"digits": Digits, "mnist": MNIST, "fashion-mnist": FashionMNIST}
 
 def main(arguments=None):
     """Do what the command line asks for, and return the exit status."""
-    options = parse(arguments)
-    if find_spec("matplotlib") is None:
-        return fail("matplotlib is not installed; pip install '.[examples]' installs it")
     history = []
     try:
+        options = parse(arguments)
+        if find_spec("matplotlib") is None:
+            return fail("matplotlib is not installed; pip install '.[examples]' installs it")
         return attempt(options, history)
     except OSError as error:
         return fail(error)

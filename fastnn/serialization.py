@@ -24,7 +24,8 @@ TENSOR = "$tensor"
 def save(obj, f):
     """Write nested dicts, lists, tuples, numbers, strings, None and tensors to the file ``f``.
 
-    The file appears whole or not at all. A TypeError for anything else in ``obj``.
+    ``f`` is a path, where the file appears whole or not at all, or a file open for writing bytes.
+    A TypeError for anything else in ``obj``.
 
     >>> import fastnn, pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "state.safetensors"
@@ -34,16 +35,32 @@ def save(obj, f):
     """
     arrays = {}
     structure = json.dumps(_describe(obj, "", arrays))
-    write_atomically(Path(f), to_bytes(arrays, metadata={STRUCTURE: structure}))
+    content = to_bytes(arrays, metadata={STRUCTURE: structure})
+    if hasattr(f, "write"):
+        f.write(content)
+    else:
+        write_atomically(Path(f), content)
 
 
-def load(f, map_location=None):
+def load(f, map_location=None, *, weights_only=True, mmap=None):
     """Read what ``save`` wrote, or any safetensors file as a dict of tensors.
+
+    ``f`` is a path, or a file open for reading bytes, which is read to its end. ``map_location``,
+    ``weights_only`` and ``mmap`` change nothing: such a file holds no code.
 
     A ValueError if the file is not a whole safetensors file, or not one that ``save`` wrote.
     """
+    if hasattr(f, "read"):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "content")
+            path.write_bytes(f.read())
+            return _load(path, f)
+    return _load(f, f)
+
+
+def _load(path, f):
     try:
-        with safe_open(f, framework="numpy") as file:
+        with safe_open(path, framework="numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}
             metadata = file.metadata() or {}
     except SafetensorError as error:

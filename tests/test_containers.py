@@ -130,3 +130,10 @@ def test_texts_are_pytorchs(torch):
         theirs = repr(make(torch.nn, torch.ones)).replace("torch.FloatTensor", "fastnn.float32")
         ours = repr(make(nn, fastnn.ones))
         assert "".join(ours.split()) == "".join(theirs.replace("torch.", "fastnn.").split())
+
+
+def test_parameters_of_a_plain_dict_come_by_name():
+    pairs = {"b": fastnn.ones(1), "a": fastnn.ones(2)}
+    assert list(nn.ParameterDict(pairs)) == ["a", "b"]
+    assert list(nn.ParameterDict(pairs.items())) == ["b", "a"]
+    assert list(nn.ParameterDict(pairs.items()).copy()) == ["b", "a"]

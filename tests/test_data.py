@@ -321,3 +321,8 @@ def test_batch_generator_outside_of_a_loader_follows_the_seed():
     fastnn.manual_seed(0)
     assert batch_generator().random(3).tolist() == one
     assert batch_generator().random(3).tolist() != one
+
+
+def test_whole_and_broken_numbers_are_collated_without_loss():
+    assert default_collate([1, 2.5]).tolist() == [1, 2.5]
+    assert default_collate([1, 2]).dtype == fastnn.int64

@@ -203,7 +203,7 @@ INDICES = {
 RUNS = {
     "module without forward": (lambda: nn.Module()(floats(1)), "Module has no forward"),
     "bool": (lambda: bool(floats(2)), r"bool: .*got shape \(2,\)"),
-    "assigned before init": (lambda: setattr(nn.Module.__new__(nn.Linear), "x", 1),
+    "assigned before init": (lambda: setattr(nn.Module.__new__(nn.Linear), "x", nn.ReLU()),
                              r"call super\(\).__init__\(\) before"),
     "absent function": (lambda: F.ctc_loss, "functional has no 'ctc_loss'"),
     "absent name": (lambda: fastnn.fft, "fastnn has no 'fft'"),

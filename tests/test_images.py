@@ -284,7 +284,7 @@ ERRORS = [
     (lambda: F.lp_pool1d(ones(1, 1, 4), 0, 2), ValueError, "lp_pool1d: norm_type must be positive"),
     (lambda: F.adaptive_avg_pool2d(ones(1, 1, 4, 4), (2, 2, 2)), ValueError,
      "adaptive_avg_pool2d: output_size must be an integer or a pair"),
-    (lambda: F.adaptive_max_pool1d(ones(1, 1, 4), 0), ValueError, "must lie between 1 and .* got"),
+    (lambda: F.adaptive_max_pool1d(ones(1, 1, 4), -1), ValueError, "must lie between 0 and .* got"),
     (lambda: F.max_unpool1d(ones(1, 1, 2), fastnn.tensor([[[0, 9]]]), 2), IndexError,
      r"max_unpool1d: indices must lie in \[0, 4\) for an output of \(4,\), got 0 to 9"),
     (lambda: F.max_unpool1d(ones(1, 1, 2), ones(1, 1, 2), 2), TypeError,
@@ -329,3 +329,27 @@ ERRORS = [
 def test_errors(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_adaptive_pooling_to_nothing(rank):
+    x = fastnn.zeros(2, 3, *[4] * rank, requires_grad=True)
+    sizes = (0, *[2] * (rank - 1))
+    for name in ("adaptive_avg_pool", "adaptive_max_pool"):
+        y = getattr(F, f"{name}{rank}d")(x, sizes)
+        assert y.shape == (2, 3, *sizes)
+        assert fastnn.autograd.grad(y.sum(), x)[0].shape == x.shape
+    y, indices = getattr(F, f"adaptive_max_pool{rank}d")(x[0], sizes, return_indices=True)
+    assert y.shape == indices.shape == (3, *sizes) and indices.dtype == fastnn.int64
+
+
+def test_a_grid_of_nearest_pixels_has_a_gradient_of_0():
+    grid = fastnn.rand(2, 2, 2, 2, requires_grad=True)
+    F.grid_sample(fastnn.rand(2, 1, 3, 3), grid, mode="nearest").sum().backward()
+    assert grid.grad.tolist() == fastnn.zeros(2, 2, 2, 2).tolist()
+
+
+def test_grids_of_an_empty_batch():
+    x = fastnn.zeros(0, 3, 2, 2, requires_grad=True)
+    y = F.grid_sample(x, fastnn.zeros(0, 4, 5, 2))
+    assert y.shape == (0, 3, 4, 5) and fastnn.autograd.grad(y.sum(), x)[0].shape == x.shape

@@ -254,3 +254,12 @@ def test_one_cycle_ends():
         scheduler.step()
     with pytest.raises(ValueError, match="has no momentum to cycle"):
         lr_scheduler.OneCycleLR(optim.Optimizer([weight()], {"lr": 0.1}), 1.0, 5)
+
+
+def test_one_cycle_notes_its_extremes_in_the_groups():
+    sgd = fastnn.optim.SGD([fastnn.ones(1, requires_grad=True)], lr=1.0, momentum=0.9)
+    fastnn.optim.lr_scheduler.OneCycleLR(sgd, 0.5, total_steps=10, div_factor=10)
+    noted = {key: sgd.param_groups[0][key] for key in (
+        "initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum")}
+    assert noted == {"initial_lr": 0.05, "max_lr": 0.5, "min_lr": 0.05 / 1e4,
+                     "max_momentum": 0.95, "base_momentum": 0.85}

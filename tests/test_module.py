@@ -196,3 +196,50 @@ def test_buffers_that_are_not_saved():
     assert "scratch" not in net.state_dict() and "scratch" in dict(net.named_buffers())
     net.register_buffer("scratch", fastnn.ones(2))
     assert "scratch" in net.state_dict()
+
+
+def test_plain_attributes_before_super_init():
+    class Net(nn.Module):
+        def __init__(self):
+            self.size = 3
+            super().__init__()
+            self.layer = nn.Linear(self.size, 1)
+
+    assert list(Net().state_dict()) == ["layer.weight", "layer.bias"]
+
+
+def test_train_of_a_submodule_is_asked():
+    class Frozen(nn.BatchNorm1d):
+        def train(self, mode=True):
+            return super().train(False)
+
+    net = nn.Sequential(Frozen(2), nn.Dropout()).train()
+    assert [each.training for each in net.modules()] == [True, False, True]
+
+
+def test_a_copied_parameter_has_no_gradient():
+    layer = nn.Linear(2, 1)
+    layer(fastnn.ones(1, 2)).sum().backward()
+    assert copy.deepcopy(layer).weight.grad is None
+
+
+def test_repr_of_several_lines():
+    class Told(nn.Module):
+        def extra_repr(self):
+            return "one\ntwo"
+
+    assert repr(Told()) == "Told(\n  one\n  two\n)"
+    assert repr(nn.ModuleList([nn.ReLU(), nn.ReLU(), nn.Tanh()])) == (
+        "ModuleList(\n  (0-1): 2 x ReLU()\n  (2): Tanh()\n)")
+
+
+def test_memory_format_is_for_four_dimensions():
+    net = nn.Sequential(nn.Conv2d(3, 4, 2), nn.BatchNorm2d(4))
+    weight = net[0].weight.detach().clone()
+    net.to(memory_format=fastnn.channels_last)
+    assert net[0].weight.is_contiguous(memory_format=fastnn.channels_last)
+    assert fastnn.equal(net[0].weight, weight) and net[0].bias.is_contiguous()
+    net.to("cpu", fastnn.float64, memory_format=fastnn.contiguous_format)
+    assert net[0].weight.is_contiguous() and net[0].weight.dtype == fastnn.float64
+    with pytest.raises(ValueError, match="memory_format must be one of"):
+        net.to(memory_format="rows")

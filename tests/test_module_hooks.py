@@ -110,3 +110,56 @@ def test_hooks_before_a_backward_are_pytorchs(torch):
     assert len(found[0]) == len(found[1]) == 3
     for ours, theirs in zip(*found, strict=True):
         np.testing.assert_allclose(ours, theirs)
+
+
+class TwoOutputs(nn.Module):
+    def forward(self, x, y):
+        return x * 2, y * 3
+
+
+def test_a_backward_hook_of_a_module_one_of_whose_outputs_is_not_used():
+    net, seen = TwoOutputs(), []
+    net.register_full_backward_hook(lambda module, inputs, outputs: seen.append((inputs, outputs)))
+    x, y = fastnn.ones(2, requires_grad=True), fastnn.ones(2, requires_grad=True)
+    net(x, y)[0].sum().backward()
+    (inputs, outputs), = seen
+    assert [each.tolist() for each in inputs] == [[2, 2], [0, 0]]
+    assert outputs[0].tolist() == [1, 1] and outputs[1] is None
+    assert x.grad.tolist() == [2, 2]
+
+
+def test_a_backward_hook_of_a_module_one_of_whose_inputs_is_not_used():
+    class First(nn.Module):
+        def forward(self, x, y):
+            return x * 2
+
+    net, seen = First(), []
+    net.register_full_backward_hook(lambda module, inputs, outputs: seen.append(inputs))
+    net(*(fastnn.ones(2, requires_grad=True) for _ in range(2))).sum().backward()
+    assert [each.tolist() for each in seen[0]] == [[2, 2], [0, 0]]
+
+
+def test_backward_hooks_replace_the_gradients_of_several():
+    net = TwoOutputs()
+    net.register_full_backward_pre_hook(
+        lambda module, outputs: [each if each is None else each * 5 for each in outputs])
+    net.register_full_backward_hook(lambda module, inputs, outputs: (inputs[1], inputs[0]))
+    x, y = fastnn.ones(2, requires_grad=True), fastnn.ones(2, requires_grad=True)
+    sum(each.sum() for each in net(x, y)).backward()
+    assert x.grad.tolist() == [15, 15] and y.grad.tolist() == [10, 10]
+    net.register_full_backward_hook(lambda module, inputs, outputs: inputs[:1])
+    with pytest.raises(RuntimeError, match="hook of TwoOutputs: got 1 gradients back for 2"):
+        net(x, y)[0].sum().backward()
+
+
+def test_a_hook_that_is_called_after_an_error_too():
+    class Failing(nn.Module):
+        def forward(self, x):
+            raise ValueError("no")
+
+    net, seen = Failing(), []
+    net.register_forward_hook(lambda module, args, output: seen.append("usual"))
+    net.register_forward_hook(lambda module, args, output: seen.append(output), always_call=True)
+    with pytest.raises(ValueError, match="no"):
+        net(fastnn.ones(1))
+    assert seen == [None]

@@ -86,3 +86,59 @@ def test_a_state_is_put_where_asked():
     found = {"more": 1}
     assert nn.Linear(1, 1).state_dict(destination=found, prefix="a.") is found
     assert list(found) == ["more", "a.weight", "a.bias"]
+
+
+class Counting(nn.Linear):
+    """Keeps a number in its state, and one more key."""
+
+    count = 0
+
+    def get_extra_state(self):
+        return {"count": self.count}
+
+    def set_extra_state(self, state):
+        self.count = state["count"]
+
+
+def test_extra_state():
+    net, other = (nn.Sequential(Counting(1, 1), nn.ReLU()) for _ in range(2))
+    net[0].count = 5
+    state = net.state_dict()
+    assert list(state) == ["0.weight", "0.bias", "0._extra_state"]
+    other.load_state_dict(state)
+    assert other[0].count == 5
+    del state["0._extra_state"]
+    with pytest.raises(RuntimeError, match="missing key 0._extra_state"):
+        other.load_state_dict(state)
+
+
+def test_the_state_dict_of_a_submodule_is_asked():
+    class More(nn.Linear):
+        def state_dict(self, *args, prefix="", **kwargs):
+            state = super().state_dict(*args, prefix=prefix, **kwargs)
+            state[prefix + "more"] = fastnn.ones(1)
+            return state
+
+    assert list(nn.Sequential(More(1, 1)).state_dict()) == ["0.weight", "0.bias", "0.more"]
+
+
+def test_hooks_of_the_state():
+    net, seen = nn.Sequential(nn.Linear(1, 1)), []
+    net[0].register_state_dict_pre_hook(lambda module, prefix, keep: seen.append(prefix))
+    net.register_state_dict_post_hook(
+        lambda module, state, prefix, metadata: state.update(old=state.pop("0.bias")))
+    state = net.state_dict()
+    assert seen == ["0."] and list(state) == ["0.weight", "old"]
+
+    def rename(module, state, prefix, metadata, strict, missing, unexpected, errors):
+        state[prefix + "bias"] = state.pop("old") + 1
+
+    handle = net[0].register_load_state_dict_pre_hook(rename)
+    before = net[0].bias.detach().clone()
+    assert repr(net.load_state_dict(state)) == "<All keys matched successfully>"
+    assert fastnn.equal(net[0].bias, before + 1) and "old" in state
+    handle.remove()
+    with pytest.raises(RuntimeError, match="missing key 0.bias; unexpected key old"):
+        net.load_state_dict(state)
+    net.register_load_state_dict_post_hook(lambda module, keys: [each.clear() for each in keys])
+    net.load_state_dict(state)

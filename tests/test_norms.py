@@ -184,3 +184,42 @@ X = np.ones((2, 6, 4), np.float32)
 def test_errors(call, error, text):
     with pytest.raises(error, match=text):
         call(fastnn.from_numpy(X.copy()))
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 2), (2, 3, 0)])
+@pytest.mark.parametrize("norm", [
+    lambda x: F.batch_norm(x, fastnn.zeros(3), fastnn.ones(3), training=True),
+    lambda x: F.instance_norm(x), lambda x: F.group_norm(x, 3),
+    lambda x: F.layer_norm(x, x.shape[1:]), lambda x: F.rms_norm(x, x.shape[1:])])
+def test_empty_images(norm, shape):
+    x = fastnn.zeros(shape, requires_grad=True)
+    y = norm(x)
+    assert y.shape == shape
+    slope, = fastnn.autograd.grad(y.sum(), x, create_graph=True)
+    assert slope.shape == shape
+
+
+@pytest.mark.parametrize("make", [nn.BatchNorm1d, lambda n: nn.InstanceNorm1d(
+    n, track_running_stats=True)])
+def test_an_empty_batch_moves_no_running_moments(make):
+    norm = make(3)
+    norm(fastnn.zeros(0, 3, 2))
+    norm(fastnn.zeros(2, 3, 0))
+    assert norm.running_mean.tolist() == [0, 0, 0] and norm.running_var.tolist() == [1, 1, 1]
+
+
+def test_batch_norm_wants_a_positive_eps():
+    x, moments = fastnn.rand(3, 2), (fastnn.zeros(2), fastnn.ones(2))
+    for eps, training in ((0.0, True), (-1e-5, True), (-1e-5, False)):
+        with pytest.raises(ValueError, match="batch_norm: eps must be at least 0, and positive"):
+            F.batch_norm(x, *moments, training=training, eps=eps)
+
+
+def test_evaluation_is_differentiated_after_another_step_of_training():
+    norm, x = nn.BatchNorm1d(2).eval(), fastnn.rand(4, 2, requires_grad=True)
+    y = norm(x)
+    norm.train()
+    norm(x)
+    y.sum().backward()
+    expected = norm.weight.detach() / (1 + norm.eps) ** 0.5
+    assert fastnn.allclose(x.grad, expected.expand(4, 2))

@@ -152,3 +152,10 @@ def normed():
 def test_errors(call, error, text):
     with pytest.raises(error, match=text):
         call(nn.utils)
+
+
+def test_the_state_of_the_older_weight_norm_is_loaded():
+    old = nn.Sequential(nn.utils.weight_norm(nn.Linear(3, 2)))
+    new = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)))
+    new.load_state_dict(old.state_dict())
+    assert fastnn.allclose(new[0].weight, old[0].weight)

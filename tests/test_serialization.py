@@ -1,5 +1,6 @@
 """`save` and `load`: nested state in a safetensors file, whole or not at all, without pickle."""
 
+import io
 import os
 import re
 import stat
@@ -154,3 +155,13 @@ def test_no_pickle_in_the_library():
     for path in Path(fastnn.__file__).parent.rglob("*.py"):
         assert not re.search(r"^\s*(import|from)\s+(pickle|marshal|shelve|dill)\b",
                              path.read_text(), re.MULTILINE), path
+
+
+def test_open_files():
+    file = io.BytesIO()
+    fastnn.save({"a": fastnn.arange(3), "n": [1, None]}, file)
+    file.seek(0)
+    found = fastnn.load(file, map_location="cpu", weights_only=True)
+    assert found["a"].tolist() == [0, 1, 2] and found["n"] == [1, None]
+    with pytest.raises(ValueError, match="is not a whole safetensors file"):
+        fastnn.load(io.BytesIO(b"garbage!"))

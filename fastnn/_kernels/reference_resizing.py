@@ -74,6 +74,8 @@ def interpolate(x, size=None, scale_factor=None, mode="nearest", align_corners=N
         step = old / new if scale is None or recompute_scale_factor else 1 / scale
         if align_corners:
             step = (old - 1) / (new - 1) if new > 1 else 0.0
+        if old == new and (antialias or mode not in ("nearest-exact", "bicubic")):
+            step = 1.0
         matrix = np.stack([_row(mode, old, new, step, align_corners, antialias, i)
                            for i in range(new)])
         x = np.moveaxis(np.tensordot(matrix, x, (1, axis)), 0, axis)

@@ -160,6 +160,18 @@ class ModuleList(_Indexed):
         super().__init__()
         self.extend(() if modules is None else modules)
 
+    def _named_texts(self):
+        """Neighbours that say the same in one line."""
+        folded = []
+        for number, (_, text) in enumerate(super()._named_texts()):
+            if folded and folded[-1][2] == text:
+                folded[-1][1] = number
+            else:
+                folded.append([number, number, text])
+        return [(str(first), text) if first == last else
+                (f"{first}-{last}", f"{last - first + 1} x {text}")
+                for first, last, text in folded]
+
 
 def _parameter(value):
     """A tensor as a parameter; anything else as it is."""
@@ -248,8 +260,11 @@ class _Named(Module):
 
     def update(self, members):
         """Put in the members of a dict, or of pairs of a name and a member."""
-        for key, member in members.items() if isinstance(members, (Mapping, _Named)) else members:
+        for key, member in self._pairs(members):
             self._set(key, member)
+
+    def _pairs(self, members):
+        return members.items() if isinstance(members, (Mapping, _Named)) else members
 
 
 class ModuleDict(_Named):
@@ -275,6 +290,8 @@ class ModuleDict(_Named):
 class ParameterDict(_Named):
     """Parameters by name, registered; plain tensors become parameters.
 
+    Those of a plain dict come in the order of their names, as PyTorch has them.
+
     >>> import fastnn
     >>> scales = fastnn.nn.ParameterDict({"left": fastnn.ones(2)})
     >>> scales["right"] = fastnn.zeros(3)
@@ -291,6 +308,11 @@ class ParameterDict(_Named):
 
     def _set(self, key, member):
         self.register_parameter(key, _parameter(member))
+
+    def _pairs(self, members):
+        if isinstance(members, Mapping) and not isinstance(members, OrderedDict):
+            return sorted(members.items())
+        return super()._pairs(members)
 
     def setdefault(self, key, default=None):
         """The parameter of a name, which is ``default`` from now on if there is none."""
@@ -309,7 +331,7 @@ class ParameterDict(_Named):
 
     def copy(self):
         """Another dict of the same parameters."""
-        return ParameterDict(self._parameters)
+        return ParameterDict(self._parameters.items())
 
     def fromkeys(self, keys, default=None):
         """A dict with ``default`` under each of the names."""

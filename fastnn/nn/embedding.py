@@ -57,7 +57,7 @@ class _Table(Module):
     def extra_repr(self):
         shown = [f"{self.num_embeddings}, {self.embedding_dim}"]
         shown += [f"{name}={getattr(self, name)}" for name, plain in (
-            ("padding_idx", None), ("max_norm", None), ("norm_type", 2), ("mode", None),
+            ("padding_idx", None), ("max_norm", None), ("norm_type", 2),
             ("scale_grad_by_freq", False)) if getattr(self, name, plain) != plain]
         return ", ".join(shown)
 
@@ -111,6 +111,9 @@ class EmbeddingBag(_Table):
         if mode not in ("sum", "mean", "max"):
             raise ValueError(f"EmbeddingBag: mode must be 'sum', 'mean' or 'max', got {mode!r}")
         self.mode, self.include_last_offset = mode, include_last_offset
+
+    def extra_repr(self):
+        return f"{super().extra_repr()}, mode={self.mode!r}"
 
     @classmethod
     def from_pretrained(cls, embeddings, freeze=True, max_norm=None, norm_type=2.0,

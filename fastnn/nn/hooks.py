@@ -3,14 +3,12 @@
 from itertools import count
 
 from .. import tape
-from ..op import Operation
+from ..autograd.function import Function
 from ..tensor import Tensor
 
 BEFORE, AFTER, BACKWARD_BEFORE, BACKWARD = "before", "after", "before backward", "backward"
 
 _numbers = count()
-_passed = Operation("module_boundary", lambda plan, x: x, lambda node, gradient: gradient,
-                    shares_memory=True)
 
 
 class RemovableHandle:
@@ -57,12 +55,26 @@ def call(module, args, kwargs):
     if (backward or first) and tape.is_grad_enabled():
         watch = _Gradients(module, backward, first)
         args = watch.inputs(args)
-    result = module.forward(*args, **kwargs)
-    for hook in _of(hooks, AFTER):
-        given = (args, kwargs) if isinstance(hook, _WithKeywords) else (args,)
-        replaced = hook(module, *given, result)
-        result = result if replaced is None else replaced
+    after, result, done = _of(hooks, AFTER), None, []
+    try:
+        result = module.forward(*args, **kwargs)
+        for hook in after:
+            done.append(hook)
+            replaced = _after(module, hook, args, kwargs, result)
+            result = result if replaced is None else replaced
+    except Exception:
+        for hook in after:
+            if isinstance(hook, Always) and hook not in done:
+                _after(module, hook, args, kwargs, result)
+        raise
     return result if watch is None else watch.outputs(result)
+
+
+def _after(module, hook, args, kwargs, result):
+    if isinstance(hook, Always):
+        hook = hook.hook
+    given = (args, kwargs) if isinstance(hook, _WithKeywords) else (args,)
+    return hook(module, *given, result)
 
 
 def _before(module, hook, args, kwargs):
@@ -101,11 +113,35 @@ class _WithKeywords:
         return self.hook(*arguments)
 
 
+class Always:
+    """A hook that is called even where the forward, or a hook before it, raised an error."""
+
+    def __init__(self, hook):
+        self.hook = hook
+
+    def __call__(self, *arguments):
+        return self.hook(*arguments)
+
+
+class _Boundary(Function):
+    """Hands the gradients of several tensors, together, to a function that may replace them."""
+
+    @staticmethod
+    def forward(ctx, came, fill, *tensors):
+        ctx.came = came
+        ctx.set_materialize_grads(fill)
+        return tuple(each.detach() for each in tensors)
+
+    @staticmethod
+    def backward(ctx, *gradients):
+        return None, None, *ctx.came(gradients)
+
+
 class _Gradients:
     """The gradients of one call's inputs and outputs, on their way to the module's hooks.
 
-    Inputs and outputs pass through a node of their own, where the tape reports their gradients;
-    when all of the inputs' have come, the hooks are called.
+    The outputs together, and the inputs together, pass through a node, where the tape reports
+    their gradients. Of an output that was not used it is None, of such an input zeros.
     """
 
     def __init__(self, module, hooks, first):
@@ -113,72 +149,63 @@ class _Gradients:
 
     def inputs(self, args):
         self.of_inputs = [None] * len(args)
-        places = [i for i, value in enumerate(args) if _on_tape(value)]
-        self.awaited, self.waiting = len(places), len(places)
-        return tuple(self._watched(value, self._input_came, i) if i in places else value
-                     for i, value in enumerate(args))
+        args, self.input_places = _watched(self._inputs_came, True, args)
+        return args
 
     def outputs(self, result):
         several = isinstance(result, (tuple, list))
-        values = list(result) if several else [result]
+        values = result if several else (result,)
         self.of_outputs = [None] * len(values)
-        self.outputs_waiting = sum(map(_on_tape, values))
-        values = [self._watched(value, self._output_came, i) if _on_tape(value) else value
-                  for i, value in enumerate(values)]
-        return type(result)(values) if several else values[0]
+        self.outputs_given = tuple(self.of_outputs)
+        values, self.output_places = _watched(self._outputs_came, False, values)
+        if not several:
+            return values[0]
+        return type(result)(*values) if hasattr(result, "_fields") else type(result)(values)
 
-    def _watched(self, tensor, came, place):
-        watched = _passed(None, tensor)
-        watched.register_hook(lambda gradient: came(place, gradient))
-        return watched
-
-    def _output_came(self, place, gradient):
-        self.of_outputs[place] = gradient
-        self.outputs_waiting -= 1
-        if not self.outputs_waiting and self.first:
-            gradient = self._run_first(place, gradient)
-        if not self.awaited and not self.outputs_waiting:
-            self._run()
-        return gradient
-
-    def _input_came(self, place, gradient):
-        self.of_inputs[place] = gradient
-        self.waiting -= 1
-        if not self.waiting:
-            self.waiting = self.awaited
-            return self._run()[place]
-
-    def _run_first(self, place, gradient):
-        """Call the hooks on the outputs' gradients; return that of ``place``."""
+    def _outputs_came(self, gradients):
+        given = _placed(gradients, self.output_places, self.of_outputs)
         for hook in self.first:
-            replaced = hook(self.module, tuple(self.of_outputs))
-            if replaced is None:
-                continue
-            replaced = replaced if isinstance(replaced, tuple) else (replaced,)
-            if len(replaced) != 1 or len(self.of_outputs) != 1:
-                raise RuntimeError(
-                    f"full backward pre hook of {type(self.module).__name__}: gradients can be "
-                    f"replaced for modules of one output, got {len(replaced)} for "
-                    f"{len(self.of_outputs)}")
-            self.of_outputs = list(replaced)
-        return self.of_outputs[place]
+            given = self._replaced("pre hook", given, hook(self.module, given))
+        self.outputs_given = given
+        if not self.input_places:
+            self._run(tuple(self.of_inputs))
+        return [given[place] for place in self.output_places]
 
-    def _run(self):
+    def _inputs_came(self, gradients):
+        found = self._run(_placed(gradients, self.input_places, self.of_inputs))
+        return [found[place] for place in self.input_places]
+
+    def _run(self, given):
         """Call the hooks; return the gradients of the inputs, which they may have replaced."""
         for hook in self.hooks:
-            replaced = hook(self.module, tuple(self.of_inputs), tuple(self.of_outputs))
-            if replaced is not None:
-                self._replace(replaced)
-        return self.of_inputs
+            given = self._replaced(
+                "hook", given, hook(self.module, given, self.outputs_given))
+        return given
 
-    def _replace(self, gradients):
-        gradients = gradients if isinstance(gradients, tuple) else (gradients,)
-        if self.awaited != 1 or len(gradients) != len(self.of_inputs):
-            raise RuntimeError(
-                f"full backward hook of {type(self.module).__name__}: gradients can be replaced "
-                f"for modules of one differentiable input, got {len(gradients)} for "
-                f"{self.awaited}")
-        self.of_inputs = list(gradients)
+    def _replaced(self, kind, given, replaced):
+        if replaced is None:
+            return given
+        replaced = tuple(replaced) if isinstance(replaced, (tuple, list)) else (replaced,)
+        if len(replaced) != len(given):
+            raise RuntimeError(f"full backward {kind} of {type(self.module).__name__}: got "
+                               f"{len(replaced)} gradients back for {len(given)}")
+        return replaced
+
+
+def _watched(came, fill, values):
+    """The values, those on the tape behind a node of theirs; and the places of those."""
+    places = [place for place, each in enumerate(values) if _on_tape(each)]
+    passed = dict(zip(places, _Boundary.apply(came, fill, *[values[place] for place in places])
+                      if places else (), strict=True))
+    return tuple(passed.get(place, each) for place, each in enumerate(values)), places
+
+
+def _placed(gradients, places, empty):
+    """The gradients at their places, None elsewhere."""
+    result = list(empty)
+    for place, gradient in zip(places, gradients, strict=True):
+        result[place] = gradient
+    return tuple(result)
 
 
 def _on_tape(value):

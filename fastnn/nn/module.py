@@ -1,5 +1,8 @@
 """`Module`: a part of a network, with parameters, buffers and submodules."""
 
+from collections import OrderedDict
+
+from ..device import check_device
 from ..ops.creation import empty
 from ..tensor import Tensor
 from . import hooks, state
@@ -27,7 +30,7 @@ class Module:
     # attribute (0.03 us) and not a call of __getattr__ (0.3 us).
 
     def __init__(self):
-        self.__dict__.update(_parameters={}, _buffers={}, _modules={}, _hooks={},
+        self.__dict__.update(_parameters={}, _buffers={}, _modules={}, _hooks={}, _state_hooks={},
                              _non_persistent=set(), training=True)
 
     def forward(self, *input):
@@ -40,19 +43,18 @@ class Module:
         return self.forward(*args, **kwargs)
 
     def __setattr__(self, name, value):
+        kind = "_parameters" if isinstance(value, Parameter) else \
+            "_modules" if isinstance(value, Module) else None
         if "_modules" not in self.__dict__:
-            raise AttributeError(
-                f"{type(self).__name__}: call super().__init__() before assigning attributes")
-        if isinstance(value, Parameter):
-            self._enter("_parameters", name, value)
-        elif isinstance(value, Module):
-            self._enter("_modules", name, value)
-        else:
-            for table in TABLES:
-                if name in getattr(self, table):
-                    self._enter(table, name, value)
-                    return
+            if kind is not None:
+                raise AttributeError(f"{type(self).__name__}: call super().__init__() before "
+                                     "assigning parameters and modules")
+        elif kind is None:
+            kind = next((table for table in TABLES if name in getattr(self, table)), None)
+        if kind is None:
             object.__setattr__(self, name, value)
+        else:
+            self._enter(kind, name, value)
 
     def _enter(self, table, name, value):
         """Put a value, of the table's kind or None, into one table and out of the others."""
@@ -191,8 +193,9 @@ class Module:
         """Switch to training (dropout drops, batch norm uses the batch) and return the module."""
         if not isinstance(mode, bool):
             raise ValueError(f"train: mode must be True or False, got {mode!r}")
-        for module in self.modules():
-            object.__setattr__(module, "training", mode)
+        object.__setattr__(self, "training", mode)
+        for module in self.children():
+            module.train(mode)
         return self
 
     def eval(self):
@@ -220,17 +223,20 @@ class Module:
             elif parameter.grad is not None:
                 parameter.grad = parameter.grad.detach().zero_()
 
-    def to(self, *args, **kwargs):
+    def to(self, *args, memory_format="preserve_format", **kwargs):
         """Convert the floating-point parameters and buffers to a type, and return the module.
 
-        A TypeError for a type that is not floating-point, a ValueError for a device but the CPU.
+        ``memory_format`` is for those of four dimensions. A TypeError for a type that is not
+        floating-point, a ValueError for a device but the CPU.
         """
         probe = empty(0).to(*args, **kwargs)
         if not probe.is_floating_point():
             raise TypeError(f"{type(self).__name__}.to: expected float32 or float64, got "
                             f"{probe.dtype}")
+        empty(1, 1, 1, 1).to(memory_format=memory_format)
         for tensor in (*self.parameters(), *self.buffers()):
             if tensor.is_floating_point():
+                kwargs["memory_format"] = memory_format if tensor.ndim == 4 else "preserve_format"
                 tensor.data = tensor.detach().to(*args, **kwargs)
                 if tensor.grad is not None:
                     tensor.grad = tensor.grad.detach().to(*args, **kwargs)
@@ -262,6 +268,11 @@ class Module:
         """The module itself."""
         return self
 
+    def to_empty(self, *, device, recurse=True):
+        """The module itself, whose values no longer count."""
+        check_device(device)
+        return self
+
     def register_forward_pre_hook(self, hook, *, prepend=False, with_kwargs=False):
         """Call ``hook(module, args)`` before each forward; it may return other arguments.
 
@@ -271,12 +282,14 @@ class Module:
         hook = hooks.with_keywords(hook) if with_kwargs else hook
         return hooks.RemovableHandle(self._hooks, hooks.BEFORE, hook, prepend)
 
-    def register_forward_hook(self, hook, *, prepend=False, with_kwargs=False):
+    def register_forward_hook(self, hook, *, prepend=False, with_kwargs=False, always_call=False):
         """Call ``hook(module, args, output)`` after each forward; it may return another output.
 
-        With ``with_kwargs`` it is ``hook(module, args, kwargs, output)``.
+        With ``with_kwargs`` it is ``hook(module, args, kwargs, output)``. With ``always_call`` it
+        is called even where the forward raises an error.
         """
         hook = hooks.with_keywords(hook) if with_kwargs else hook
+        hook = hooks.Always(hook) if always_call else hook
         return hooks.RemovableHandle(self._hooks, hooks.AFTER, hook, prepend)
 
     def register_full_backward_pre_hook(self, hook, prepend=False):
@@ -300,11 +313,8 @@ class Module:
         They are detached unless ``keep_vars``; ``prefix`` is put before every path, and
         ``destination`` is a dict to put them in.
         """
-        found = state.collect(self, prefix, keep_vars)
-        if destination is None:
-            return found
-        destination.update(found)
-        return destination
+        destination = OrderedDict() if destination is None else destination
+        return state.collect(self, destination, prefix, keep_vars)
 
     def load_state_dict(self, state_dict, strict=True, assign=False):
         """Copy a ``state_dict`` into the parameters and buffers.
@@ -316,17 +326,52 @@ class Module:
         """
         return state.load(self, state_dict, strict, assign)
 
+    def get_extra_state(self):
+        """What ``state_dict`` holds besides tensors, under ``_extra_state``; a subclass may write
+        it together with ``set_extra_state``."""
+        raise RuntimeError(f"{type(self).__name__} has no get_extra_state")
+
+    def set_extra_state(self, state):
+        """Take over what ``get_extra_state`` gave."""
+        raise RuntimeError(f"{type(self).__name__} has no set_extra_state")
+
+    def register_state_dict_pre_hook(self, hook):
+        """Call ``hook(module, prefix, keep_vars)`` before each ``state_dict``."""
+        return hooks.RemovableHandle(self._state_hooks, state.SAVE_BEFORE, hook, False)
+
+    def register_state_dict_post_hook(self, hook):
+        """Call ``hook(module, state_dict, prefix, metadata)`` after each ``state_dict``, which it
+        may change in place; ``metadata`` is an empty dict."""
+        return hooks.RemovableHandle(self._state_hooks, state.SAVE_AFTER, hook, False)
+
+    def register_load_state_dict_pre_hook(self, hook):
+        """Call ``hook(module, state_dict, prefix, metadata, strict, missing_keys, unexpected_keys,
+        error_msgs)`` before each ``load_state_dict``.
+
+        It may change the dict, a copy of what was given, and add to the three lists.
+        """
+        return hooks.RemovableHandle(self._state_hooks, state.LOAD_BEFORE, hook, False)
+
+    def register_load_state_dict_post_hook(self, hook):
+        """Call ``hook(module, incompatible_keys)`` after each ``load_state_dict``; keys that it
+        takes out of the lists are no errors."""
+        return hooks.RemovableHandle(self._state_hooks, state.LOAD_AFTER, hook, False)
+
     def extra_repr(self):
         """What ``repr`` shows of the module's own settings."""
         return ""
 
     def __repr__(self):
-        lines = [f"({name}): {_indented(repr(module))}" for name, module in self._modules.items()]
+        lines = [f"({name}): {_indented(text)}" for name, text in self._named_texts()]
         extra = self.extra_repr()
-        if not lines:
+        if not lines and "\n" not in extra:
             return f"{type(self).__name__}({extra})"
-        body = "\n  ".join([extra, *lines] if extra else lines)
+        body = "\n  ".join([*extra.split("\n"), *lines] if extra else lines)
         return f"{type(self).__name__}(\n  {body}\n)"
+
+    def _named_texts(self):
+        """The names of the submodules and what ``repr`` says of each."""
+        return [(name, repr(module)) for name, module in self._modules.items()]
 
 
 # What the registered attributes of each table are, and are called.

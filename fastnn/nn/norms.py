@@ -100,9 +100,9 @@ class BatchNorm1d(_BatchNorm):
     ``track_running_stats`` there are none, and evaluation uses the batch too.
 
     >>> import fastnn
-    >>> fastnn.nn.BatchNorm1d(2, affine=False, eps=0)(fastnn.tensor([[1.0, 5.0], [3.0, 9.0]]))
-    tensor([[-1., -1.],
-            [ 1.,  1.]])
+    >>> fastnn.nn.BatchNorm1d(2, affine=False)(fastnn.tensor([[1.0, 5.0], [3.0, 9.0]]))
+    tensor([[-1.0000, -1.0000],
+            [ 1.0000,  1.0000]])
     """
 
     dimensions = (2, 3)

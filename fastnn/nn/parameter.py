@@ -18,5 +18,10 @@ class Parameter(Tensor):
             self._share_version(data)
         self.requires_grad = requires_grad
 
+    def __deepcopy__(self, memo):
+        result = super().__deepcopy__(memo)
+        result.grad = None
+        return result
+
     def __repr__(self):
         return f"Parameter containing:\n{super().__repr__()}"

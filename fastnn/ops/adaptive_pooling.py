@@ -37,7 +37,7 @@ def _counts(name, sizes, output_size):
     if len(given) == len(sizes):
         given = tuple(size if count is None else count
                       for count, size in zip(given, sizes, strict=True))
-    counts = checks.numbers(name, "output_size", given, 1, len(sizes))
+    counts = checks.numbers(name, "output_size", given, 0, len(sizes))
     if 0 in sizes:
         raise ValueError(f"{name}: the dimensions to pool must not be empty, got {sizes}")
     return counts
@@ -45,15 +45,23 @@ def _counts(name, sizes, output_size):
 
 def _equal_windows(sizes, counts):
     """The size of the windows if all of an axis are of one size, else None."""
-    if any(size % count for size, count in zip(sizes, counts, strict=True)):
+    if any(not count or size % count for size, count in zip(sizes, counts, strict=True)):
         return None
     return tuple(size // count for size, count in zip(sizes, counts, strict=True))
+
+
+def _no_windows(x, counts):
+    """The result of no windows, empty but on the tape."""
+    rows = x.reshape((*x.shape[:2], math.prod(x.shape[2:])))
+    return rows[:, :, :0].reshape((*x.shape[:2], *counts))
 
 
 def _average(name, rank, input, output_size):
     x = batch(name, rank, input)
     sizes = tuple(x.array.shape[2:])
     counts = _counts(name, sizes, output_size)
+    if 0 in counts:
+        return unbatched(_no_windows(x, counts), input)
     if math.prod(counts) == 1:
         return unbatched(x.mean(tuple(range(2, x.ndim)), keepdim=True), input)
     kernel = _equal_windows(sizes, counts)
@@ -109,7 +117,10 @@ def _max(name, rank, input, output_size, return_indices):
     sizes = tuple(x.array.shape[2:])
     counts = _counts(name, sizes, output_size)
     kernel = _equal_windows(sizes, counts)
-    if kernel is not None:
+    if 0 in counts:
+        values = _no_windows(x, counts)
+        indices = tape.from_array(numpy.zeros(values.array.shape, numpy.int64))
+    elif kernel is not None:
         found = MAXIMUM[rank](x, kernel, return_indices=return_indices)
         values, indices = found if return_indices else (found, None)
     else:

@@ -42,7 +42,9 @@ def _whole(array, size):
 def _neighbours(position, size, mode):
     """(places, weights) of the sources along one axis; a weight of None is 1."""
     if mode == "nearest":
-        return [(_whole(numpy.rint(position.array), size), None)]
+        # Where the grid is on the tape it has a gradient: 0.
+        share = position * 0 + 1 if position.requires_grad else None
+        return [(_whole(numpy.rint(position.array), size), share)]
     floor = numpy.floor(position.array)
     below = _whole(floor, size)
     share = position - tape.from_array(floor)
@@ -115,6 +117,8 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     """
     _check_grid(input, grid, mode, padding_mode)
     n, channels, *sizes = input.array.shape
+    if not n * channels:
+        return reshape(input, input.numel())[:0].reshape((n, channels, *grid.shape[1:-1]))
     points = reshape(grid, n, math.prod(grid.shape[1:-1]), len(sizes))
     axes = [_neighbours(_position(points[..., len(sizes) - 1 - axis], size, padding_mode,
                                   bool(align_corners)), size, mode)

@@ -46,7 +46,7 @@ def _rule(node, gradient):
 
 def _composition(plan, x, weight, bias):
     (size, epsilon, centred), *_ = plan
-    rows = x.reshape((x.numel() // size, size))
+    rows = x.reshape((x.numel() // max(1, size), size))
     rows = rows - rows.mean(1, keepdim=True) if centred else rows
     y = (rows / sqrt((rows * rows).mean(1, keepdim=True) + epsilon)).reshape(x.shape)
     y = y if weight is None else y * weight

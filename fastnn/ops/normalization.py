@@ -59,7 +59,7 @@ def _forward(plan, x, weight, bias):
     last = _lies_last(x)
     read, layout = _read(x, last), _layout(plan, x, last)
     mean, variance = norms.moments(layout, read)
-    if plan.running:
+    if plan.running and x.size:
         _move_running(plan.running, layout, mean, variance)
     centre, scale, shift = norms.coefficients(
         layout, mean, variance, plan.epsilon, memory.contiguous(weight), memory.contiguous(bias))
@@ -95,7 +95,9 @@ def _rule(node, gradient):
 
 def _composition(plan, x, weight, bias):
     plan = plan[0]
-    apart = x if plan.merged else x.reshape((x.shape[0], plan.groups, -1))
+    statistics = (x.shape[0], plan.groups)
+    apart = x if plan.merged else x.reshape(
+        (*statistics, x.numel() // max(1, statistics[0] * statistics[1])))
     dims = [i for i in range(apart.ndim) if i != 1] if plan.merged else 2
     apart = apart - apart.mean(dims, keepdim=True)
     y = apart / sqrt((apart * apart).mean(dims, keepdim=True) + plan.epsilon)
@@ -177,6 +179,10 @@ def _by_running(name, input, running_mean, running_var, weight, bias, eps):
     if running_mean is None or running_var is None:
         raise ValueError(f"{name}: running_mean and running_var are needed in evaluation")
     plan = _Plan(input.shape[1], True, eps, ())
+    if tape.is_grad_enabled() and any(
+            each is not None and each.requires_grad for each in (input, weight, bias)):
+        # A later call in training moves them before this one's gradient is asked for.
+        running_mean, running_var = running_mean.clone(), running_var.clone()
     return _fixed_norm(plan, input, running_mean, running_var, weight, bias)
 
 
@@ -197,10 +203,13 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     """
     _check("batch_norm", input, running_mean=running_mean, running_var=running_var, weight=weight,
            bias=bias)
+    if eps < 0 or (training and not eps):
+        raise ValueError("batch_norm: eps must be at least 0, and positive in training, got "
+                         f"{eps}")
     if not training:
         return _by_running("batch_norm", input, running_mean, running_var, weight, bias, eps)
     channels = input.array.shape[1]
-    if input.array.size < 2 * channels or not channels:
+    if input.array.size == channels:
         raise ValueError("batch_norm: training needs more than one value for each channel, got "
                          f"shape {tuple(input.shape)}")
     running = _running("batch_norm", running_mean, running_var, momentum)

@@ -89,11 +89,15 @@ def _smoothed(mode, size, count, step):
 
 @checks.remembered
 def _samples(mode, size, count, scale, align_corners, antialias):
-    """The samples that make ``count`` places of ``size``; None if they are the same."""
+    """The samples that make ``count`` places of ``size``; None if they are the same.
+
+    As PyTorch has it, most modes copy an axis whose size stays, whatever the scale.
+    """
     step = size / count if scale is None else 1.0 / scale
     if align_corners:
         step = (size - 1) / (count - 1) if count > 1 else 0.0
-    if size == count and (align_corners or step == 1.0 or mode == "nearest"):
+    if size == count and (align_corners or antialias or step == 1.0
+                          or mode not in ("nearest-exact", "bicubic")):
         return None
     if antialias:
         return sampling.Samples.of(size, *_smoothed(mode, size, count, step))
@@ -171,7 +175,10 @@ def _check(name, input, mode, align_corners, antialias):
     case(floats(2, 1, 3, 2, 3), (4, 4, 2)), case(floats(2, 2, 7), scale_factor=0.6),
     case(floats(2, 2, 7), scale_factor=(1.7,), recompute_scale_factor=True),
     case(floats(2, 2, 5, 4), (3, 7), mode="nearest-exact"),
-    case(floats(2, 3, 5), 8, mode="linear"),
+    case(floats(2, 3, 5), 8, mode="linear"), case(floats(2, 2, 4), scale_factor=1.2, mode="linear"),
+    case(floats(1, 2, 4, 3), scale_factor=(1.2, 1.5), mode="bilinear"),
+    case(floats(1, 2, 4, 3), scale_factor=(1.2, 1.5), mode="bicubic"),
+    case(floats(1, 1, 4, 3, 2), scale_factor=(1.2, 1.4, 1.5), mode="trilinear"),
     case(floats(2, 3, 5), scale_factor=1.5, mode="linear", align_corners=True),
     case(floats(2, 2, 4, 5), (7, 3), mode="bilinear"),
     case(floats(2, 2, 4, 3), scale_factor=(2, 2.6), mode="bilinear"),

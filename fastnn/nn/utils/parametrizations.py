@@ -25,7 +25,8 @@ class _WeightNorm(Module):
 def weight_norm(module, name="weight", dim=0):
     """Replace a parameter by its length ``original0`` along ``dim`` and its direction.
 
-    Both lie in ``module.parametrizations.<name>``, the direction as ``original1``.
+    Both lie in ``module.parametrizations.<name>``, the direction as ``original1``. What
+    ``nn.utils.weight_norm`` has in its state can be loaded.
     Salimans and Kingma, Weight Normalization, 2016.
 
     >>> import fastnn
@@ -33,7 +34,15 @@ def weight_norm(module, name="weight", dim=0):
     >>> list(layer.state_dict())
     ['bias', 'parametrizations.weight.original0', 'parametrizations.weight.original1']
     """
-    return register_parametrization(module, name, _WeightNorm(dim), unsafe=True)
+    def from_hooks(module, state_dict, prefix, *others):
+        for end, part in (("g", "original0"), ("v", "original1")):
+            if f"{prefix}{name}_{end}" in state_dict:
+                state_dict[f"{prefix}parametrizations.{name}.{part}"] = state_dict.pop(
+                    f"{prefix}{name}_{end}")
+
+    register_parametrization(module, name, _WeightNorm(dim), unsafe=True)
+    module.register_load_state_dict_pre_hook(from_hooks)
+    return module
 
 
 class _SpectralNorm(Module):

@@ -139,8 +139,11 @@ class OneCycleLR(LRScheduler):
         self._momenta = [_phase_values(top, bottom, top, three_phase)
                          for top, bottom in zip(tops, bottoms, strict=True)]
         if last_epoch == -1:
-            for group, values in zip(groups, self._rates, strict=True):
-                group["initial_lr"] = values[0]
+            for group, rates, top, bottom in zip(groups, self._rates, tops, bottoms, strict=True):
+                # PyTorch reads the extremes from there.
+                group.update(initial_lr=rates[0], max_lr=rates[1], min_lr=rates[-1])
+                if cycle_momentum:
+                    group.update(max_momentum=top, base_momentum=bottom)
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self):

@@ -82,7 +82,7 @@ def default_collate(batch):
     if isinstance(first, numpy.generic):
         return from_numpy(numpy.array(batch))
     if isinstance(first, Integral):
-        return from_numpy(numpy.array(batch, dtype=numpy.int64))
+        return tensor(batch)
     if isinstance(first, Real):
         return from_numpy(numpy.array(batch, dtype=numpy.float64))
     if isinstance(first, Mapping):
