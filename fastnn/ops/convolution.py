@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from .. import tape
 from .._kernels import conv, memory
 from ..op import Operation
+from .shape import contiguous
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Plan:
     def parameters(self):
         """What the kernels take behind the arrays."""
         return self.stride, self.padding, self.dilation, self.groups
+
+
+def channels_last(image):
+    """The image itself if its channels are last in memory, else a copy, for several kernels."""
+    return contiguous(image, "channels_last")
 
 
 def _new_image(shape, dtype):
@@ -76,6 +82,7 @@ def _forward_rule(node, gradient):
     plan = node.plan
     x, weight = node.saved
     need_x, need_weight, need_bias = node.needs
+    gradient = channels_last(gradient)
     d_x = data_gradient(plan, gradient, weight, None) if need_x else None
     if need_weight and need_bias and not tape.is_grad_enabled():
         bias_out = memory.empty(plan.weight[:1], x.dtype)
@@ -89,6 +96,7 @@ def _data_rule(node, gradient):
     plan = node.plan
     image_gradient, weight = node.saved
     need_gradient, need_weight, need_bias = node.needs
+    gradient = channels_last(gradient)
     return (convolution(plan, gradient, weight, None) if need_gradient else None,
             weight_gradient(plan, gradient, image_gradient) if need_weight else None,
             gradient.sum((0, 2, 3)) if need_bias else None)

@@ -5,7 +5,7 @@ from .._kernels import memory
 from ..op import Operation
 from ..registry import case, floats, public
 from . import checks
-from .convolution import convolution, data_gradient
+from .convolution import channels_last, convolution, data_gradient
 from .convolution_rules import convolution_of, transposed_of
 from .shape import permute_, reshape
 
@@ -65,10 +65,11 @@ def _planes(whole, volumes):
 
 def _convolved(whole, x, weight, bias):
     if x.ndim == 4:
-        return convolution(whole.plan, x, weight, bias)
+        return convolution(whole.plan, channels_last(x), weight, bias)
     weight = _kernels_of(whole, weight)
     if x.ndim == 3:
-        result = convolution(whole.plan, reshape(x, whole.plan.image), weight, bias)
+        images = channels_last(reshape(x, whole.plan.image))
+        result = convolution(whole.plan, images, weight, bias)
         return reshape(result, whole.small)
     images = _gather_depth(whole.depth, x)
     return _volumes(whole, convolution(whole.plan, images, weight, bias))
@@ -76,10 +77,11 @@ def _convolved(whole, x, weight, bias):
 
 def _transposed(whole, x, weight, bias):
     if x.ndim == 4:
-        return data_gradient(whole.plan, x, weight, bias)
+        return data_gradient(whole.plan, channels_last(x), weight, bias)
     weight = _kernels_of(whole, weight)
     if x.ndim == 3:
-        result = data_gradient(whole.plan, reshape(x, whole.plan.output), weight, bias)
+        images = channels_last(reshape(x, whole.plan.output))
+        result = data_gradient(whole.plan, images, weight, bias)
         return reshape(result, whole.big)
     result = _spread_depth(whole.depth, data_gradient(whole.plan, _planes(whole, x), weight, None))
     return result if bias is None else result + reshape(bias, -1, 1, 1, 1)

@@ -28,11 +28,12 @@ static inline void conv_weight_fold(conv_weight_plan *work, ptrdiff_t lanes) {
     int together = work->in_group == work->plan.c && work->plan.dilation_w == 1;
     ptrdiff_t row = work->plan.kw * work->in_group;
     work->fold = 1;
-    if (work->by_tap || work->depthwise) return;
+    if (work->depthwise) return;
     while (work->fold < 4 && work->out_group * work->fold * 2 <= lanes && work->fold * 2 <= row
            && (together || work->in_group % (work->fold * 2) == 0))
         work->fold *= 2;
     if (work->fold > 1) work->folded_terms = work->terms;
+    work->by_tap = work->fold == 1 && work->in_group >= CONV_CHANNELS_BY_TAP;
 }
 
 static inline void conv_weight_units(conv_weight_plan *work, ptrdiff_t block_lanes,
