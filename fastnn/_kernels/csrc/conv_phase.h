@@ -81,6 +81,7 @@ static inline void conv_cut_tasks(conv_gather *all, conv_phase *phase, ptrdiff_t
     ptrdiff_t channels = ceil_div(all->vectors, all->blocks) * lanes;
     ptrdiff_t products = ptrdiff_max(phase->terms / all->fold * channels, 8 * channels);
     ptrdiff_t pixels = ptrdiff_max(2000000 / products, 48);
+    if (all->plan.groups > 1) pixels = ptrdiff_min(pixels, 32768 / ptrdiff_max(all->in_c, all->out_c));
     phase->first_task = all->tasks;
     if (!width || !height || !all->plan.n) return;
     phase->rows_per_task = ptrdiff_min(height, ceil_div(pixels, width));
