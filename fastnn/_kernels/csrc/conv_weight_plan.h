@@ -60,16 +60,18 @@ static inline void conv_weight_units(conv_weight_plan *work, ptrdiff_t block_lan
     work->unit_values = work->unit_images * (work->x_image + work->gy_image);
 }
 
-/* Pieces of at least 4 million products, at most 32, and at most 8 MiB of partial sums. */
+/* Pieces of at least 4 million products, or 1 million where groups leave no other parts to share;
+ * at most 32, and at most 8 MiB of partial sums. */
 static inline void conv_weight_pieces(conv_weight_plan *work, ptrdiff_t itemsize) {
     const conv_plan *plan = &work->plan;
     double products = (double)plan->n * plan->oh * plan->ow * work->partial;
-    ptrdiff_t pieces = products < 32 * 4e6 ? (ptrdiff_t)(products / 4e6) : 32;
+    double most = products / (plan->groups > 1 ? 1e6 : 4e6);
+    ptrdiff_t pieces = most < 32 ? (ptrdiff_t)most : 32;
     pieces = ptrdiff_min(pieces, ((ptrdiff_t)8 << 20) / (work->partial * itemsize));
     work->pieces = ptrdiff_max(1, ptrdiff_min(pieces, work->units));
     ptrdiff_t tasks = work->pieces * work->blocks;
     work->tap_parts = 1;
-    if (work->by_tap && tasks < 16 && products > 4e6)
+    if (work->by_tap && plan->groups == 1 && tasks < 16 && products > 4e6)
         work->tap_parts = ptrdiff_min(plan->kh * plan->kw, ceil_div(16, tasks));
 }
 
@@ -93,7 +95,8 @@ static inline conv_weight_plan conv_weight_plan_of(const conv_plan *plan, ptrdif
 
 static inline size_t conv_weight_bytes(const conv_weight_plan *work, size_t itemsize,
                                        int threads) {
-    return (work->pieces * work->partial + threads * work->plan.groups * work->unit_values) * itemsize
+    ptrdiff_t copies = threads * work->plan.groups * work->unit_values;
+    return (work->pieces * work->partial + copies) * itemsize
          + (work->plan.oh + work->plan.ow) * sizeof(conv_segment)
          + work->terms * sizeof(ptrdiff_t) + 1024;
 }
