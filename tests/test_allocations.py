@@ -46,6 +46,9 @@ OPERATIONS = {
     # Each of the three kernels also takes scratch memory: packed weights or partial sums.
     "conv2d": (lambda x, w, b: functional.conv2d(x, w, b), (image(8, 16, 16, 16), drawn(
         16, 16, 3, 3), drawn(16)), 2, 4),
+    # An image with its channels first is turned once, for all three.
+    "conv2d of channels first": (lambda x, w: functional.conv2d(x, w), (
+        drawn(8, 16, 16, 16), drawn(16, 16, 3, 3)), 3, 4),
     # The places of the maxima.
     "max_pool2d": (lambda x: functional.max_pool2d(x, 2), (image(8, 16, 16, 16),), 2, 1),
     # Also the pieces' means and squares forward, and their sums backward.

@@ -219,6 +219,19 @@ def test_randint_bounds(reseeded):
     assert like.dtype == fastnn.float32 and set(like.tolist()) <= {2.0, 3.0, 4.0}
 
 
+@pytest.mark.parametrize("drawn_like", [
+    fastnn.rand_like, fastnn.randn_like, lambda x: fastnn.randint_like(x, 0, 100)])
+def test_random_tensors_like_another_keep_its_layout(drawn_like, reseeded):
+    first = fastnn.zeros(2, 3, 4, 5)
+    reseeded(3)
+    plain = drawn_like(first)
+    reseeded(3)
+    turned = drawn_like(first.contiguous(memory_format=fastnn.channels_last))
+    assert plain.is_contiguous() and turned.is_contiguous(memory_format=fastnn.channels_last)
+    assert (plain == turned).all()
+    assert drawn_like(fastnn.zeros(3, 1).expand(3, 4)).shape == (3, 4)
+
+
 def test_normal_and_bernoulli_of_tensors(reseeded):
     reseeded(2)
     mean, std = fastnn.tensor([0.0, 100.0]), fastnn.tensor([[1.0], [0.0]])

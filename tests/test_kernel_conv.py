@@ -150,6 +150,27 @@ ONE_CHANNEL = [
 ]
 CASES += ONE_CHANNEL
 
+GROUPED = [
+    Case(3, 8, 7, 9, 8, (3, 3), padding=(1, 1), groups=4),
+    Case(2, 32, 9, 10, 32, (3, 3), padding=(1, 1), groups=4),
+    Case(2, 16, 8, 8, 16, (3, 3), padding=(1, 1), groups=4),
+    Case(1, 64, 13, 11, 32, (3, 3), stride=(2, 1), padding=(1, 0), groups=4),
+    Case(2, 21, 9, 8, 14, (2, 3), padding=(1, 2), dilation=(2, 3), groups=7),
+    Case(2, 10, 9, 8, 35, (3, 3), stride=(1, 2), padding=(2, 1), groups=5),
+    Case(2, 33, 7, 7, 99, (3, 3), padding=(1, 1), groups=33),
+    Case(1, 17, 12, 9, 17, (5, 3), stride=(2, 2), padding=(2, 1), groups=17),
+    Case(2, 65, 6, 5, 65, (3, 3), padding=(2, 2), dilation=(2, 2), groups=65),
+    Case(3, 144, 5, 6, 36, (3, 3), padding=(1, 1), groups=2),
+    Case(1, 150, 6, 6, 204, (3, 2), padding=(1, 1), groups=2),
+    Case(50, 6, 3, 4, 12, (2, 2), padding=(1, 1), groups=3),
+    Case(1, 12, 70, 65, 12, (3, 3), padding=(1, 1), groups=2),
+    Case(1, 4, 30, 7, 8, (3, 1), padding=(9, 0), dilation=(12, 1), groups=2),
+    Case(2, 6, 4, 4, 6, (3, 3), padding=(8, 9), groups=2, extra=(-3, 1)),
+    Case(1, 66000, 1, 2, 2, (1, 1), groups=2),
+    Case(2, 6, 0, 5, 4, (3, 3), padding=(2, 0), groups=2),
+]
+CASES += GROUPED
+
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("case", CASES, ids=repr)
@@ -184,6 +205,8 @@ LARGE = [
     Case(300, 1, 19, 21, 7, (4, 4)),
     Case(16, 64, 14, 14, 128, (4, 4), stride=(2, 2), padding=(1, 1)),
     Case(16, 64, 17, 17, 64, (3, 3), padding=(1, 1), groups=64),
+    Case(16, 64, 17, 17, 64, (3, 3), padding=(1, 1), groups=8),
+    Case(40, 24, 15, 15, 48, (3, 3), stride=(2, 1), groups=12),
 ]
 
 
@@ -257,6 +280,27 @@ def test_a_non_finite_pixel_reaches_only_its_window(channels):
     assert np.isfinite(gw[:, :-1]).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", GROUPED[:-1], ids=repr)
+def test_groups_do_not_meet(case, dtype):
+    """What is not finite in one group changes no bit of the others."""
+    x, weight, y = case.arrays(dtype)
+    wanted = run(case, x, weight, y)
+    poisoned = case.groups // 2
+    for array, axis in ((x, 3), (weight, 0), (y, 3)):
+        _split(array, axis, case.groups)[poisoned] = np.nan
+    for one, other, axis in zip(run(case, x, weight, y), wanted, (3, 3, 0, 0), strict=True):
+        one, other = (_split(array, axis, case.groups) for array in (one, other))
+        np.testing.assert_array_equal(np.delete(one, poisoned, 0), np.delete(other, poisoned, 0))
+
+
+def _split(array, axis, groups):
+    """A view with the groups of an axis first."""
+    shape = array.shape
+    parts = array.reshape(*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1:])
+    return np.moveaxis(parts, axis, 0)
+
+
 @pytest.mark.parametrize("column", [0, 24, 32])
 def test_a_non_finite_pixel_at_the_edge(column):
     """A row's last pixels are not inputs of the first taps, nor its first of the last taps."""
@@ -294,49 +338,3 @@ def test_nothing_beyond_the_arrays_is_touched(case, dtype):
     conv.data_gradient(y, weight, None, gx, *case.parameters)
     conv.weight_gradient(x, y, gw, gbias, *case.parameters)
     assert_close((out, gx, gw, gbias), reference(case, x, weight, y), dtype)
-
-
-def _valid():
-    x, weight, y = Case(2, 4, 5, 5, 6, (3, 3)).arrays(np.float32)
-    return {"x": x, "weight": weight, "bias": None, "out": y, "stride": (1, 1),
-            "padding": (0, 0), "dilation": (1, 1), "groups": 1}
-
-
-@pytest.mark.parametrize(("change", "error", "message"), [
-    ({"x": np.zeros((2, 5, 5, 3), "f4")}, ValueError, "x has 3 channels, wanted 4"),
-    ({"x": np.zeros((5, 5, 4), "f4")}, ValueError, "x has 3 dimensions, wanted 4"),
-    ({"x": np.zeros((2, 5, 5, 4))}, TypeError, "x has dtype float64, wanted float32"),
-    ({"x": np.zeros((2, 4, 5, 5), "f4").transpose(0, 2, 3, 1)}, ValueError, "C-contiguous"),
-    ({"weight": np.zeros((6, 4, 3, 3), "i4")}, TypeError, "weight has dtype int32"),
-    ({"out": np.zeros((3, 3, 3, 6), "f4")}, ValueError, "out has 3 images, wanted 2"),
-    ({"bias": np.zeros(5, "f4")}, ValueError, "bias has 5 channels, wanted 6"),
-    ({"stride": (0, 1)}, ValueError, "stride is 0"),
-    ({"stride": (1,)}, ValueError, "stride"),
-    ({"padding": (-1, 0)}, ValueError, "padding is -1"),
-    ({"dilation": (1 << 40, 1)}, ValueError, "dilation"),
-    ({"groups": 3}, ValueError, "do not divide into 3 groups"),
-    ({"activation": "swish"}, ValueError, "activation is 'swish'"),
-])
-def test_errors(change, error, message):
-    with pytest.raises(error, match=message):
-        conv.forward(**(_valid() | change))
-
-
-def test_read_only_output_is_refused():
-    arguments = _valid()
-    arguments["out"].flags.writeable = False
-    with pytest.raises(ValueError, match="out is read-only"):
-        conv.forward(**arguments)
-
-
-@pytest.mark.parametrize("parameters", [
-    ((1 << 30, 1 << 30), (0, 0), (1, 1)),
-    ((1, 1), (1 << 30, 5), (1, 1)),
-    ((1, 1), (0, 0), (1 << 30, 1 << 30)),
-])
-def test_huge_parameters_are_harmless(parameters):
-    x, weight, y = Case(2, 4, 5, 5, 6, (3, 3)).arrays(np.float32)
-    conv.forward(x, weight, None, y, *parameters, 1)
-    conv.data_gradient(y, weight, None, x, *parameters, 1)
-    conv.weight_gradient(x, y, weight, None, *parameters, 1)
-    assert all(np.isfinite(array).all() for array in (x, weight, y))

@@ -14,7 +14,7 @@ cdef extern from "conv.h":
                                 int) noexcept nogil
         size_t (*forward_scratch)(const conv_plan*) noexcept nogil
         size_t (*data_gradient_scratch)(const conv_plan*) noexcept nogil
-        size_t (*weight_gradient_scratch)(const conv_plan*) noexcept nogil
+        size_t (*weight_gradient_scratch)(const conv_plan*, int) noexcept nogil
 
     const conv_kernels* conv_kernels_for(int isa, int is_double) noexcept nogil
 

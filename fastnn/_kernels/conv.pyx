@@ -200,8 +200,8 @@ def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray out, cnp.ndarray 
             bias_out[...] = gy.sum(axis=(0, 1, 2))
         return out
     kernels = conv_kernels_for(runtime.isa, cnp.PyArray_TYPE(out) == cnp.NPY_FLOAT64)
-    scratch = scratch_of(kernels.weight_gradient_scratch(&plan))
     threads = threads_of(&plan)
+    scratch = scratch_of(kernels.weight_gradient_scratch(&plan, threads))
     with nogil:
         kernels.weight_gradient(&plan, cnp.PyArray_DATA(x), cnp.PyArray_DATA(gy),
                                 cnp.PyArray_DATA(out), bias_data, cnp.PyArray_DATA(scratch),

@@ -11,6 +11,7 @@ from .. import tape
 from .._kernels import conv, memory
 from ..op import Operation
 from .activation import rectified
+from .shape import contiguous
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Plan:
     def parameters(self):
         """What the kernels take behind the arrays."""
         return self.stride, self.padding, self.dilation, self.groups
+
+
+def channels_last(image):
+    """The image itself if its channels are last in memory, else a copy, for several kernels."""
+    return contiguous(image, "channels_last")
 
 
 def _new_image(shape, dtype):
@@ -85,6 +91,7 @@ def _forward_rule(node, gradient):
     plan = node.plan
     x, weight = node.saved
     need_x, need_weight, need_bias = node.needs
+    gradient = channels_last(gradient)
     d_x = data_gradient(plan, gradient, weight, None) if need_x else None
     if need_weight and need_bias and not tape.is_grad_enabled():
         bias_out = memory.empty(plan.weight[:1], x.dtype)
@@ -98,6 +105,7 @@ def _data_rule(node, gradient):
     plan = node.plan
     image_gradient, weight = node.saved
     need_gradient, need_weight, need_bias = node.needs
+    gradient = channels_last(gradient)
     return (convolution(plan, gradient, weight, None) if need_gradient else None,
             weight_gradient(plan, gradient, image_gradient) if need_weight else None,
             gradient.sum((0, 2, 3)) if need_bias else None)

@@ -8,7 +8,13 @@ from ..op import Operation
 from ..registry import case, floats, public
 from . import checks
 from .activation import relu
-from .convolution import convolution, convolution_relu, data_gradient, data_gradient_relu
+from .convolution import (
+    channels_last,
+    convolution,
+    convolution_relu,
+    data_gradient,
+    data_gradient_relu,
+)
 from .convolution_rules import convolution_of, transposed_of
 from .shape import permute_, reshape
 
@@ -68,10 +74,11 @@ def _planes(whole, volumes):
 
 def _convolved(operation, whole, x, weight, bias):
     if x.ndim == 4:
-        return operation(whole.plan, x, weight, bias)
+        return operation(whole.plan, channels_last(x), weight, bias)
     weight = _kernels_of(whole, weight)
     if x.ndim == 3:
-        result = operation(whole.plan, reshape(x, whole.plan.image), weight, bias)
+        images = channels_last(reshape(x, whole.plan.image))
+        result = operation(whole.plan, images, weight, bias)
         return reshape(result, whole.small)
     images = _gather_depth(whole.depth, x)
     return _volumes(whole, operation(whole.plan, images, weight, bias))
@@ -79,10 +86,11 @@ def _convolved(operation, whole, x, weight, bias):
 
 def _transposed(operation, whole, x, weight, bias):
     if x.ndim == 4:
-        return operation(whole.plan, x, weight, bias)
+        return operation(whole.plan, channels_last(x), weight, bias)
     weight = _kernels_of(whole, weight)
     if x.ndim == 3:
-        result = operation(whole.plan, reshape(x, whole.plan.output), weight, bias)
+        images = channels_last(reshape(x, whole.plan.output))
+        result = operation(whole.plan, images, weight, bias)
         return reshape(result, whole.big)
     result = _spread_depth(whole.depth, data_gradient(whole.plan, _planes(whole, x), weight, None))
     result = result if bias is None else result + reshape(bias, -1, 1, 1, 1)

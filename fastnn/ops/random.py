@@ -4,8 +4,8 @@ import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
+from .._kernels import memory, sorting
 from .._kernels import random as kernels
-from .._kernels import sorting
 from ..changes import check_in_place
 from ..generator import default_generator
 from ..registry import public
@@ -68,34 +68,38 @@ def randn(*sizes, size=None, generator=None, dtype=None, device=None, requires_g
     return new(array, requires_grad, device)
 
 
-def _like(name, input, dtype, made):
-    """What ``made(shape, type)`` gives, for the shape and type of ``input``."""
+def _like(name, input, dtype, requires_grad, device, made):
+    """What ``made(shape, type)`` gives, in the shape, type and memory order of ``input``."""
     tensors.as_tensor(name, input)
-    return made(tuple(input.shape), input.dtype if dtype is None else dtype)
+    array = made(tuple(input.shape), input.dtype if dtype is None else dtype).array
+    if not input.array.flags.c_contiguous:
+        drawn, array = array, memory.empty_like(input.array.astype(array.dtype, copy=False))
+        numpy.copyto(array, drawn)
+    return new(array, requires_grad, device)
 
 
 @public("fastnn", differentiable=False)
 def rand_like(input, *, generator=None, dtype=None, device=None, requires_grad=False):
-    """Uniform numbers in the shape of ``input``."""
-    return _like("rand_like", input, dtype, lambda shape, dtype: rand(
-        shape, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad))
+    """Uniform numbers in the shape and layout of ``input``."""
+    return _like("rand_like", input, dtype, requires_grad, device,
+                 lambda shape, dtype: rand(shape, generator=generator, dtype=dtype))
 
 
 @public("fastnn", differentiable=False)
 def randn_like(input, *, generator=None, dtype=None, device=None, requires_grad=False):
-    """Normal numbers in the shape of ``input``."""
-    return _like("randn_like", input, dtype, lambda shape, dtype: randn(
-        shape, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad))
+    """Normal numbers in the shape and layout of ``input``."""
+    return _like("randn_like", input, dtype, requires_grad, device,
+                 lambda shape, dtype: randn(shape, generator=generator, dtype=dtype))
 
 
 @public("fastnn", differentiable=False)
 def randint_like(input, low, high=None, *, generator=None, dtype=None, device=None,
                  requires_grad=False):
-    """Integers uniform in [low, high), or in [0, low), in the shape and type of ``input``."""
+    """Integers uniform in [low, high), or in [0, low), in the shape, layout and type of
+    ``input``."""
     low, high = (0, low) if high is None else (low, high)
-    return _like("randint_like", input, dtype, lambda shape, dtype: randint(
-        low, high, shape, generator=generator, dtype=dtype, device=device,
-        requires_grad=requires_grad))
+    return _like("randint_like", input, dtype, requires_grad, device, lambda shape, dtype: randint(
+        low, high, shape, generator=generator, dtype=dtype))
 
 
 def _bounds(low, high, dtype):

@@ -313,12 +313,9 @@ def contiguous(input, memory_format="contiguous_format"):
 
 
 def _copy(memory_format, x):
-    if memory_format == "preserve_format":
-        return memory.copy(x, "K")
-    if memory_format == "contiguous_format":
-        return memory.copy(x, "C")
-    return memory.copy(x.transpose(memory.TO_CHANNELS_LAST[4]), "C").transpose(
-        memory.FROM_CHANNELS_LAST)
+    if memory_format == "channels_last" and not memory.is_channels_last(x):
+        return memory.channels_last(x).transpose(memory.FROM_CHANNELS_LAST)
+    return memory.copy(x, "C" if memory_format == "contiguous_format" else "K")
 
 
 copied = Operation("clone", _copy, lambda node, gradient: gradient)

@@ -27,7 +27,7 @@ typedef struct {
                             void *gbias, void *scratch, int threads);
     size_t (*forward_scratch)(const conv_plan *);
     size_t (*data_gradient_scratch)(const conv_plan *);
-    size_t (*weight_gradient_scratch)(const conv_plan *);
+    size_t (*weight_gradient_scratch)(const conv_plan *, int threads);
 } conv_kernels;
 
 #if FASTNN_X86

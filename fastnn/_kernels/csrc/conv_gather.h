@@ -90,7 +90,7 @@ static void TYPED(pack)(const TYPED(gather_call) *call, ptrdiff_t index) {
 }
 
 typedef struct {
-    ptrdiff_t image_first, image_last, group, block;
+    ptrdiff_t image_first, image_last, row_first, row_last, group, block;
 } TYPED(gather_part);
 
 /* The outputs of one segment of rows and one of columns, over some images. */
@@ -141,6 +141,25 @@ static void TYPED(rectangle)(const TYPED(gather_call) *call, const conv_phase *p
     }
 }
 
+static void TYPED(gather_group)(const TYPED(gather_call) *call, const conv_phase *phase,
+                                const TYPED(gather_part) *part) {
+    const conv_gather *all = call->all;
+    ptrdiff_t first = part->group * all->vectors + conv_block(all, part->block);
+    ptrdiff_t lanes = all->out_group - (conv_block(all, part->block + 1) - 1) * LANES;
+    TYPED(tile_job) job = {
+        .weights = call->packed + phase->weights + first * LANES * (phase->terms / all->fold),
+        .bias = call->packed_bias + first * LANES, .offsets = phase->offsets,
+        .activation = call->activation, .last_lanes = ptrdiff_min(lanes, LANES)};
+    for (ptrdiff_t i = 0; i < phase->rows->count; i++) {
+        conv_segment rows = phase->rows->segments[i];
+        rows.first = ptrdiff_max(rows.first, part->row_first);
+        rows.last = ptrdiff_min(rows.last, part->row_last);
+        if (rows.first >= rows.last) continue;
+        for (ptrdiff_t j = 0; j < phase->cols->count; j++)
+            TYPED(rectangle)(call, phase, part, &job, rows, phase->cols->segments[j]);
+    }
+}
+
 static void TYPED(gather_task)(const TYPED(gather_call) *call, ptrdiff_t task) {
     const conv_gather *all = call->all;
     const conv_phase *phase = all->phases + all->phase_count - 1;
@@ -148,26 +167,15 @@ static void TYPED(gather_task)(const TYPED(gather_call) *call, ptrdiff_t task) {
     task -= phase->first_task;
     TYPED(gather_part) part = {.block = task % all->blocks};
     task /= all->blocks;
-    part.group = task % all->plan.groups;
-    task /= all->plan.groups;
-    ptrdiff_t row_first = task % phase->row_tasks * phase->rows_per_task;
-    ptrdiff_t row_last = row_first + phase->rows_per_task;
+    ptrdiff_t first = task % all->spans * all->span;
+    ptrdiff_t last = ptrdiff_min(first + all->span, all->plan.groups);
+    task /= all->spans;
+    part.row_first = task % phase->row_tasks * phase->rows_per_task;
+    part.row_last = part.row_first + phase->rows_per_task;
     part.image_first = task / phase->row_tasks * phase->images_per_task;
     part.image_last = ptrdiff_min(part.image_first + phase->images_per_task, all->plan.n);
-    ptrdiff_t first = part.group * all->vectors + conv_block(all, part.block);
-    ptrdiff_t lanes = all->out_group - (conv_block(all, part.block + 1) - 1) * LANES;
-    TYPED(tile_job) job = {
-        .weights = call->packed + phase->weights + first * LANES * (phase->terms / all->fold),
-        .bias = call->packed_bias + first * LANES, .offsets = phase->offsets,
-        .activation = call->activation, .last_lanes = ptrdiff_min(lanes, LANES)};
-    for (ptrdiff_t i = 0; i < phase->rows->count; i++) {
-        conv_segment rows = phase->rows->segments[i];
-        rows.first = ptrdiff_max(rows.first, row_first);
-        rows.last = ptrdiff_min(rows.last, row_last);
-        if (rows.first >= rows.last) continue;
-        for (ptrdiff_t j = 0; j < phase->cols->count; j++)
-            TYPED(rectangle)(call, phase, &part, &job, rows, phase->cols->segments[j]);
-    }
+    for (part.group = first; part.group < last; part.group++)
+        TYPED(gather_group)(call, phase, &part);
 }
 
 static void TYPED(gather)(const conv_plan *plan, int transposed, const REAL *in,

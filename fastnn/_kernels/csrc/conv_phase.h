@@ -30,6 +30,7 @@ typedef struct {
     ptrdiff_t in_group, out_group;                   /* channels per group */
     ptrdiff_t vectors, blocks;                       /* of output channels, per group */
     ptrdiff_t fold, fold_log;                        /* terms that share a vector */
+    ptrdiff_t span, spans;                           /* groups of a task; such parts of them */
     int depthwise;                                   /* one group, whose lanes are its channels */
     ptrdiff_t down, across, phase_count, tasks;      /* phases along each axis; tasks of all */
     conv_phase *phases;
@@ -52,6 +53,9 @@ static inline conv_gather conv_gather_of(const conv_plan *plan, int transposed,
     while (!all.depthwise && all.out_group * all.fold * 2 <= lanes
            && all.in_group % (all.fold * 2) == 0)
         all.fold *= 2, all.fold_log++;
+    /* Threads that write neighbouring groups of a pixel would share its cache lines. */
+    all.span = ptrdiff_min(ceil_div(4 * lanes, ptrdiff_max(all.out_group, 1)), all.plan.groups);
+    all.spans = ceil_div(all.plan.groups, all.span);
     all.down = transposed ? ptrdiff_min(plan->stride_h, plan->h) : 1;
     all.across = transposed ? ptrdiff_min(plan->stride_w, plan->w) : 1;
     all.phase_count = all.down * all.across;
@@ -75,12 +79,15 @@ static inline void conv_cut_axis(conv_cut *cut, conv_axis axis, char **scratch) 
 }
 
 /* About two million products a task (20 us), and no fewer than 48 pixels, since each task reads all
- * the weights of its block. */
+ * the weights of its block. All groups of some pixels fit the second cache, whose lines they share:
+ * groups of 4 take 1.2 ms instead of 2.5 (16 images of 28 x 28, 64 channels). */
 static inline void conv_cut_tasks(conv_gather *all, conv_phase *phase, ptrdiff_t lanes) {
     ptrdiff_t width = phase->cols->axis.count, height = phase->rows->axis.count;
-    ptrdiff_t channels = ceil_div(all->vectors, all->blocks) * lanes;
+    ptrdiff_t channels = ceil_div(all->vectors, all->blocks) * lanes * all->span;
     ptrdiff_t products = ptrdiff_max(phase->terms / all->fold * channels, 8 * channels);
     ptrdiff_t pixels = ptrdiff_max(2000000 / products, 48);
+    if (all->plan.groups > 1)
+        pixels = ptrdiff_max(ptrdiff_min(pixels, 32768 / ptrdiff_max(all->in_c, all->out_c)), 48);
     phase->first_task = all->tasks;
     if (!width || !height || !all->plan.n) return;
     phase->rows_per_task = ptrdiff_min(height, ceil_div(pixels, width));
@@ -89,7 +96,7 @@ static inline void conv_cut_tasks(conv_gather *all, conv_phase *phase, ptrdiff_t
     if (phase->row_tasks == 1)
         phase->images_per_task = ptrdiff_max(1, pixels / (width * height));
     all->tasks += ceil_div(all->plan.n, phase->images_per_task) * phase->row_tasks
-                * all->plan.groups * all->blocks;
+                * all->spans * all->blocks;
 }
 
 /* Fills the phases, carving their memory from the scratch block. */

@@ -12,19 +12,21 @@ typedef struct {
 typedef struct {
     ptrdiff_t image_first, image_last, row_first, row_last; /* the unit */
     ptrdiff_t group, first_vector, vectors, tap_first, tap_last;
-    REAL *partial, *folded, *bias;
+    REAL *partials, *partial, *folded, *bias; /* the piece's sums; of them the group's */
     ptrdiff_t last_lanes;
+    const REAL *x, *gy; /* the first pixels of the unit's first image, at the group's channels */
 } TYPED(weight_part);
 
 static TYPED(area) TYPED(area_of)(const TYPED(weight_call) *call, const TYPED(weight_part) *part,
                                   conv_segment r, conv_segment c) {
-    const conv_plan *plan = &call->work->plan;
-    ptrdiff_t row = plan->w * plan->c;
+    const conv_weight_plan *work = call->work;
+    const conv_plan *plan = &work->plan;
     return (TYPED(area)){
         .images = part->image_last - part->image_first, .rows = r.last - r.first,
-        .cols = c.last - c.first, .x_image = plan->h * row, .x_row = plan->stride_h * row,
-        .x_col = plan->stride_w * plan->c, .gy_image = plan->oh * plan->ow * plan->o,
-        .gy_row = plan->ow * plan->o, .gy_col = plan->o, .last_lanes = part->last_lanes};
+        .cols = c.last - c.first, .x_image = work->x_image,
+        .x_row = plan->stride_h * plan->w * work->x_pixel, .x_col = plan->stride_w * work->x_pixel,
+        .gy_image = work->gy_image, .gy_row = plan->ow * work->gy_pixel,
+        .gy_col = work->gy_pixel, .last_lanes = part->last_lanes};
 }
 
 /* A tile of `fold` neighbouring terms each. A run whose length is no multiple of fold ends with a
@@ -57,16 +59,14 @@ static void TYPED(weight_terms)(const TYPED(weight_call) *call, const TYPED(weig
     const conv_weight_plan *work = call->work;
     const conv_plan *plan = &work->plan;
     const TYPED(area) area = TYPED(area_of)(call, part, r, c);
-    ptrdiff_t fold = last - first < work->fold ? 1 : work->fold, row = plan->w * plan->c;
+    ptrdiff_t fold = last - first < work->fold ? 1 : work->fold, row = plan->w * work->x_pixel;
     ptrdiff_t width = part->vectors * LANES, terms = plan->kw * work->in_group;
     REAL *partial = fold > 1 ? part->folded : part->partial;
-    const REAL *gy = call->gy + part->image_first * area.gy_image + r.first * area.gy_row
-                   + c.first * area.gy_col + part->group * work->out_group
+    const REAL *gy = part->gy + r.first * area.gy_row + c.first * area.gy_col
                    + part->first_vector * LANES;
-    const REAL *x = call->x + part->image_first * area.x_image
-                  + (work->depthwise ? part->first_vector * LANES : part->group * work->in_group)
+    const REAL *x = part->x + (work->depthwise ? part->first_vector * LANES : 0)
                   + (call->rows.start + r.first * plan->stride_h) * row
-                  + (call->cols.start + c.first * plan->stride_w) * plan->c;
+                  + (call->cols.start + c.first * plan->stride_w) * work->x_pixel;
     ptrdiff_t left = (bottom - top) * ceil_div(last - first, fold), k = first;
     for (ptrdiff_t tiles = ceil_div(left, TILE_PIXELS); tiles > 0; tiles--) {
         TYPED(term_tile) tile = {.count = ceil_div(left, tiles)};
@@ -139,46 +139,111 @@ static void TYPED(bias_of_unit)(const TYPED(weight_call) *call, const TYPED(weig
         }
 }
 
+/* The values of every group from `pixels` pixels, side by side; groups `apart` from each other. */
+static inline __attribute__((always_inline)) void TYPED(copy_values)(
+    const REAL *from, ptrdiff_t pixels, ptrdiff_t groups, const ptrdiff_t values, REAL *to,
+    ptrdiff_t apart) {
+    for (ptrdiff_t i = 0; i < pixels; i++, to += values)
+        for (ptrdiff_t group = 0; group < groups; group++, from += values)
+            memcpy(to + group * apart, from, values * sizeof(REAL));
+}
+
+/* Copies of a known size are single instructions. */
+static void TYPED(copy_groups)(const REAL *from, ptrdiff_t pixels, ptrdiff_t groups,
+                               ptrdiff_t values, REAL *to, ptrdiff_t apart) {
+    switch (values) {
+    case 1: return TYPED(copy_values)(from, pixels, groups, 1, to, apart);
+    case 2: return TYPED(copy_values)(from, pixels, groups, 2, to, apart);
+    case 4: return TYPED(copy_values)(from, pixels, groups, 4, to, apart);
+    case 8: return TYPED(copy_values)(from, pixels, groups, 8, to, apart);
+    case 16: return TYPED(copy_values)(from, pixels, groups, 16, to, apart);
+    default: return TYPED(copy_values)(from, pixels, groups, values, to, apart);
+    }
+}
+
+/* The unit's images where the tiles find them. Those of groups are copied: the pixels of one group
+ * lie apart, in few sets of the first cache, which would hold none of them until the next tap. */
+static void TYPED(place_unit)(const TYPED(weight_call) *call, TYPED(weight_part) *part,
+                              REAL *copy) {
+    const conv_weight_plan *work = call->work;
+    const conv_plan *plan = &work->plan;
+    part->x = call->x + part->image_first * work->x_image;
+    part->gy = call->gy + part->image_first * work->gy_image;
+    if (plan->groups == 1) return;
+    ptrdiff_t rows = part->row_last - part->row_first;
+    ptrdiff_t start = call->rows.start + part->row_first * plan->stride_h;
+    ptrdiff_t end = start + (rows - 1) * plan->stride_h + (plan->kh - 1) * plan->dilation_h + 1;
+    start = ptrdiff_min(ptrdiff_max(start, 0), plan->h), end = ptrdiff_min(end, plan->h);
+    REAL *x = copy, *gy = x + work->unit_images * work->x_image;
+    part->x = x - start * plan->w * work->in_group;
+    part->gy = gy - part->row_first * plan->ow * work->out_group;
+    for (ptrdiff_t n = part->image_first; n < part->image_last; n++) {
+        TYPED(copy_groups)(call->x + (n * plan->h + start) * plan->w * plan->c,
+                           (end - start) * plan->w, plan->groups, work->in_group, x,
+                           work->unit_values);
+        TYPED(copy_groups)(call->gy + (n * plan->oh + part->row_first) * plan->ow * plan->o,
+                           rows * plan->ow, plan->groups, work->out_group, gy, work->unit_values);
+        x += work->x_image, gy += work->gy_image;
+    }
+}
+
+/* The group's sums, in those of the piece. */
+static void TYPED(enter_group)(const conv_weight_plan *work, TYPED(weight_part) *part,
+                               ptrdiff_t group) {
+    ptrdiff_t place = (group * work->vectors + part->first_vector) * LANES;
+    ptrdiff_t lanes = work->plan.groups * work->vectors * LANES;
+    part->group = group;
+    part->partial = part->partials + place * work->terms;
+    part->folded = part->partials + lanes * work->terms + place * work->folded_terms;
+    part->bias = part->partials + lanes * (work->terms + work->folded_terms) + place;
+}
+
+static void TYPED(clear_sums)(const conv_weight_plan *work, const TYPED(weight_part) *part) {
+    ptrdiff_t width = part->vectors * LANES, first = part->tap_first * work->in_group * width;
+    size_t bytes = (part->tap_last - part->tap_first) * work->in_group * width * sizeof(REAL);
+    memset(part->partial + first, 0, bytes);
+    if (work->fold > 1) memset(part->folded + first, 0, bytes);
+    if (part->tap_first == 0) memset(part->bias, 0, width * sizeof(REAL));
+}
+
 static void TYPED(weight_unit)(const TYPED(weight_call) *call, TYPED(weight_part) *part,
-                               ptrdiff_t unit) {
+                               ptrdiff_t unit, REAL *copy) {
     const conv_weight_plan *work = call->work;
     part->image_first = unit / work->row_units * work->unit_images;
     part->image_last = ptrdiff_min(part->image_first + work->unit_images, work->plan.n);
     part->row_first = unit % work->row_units * work->unit_rows;
     part->row_last = ptrdiff_min(part->row_first + work->unit_rows, work->plan.oh);
-    if (call->gbias && part->tap_first == 0) TYPED(bias_of_unit)(call, part);
-    if (work->by_tap)
-        TYPED(weight_by_tap)(call, part);
-    else
-        TYPED(weight_by_rectangle)(call, part);
+    TYPED(place_unit)(call, part, copy);
+    for (ptrdiff_t group = 0; group < work->plan.groups; group++) {
+        TYPED(enter_group)(work, part, group);
+        if (call->gbias && part->tap_first == 0) TYPED(bias_of_unit)(call, part);
+        if (work->by_tap)
+            TYPED(weight_by_tap)(call, part);
+        else
+            TYPED(weight_by_rectangle)(call, part);
+        part->x += work->unit_values, part->gy += work->unit_values;
+    }
 }
 
-static void TYPED(weight_task)(const TYPED(weight_call) *call, ptrdiff_t task) {
+static void TYPED(weight_task)(const TYPED(weight_call) *call, ptrdiff_t task, REAL *copy) {
     const conv_weight_plan *work = call->work;
     ptrdiff_t taps = work->plan.kh * work->plan.kw, tap_part = task % work->tap_parts;
     task /= work->tap_parts;
-    ptrdiff_t block = task % work->blocks;
-    task /= work->blocks;
-    ptrdiff_t group = task % work->plan.groups, piece = task / work->plan.groups;
+    ptrdiff_t block = task % work->blocks, piece = task / work->blocks;
     ptrdiff_t first = conv_weight_block(work, block), last = conv_weight_block(work, block + 1);
     TYPED(weight_part) part = {
-        .group = group, .first_vector = first, .vectors = last - first,
+        .first_vector = first, .vectors = last - first,
         .tap_first = tap_part * taps / work->tap_parts,
         .tap_last = (tap_part + 1) * taps / work->tap_parts,
+        .partials = call->partials + piece * work->partial,
         .last_lanes = ptrdiff_min(LANES, work->out_group - (last - 1) * LANES)};
-    ptrdiff_t place = group * work->vectors + first, width = part.vectors * LANES;
-    ptrdiff_t lanes = work->plan.groups * work->vectors * LANES;
-    REAL *partials = call->partials + piece * work->partial;
-    part.partial = partials + place * LANES * work->terms;
-    part.folded = partials + lanes * work->terms + place * LANES * work->folded_terms;
-    part.bias = partials + lanes * (work->terms + work->folded_terms) + place * LANES;
-    memset(part.partial + part.tap_first * work->in_group * width, 0,
-           (part.tap_last - part.tap_first) * work->in_group * width * sizeof(REAL));
-    memset(part.folded, 0, work->folded_terms * width * sizeof(REAL));
-    if (tap_part == 0) memset(part.bias, 0, width * sizeof(REAL));
+    for (ptrdiff_t group = 0; group < work->plan.groups; group++) {
+        TYPED(enter_group)(work, &part, group);
+        TYPED(clear_sums)(work, &part);
+    }
     for (ptrdiff_t unit = piece * work->units / work->pieces;
          unit < (piece + 1) * work->units / work->pieces; unit++)
-        TYPED(weight_unit)(call, &part, unit);
+        TYPED(weight_unit)(call, &part, unit, copy);
 }
 
 static void TYPED(add_pieces)(const TYPED(weight_call) *call, const REAL *from, REAL *to,
@@ -195,17 +260,20 @@ static void TYPED(add_pieces)(const TYPED(weight_call) *call, const REAL *from, 
 static void TYPED(add_folded)(const TYPED(weight_call) *call, ptrdiff_t group) {
     const conv_weight_plan *work = call->work;
     ptrdiff_t row = work->plan.kw * work->in_group, taps = work->plan.kh * work->plan.kw;
-    const REAL *folded = call->partials + work->plan.groups * LANES * work->terms
-                       + group * LANES * work->folded_terms;
-    for (ptrdiff_t term = 0; term < work->terms; term++)
+    REAL *folded = call->partials + work->plan.groups * LANES * work->terms
+                 + group * LANES * work->folded_terms;
+    for (ptrdiff_t term = 0; term < work->terms; term++) {
+        const REAL *last = folded + (term - term % row) * LANES;
+        TYPED(add_pieces)(call, folded + term * LANES, folded + term * LANES, LANES, 1);
         for (ptrdiff_t o = 0; o < work->out_group; o++) {
             ptrdiff_t filter = (group * work->out_group + o) * work->in_group;
-            REAL sum = 0;
-            for (ptrdiff_t piece = 0; piece < work->pieces; piece++)
-                for (ptrdiff_t r = 0; r < work->fold && r <= term % row; r++)
-                    sum += folded[piece * work->partial + (term - r) * LANES + o * work->fold + r];
+            const REAL *place = folded + term * LANES + o * work->fold;
+            REAL sum = *place;
+            for (ptrdiff_t r = 1; r < work->fold && place - r * LANES >= last; r++)
+                sum += place[r - r * LANES];
             call->gw[(filter + term % work->in_group) * taps + term / work->in_group] += sum;
         }
+    }
 }
 
 /* One vector of output channels: the pieces' sum, in order, to gw (O, C/groups, KH, KW). */
@@ -250,16 +318,22 @@ static void TYPED(weight_gradient)(const conv_plan *plan, const void *x, const v
     call.row_segments = rows, call.row_count = conv_segments(&call.rows, rows);
     call.col_segments = cols, call.col_count = conv_segments(&call.cols, cols);
     ptrdiff_t *offsets = conv_take(&scratch, work.terms * sizeof(ptrdiff_t));
-    conv_fill_offsets(&call.rows, &call.cols, plan->w, plan->c, work.in_group, offsets);
+    conv_fill_offsets(&call.rows, &call.cols, plan->w, work.x_pixel, work.in_group, offsets);
     call.offsets = offsets;
-    call.partials = conv_take(&scratch, 0);
+    call.partials = conv_take(&scratch, work.pieces * work.partial * sizeof(REAL));
+    REAL *copies = conv_take(&scratch, 0);
     ptrdiff_t groups = work.plan.groups;
-    ptrdiff_t tasks = work.pieces * groups * work.blocks * work.tap_parts;
+    ptrdiff_t tasks = work.pieces * work.blocks * work.tap_parts;
+    ptrdiff_t places = 0;
 #pragma omp parallel num_threads(threads)
     {
+        ptrdiff_t place;
+#pragma omp atomic capture
+        place = places++;
         uint64_t saved = denormals_flush();
 #pragma omp for schedule(dynamic)
-        for (ptrdiff_t task = 0; task < tasks; task++) TYPED(weight_task)(&call, task);
+        for (ptrdiff_t task = 0; task < tasks; task++)
+            TYPED(weight_task)(&call, task, copies + place * groups * work.unit_values);
 #pragma omp for schedule(dynamic)
         for (ptrdiff_t vector = 0; vector < groups * work.vectors; vector++)
             TYPED(weight_reduce)(&call, vector / work.vectors, vector % work.vectors);
@@ -267,9 +341,9 @@ static void TYPED(weight_gradient)(const conv_plan *plan, const void *x, const v
     }
 }
 
-static size_t TYPED(weight_gradient_scratch)(const conv_plan *plan) {
+static size_t TYPED(weight_gradient_scratch)(const conv_plan *plan, int threads) {
     conv_weight_plan work = conv_weight_plan_of(plan, LANES, TILE_VECTORS, sizeof(REAL));
-    return ptrdiff_max(conv_weight_bytes(&work, sizeof(REAL)),
+    return ptrdiff_max(conv_weight_bytes(&work, sizeof(REAL), threads),
                        ptrdiff_max(TYPED(pixels_weight_scratch)(plan),
                                    TYPED(swapped_scratch)(plan)));
 }

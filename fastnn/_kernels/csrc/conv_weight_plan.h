@@ -16,6 +16,8 @@ typedef struct {
     ptrdiff_t pieces, tap_parts;
     ptrdiff_t partial;                                  /* elements of one piece */
     int by_tap, depthwise;                              /* as in conv_gather */
+    ptrdiff_t x_pixel, x_image, gy_pixel, gy_image; /* from one to the next, as the tiles read */
+    ptrdiff_t unit_values;                          /* of one group's copy: groups are copied */
     ptrdiff_t fold, folded_terms; /* neighbouring terms that share a vector, or 1; sums of such */
 } conv_weight_plan;
 
@@ -28,7 +30,7 @@ static inline void conv_weight_fold(conv_weight_plan *work, ptrdiff_t lanes) {
     int together = work->in_group == work->plan.c && work->plan.dilation_w == 1;
     ptrdiff_t row = work->plan.kw * work->in_group;
     work->fold = 1;
-    if (work->by_tap || work->depthwise) return;
+    if (work->depthwise) return;
     while (work->fold < 4 && work->out_group * work->fold * 2 <= lanes && work->fold * 2 <= row
            && (together || work->in_group % (work->fold * 2) == 0))
         work->fold *= 2;
@@ -38,26 +40,38 @@ static inline void conv_weight_fold(conv_weight_plan *work, ptrdiff_t lanes) {
 static inline void conv_weight_units(conv_weight_plan *work, ptrdiff_t block_lanes,
                                      ptrdiff_t itemsize) {
     const conv_plan *plan = &work->plan;
+    int copied = plan->groups > 1;
     ptrdiff_t pixel_bytes = ptrdiff_min(work->out_group, block_lanes) * itemsize;
     ptrdiff_t pixels = ptrdiff_max(24576 / pixel_bytes, 16);
+    if (copied) pixels = ptrdiff_max(ptrdiff_min(pixels / 2, 131072 / (plan->o * itemsize)), 16);
     work->unit_rows = ptrdiff_min(plan->oh, ceil_div(pixels, plan->ow));
     work->row_units = ceil_div(plan->oh, work->unit_rows);
     work->unit_images = 1;
     if (work->row_units == 1)
         work->unit_images = ptrdiff_max(1, pixels / (plan->oh * plan->ow));
     work->units = ceil_div(plan->n, work->unit_images) * work->row_units;
+    work->x_pixel = copied ? work->in_group : plan->c;
+    work->gy_pixel = copied ? work->out_group : plan->o;
+    work->x_image = plan->h * plan->w * plan->c, work->gy_image = plan->oh * plan->ow * plan->o;
+    if (!copied) return;
+    ptrdiff_t window = (work->unit_rows - 1) * plan->stride_h + (plan->kh - 1) * plan->dilation_h;
+    work->x_image = ptrdiff_min(window + 1, plan->h) * plan->w * work->in_group;
+    work->gy_image = work->unit_rows * plan->ow * work->out_group;
+    work->unit_values = work->unit_images * (work->x_image + work->gy_image);
 }
 
-/* Pieces of at least 4 million products, at most 32, and at most 8 MiB of partial sums. */
+/* Pieces of at least 4 million products, or 1 million where groups leave no other parts to share;
+ * at most 32, and at most 8 MiB of partial sums. */
 static inline void conv_weight_pieces(conv_weight_plan *work, ptrdiff_t itemsize) {
     const conv_plan *plan = &work->plan;
     double products = (double)plan->n * plan->oh * plan->ow * work->partial;
-    ptrdiff_t pieces = products < 32 * 4e6 ? (ptrdiff_t)(products / 4e6) : 32;
+    double most = products / (plan->groups > 1 ? 1e6 : 4e6);
+    ptrdiff_t pieces = most < 32 ? (ptrdiff_t)most : 32;
     pieces = ptrdiff_min(pieces, ((ptrdiff_t)8 << 20) / (work->partial * itemsize));
     work->pieces = ptrdiff_max(1, ptrdiff_min(pieces, work->units));
-    ptrdiff_t tasks = work->pieces * plan->groups * work->blocks;
+    ptrdiff_t tasks = work->pieces * work->blocks;
     work->tap_parts = 1;
-    if (work->by_tap && tasks < 16 && products > 4e6)
+    if (work->by_tap && plan->groups == 1 && tasks < 16 && products > 4e6)
         work->tap_parts = ptrdiff_min(plan->kh * plan->kw, ceil_div(16, tasks));
 }
 
@@ -71,16 +85,18 @@ static inline conv_weight_plan conv_weight_plan_of(const conv_plan *plan, ptrdif
     work.vectors = ceil_div(work.out_group, lanes);
     work.blocks = ceil_div(work.vectors, block_vectors);
     work.terms = plan->kh * plan->kw * work.in_group;
-    work.by_tap = work.in_group >= CONV_CHANNELS_BY_TAP;
     conv_weight_fold(&work, lanes);
+    work.by_tap = work.in_group >= CONV_CHANNELS_BY_TAP;
     work.partial = (work.terms + work.folded_terms + 1) * work.plan.groups * work.vectors * lanes;
     conv_weight_units(&work, block_vectors * lanes, itemsize);
     conv_weight_pieces(&work, itemsize);
     return work;
 }
 
-static inline size_t conv_weight_bytes(const conv_weight_plan *work, size_t itemsize) {
-    return work->pieces * work->partial * itemsize
+static inline size_t conv_weight_bytes(const conv_weight_plan *work, size_t itemsize,
+                                       int threads) {
+    ptrdiff_t copies = threads * work->plan.groups * work->unit_values;
+    return (work->pieces * work->partial + copies) * itemsize
          + (work->plan.oh + work->plan.ow) * sizeof(conv_segment)
          + work->terms * sizeof(ptrdiff_t) + 1024;
 }
