@@ -15,6 +15,8 @@ cimport numpy as cnp
 
 import numpy
 
+from fastnn._kernels import memory, spread
+
 cnp.import_array()
 
 cdef extern from *:
@@ -606,7 +608,9 @@ cdef void _add_to_grad(TensorBase leaf, TensorBase gradient, bint owned,
     elif create_graph or owned:
         leaf.gradient = gradient
     else:
-        leaf.gradient = wrap(gradient.array.copy(order="K"))
+        leaf.gradient = wrap(
+            gradient.array.copy(order="K") if cnp.PyArray_SIZE(gradient.array) < spread.SMALLEST
+            else memory.copy(gradient.array, "K"))
 
 
 def backward(list tensors, list gradients, retain_graph, bint create_graph, inputs=None):

@@ -4,7 +4,7 @@ import math
 
 import numpy
 
-from . import layout, runtime
+from . import layout, runtime, spread
 
 # (N, C, H, W) with its channels last in memory is this view of an (N, H, W, C) array.
 FROM_CHANNELS_LAST = (0, 3, 1, 2)
@@ -20,14 +20,21 @@ def copy(x, order):
         channels = x.shape[1]
         return _transposed(x.transpose(TO_CHANNELS_LAST[x.ndim]),
                            (math.prod(x.shape[2:]), channels), x.shape)
-    result = empty(x.shape, x.dtype) if order == "C" else empty_like(x)
-    numpy.copyto(result, x)
+    repeated = spread.repeats(x)
+    if repeated:
+        result = empty(x.shape, x.dtype)
+        spread.spread(result, x, *repeated)
+    else:
+        result = empty(x.shape, x.dtype) if order == "C" else empty_like(x)
+        numpy.copyto(result, x)
     return result
 
 
 def empty_like(x, shape=None):
     """A new array of the type and memory order of ``x``, and its shape unless one is given."""
     shape = x.shape if shape is None else shape
+    if x.flags.c_contiguous:
+        return empty(shape, x.dtype)
     order = order_of(x)
     result = empty(tuple(shape[i] for i in order), x.dtype)
     return result.transpose(inverse(order))

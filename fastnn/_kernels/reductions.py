@@ -43,8 +43,8 @@ def sum_pieces(start, stop, arguments, numbers):
     size, inner, pieces, rows = arguments[2], arguments[3], arguments[4], arguments[5]
     scale = T(numbers[0])
     for unit in range(start, stop):
-        outer, piece = unit // pieces, unit % pieces
-        first = piece * rows
+        outer = unit if pieces == 1 else unit // pieces  # a division takes as long as 32 sums
+        first = (unit - outer * pieces) * rows
         last = min(size, first + rows)
         base = outer * size * inner
         if inner == 1:
