@@ -23,6 +23,10 @@ cdef double NANOSECONDS_PER_ELEMENT = 0.4
 cdef long long CHUNK = 16384
 # The GIL is let go for work that takes longer than its hand-over.
 cdef double RELEASE_NANOSECONDS = 50000.0
+# Below it memory is mostly in the caches of the cores. There each thread takes the same part every
+# time, and finds it in its own: on 512 KB at two threads layer norm took 85 us by chunks as they
+# came, and takes 55. Longer work goes to whichever thread is free.
+cdef double IN_CACHE_NANOSECONDS = 1e6
 
 TYPE_CODES = {
     cnp.NPY_FLOAT32: "f32", cnp.NPY_FLOAT64: "f64", cnp.NPY_INT8: "i8", cnp.NPY_INT16: "i16",
@@ -99,8 +103,12 @@ cdef void launch(kernel_t kernel, long long* arguments, double* numbers, long lo
             _run(kernel, piece * chunk, min(total, (piece + 1) * chunk), arguments, numbers)
         return
     with nogil:
-        for piece in prange(pieces, num_threads=threads, schedule="dynamic"):
-            _run(kernel, piece * chunk, min(total, (piece + 1) * chunk), arguments, numbers)
+        if nanoseconds < IN_CACHE_NANOSECONDS:
+            for piece in prange(pieces, num_threads=threads, schedule="static"):
+                _run(kernel, piece * chunk, min(total, (piece + 1) * chunk), arguments, numbers)
+        else:
+            for piece in prange(pieces, num_threads=threads, schedule="dynamic"):
+                _run(kernel, piece * chunk, min(total, (piece + 1) * chunk), arguments, numbers)
 
 
 cdef void launch_flat(kernel_t kernel, char** data, int count, long long total,
