@@ -11,7 +11,7 @@ from ..op import Operation
 from ..registry import booleans, case, floats, public
 from .axes import chosen, count
 from .checks import axes, remembered
-from .shape import expand_, reshape
+from .shape import expand_, reshape_
 
 OVER_DIMS = [
     case(floats(2, 3, 4)), case(floats(2, 3, 4), 1), case(floats(2, 3, 4), (0, 2), keepdim=True),
@@ -42,7 +42,7 @@ def _sum_steps(shape, order, dims):
 
 def _sum_forward(plan, x):
     """Sum over sorted dims, times a scale; memory is walked in its own order."""
-    _, dims, result, scale, steps = plan
+    _, dims, result, _, scale, steps = plan
     if x.flags.c_contiguous:
         return _summed(x, steps, scale).reshape(result)
     order = memory.order_of(x)
@@ -60,10 +60,9 @@ def _summed(x, steps, scale):
 
 
 def _sum_rule(node, gradient):
-    shape, dims, _, scale, _ = node.plan
-    spread = tuple(1 if i in dims else size for i, size in enumerate(shape))
+    shape, _, result, kept, scale, _ = node.plan
     gradient = gradient if scale == 1.0 else gradient * scale
-    return expand_((spread, shape), reshape(gradient, spread))
+    return expand_((kept, shape), reshape_((result, kept), gradient))
 
 
 _sum = Operation("sum", _sum_forward, _sum_rule)
@@ -72,14 +71,15 @@ _mean = Operation("mean", _sum_forward, _sum_rule)
 
 @remembered
 def _plan(name, shape, dim, keepdim, is_mean):
-    """(shape, sorted dims, shape of the result, scale, steps in C order) of a sum or a mean."""
+    """Shape, sorted dims, shapes of the result and with all dims kept, scale, steps in C order."""
     everything = dim is None or dim == () or dim == []
     dims = tuple(range(len(shape))) if everything else tuple(sorted(axes(name, dim, len(shape))))
     dims = dims if shape else ()
-    result = tuple(1 if i in dims else n for i, n in enumerate(shape) if keepdim or i not in dims)
+    kept = tuple(1 if i in dims else n for i, n in enumerate(shape))
+    result = kept if keepdim else tuple(n for i, n in enumerate(shape) if i not in dims)
     number = math.prod(shape[i] for i in dims) if is_mean else 1
     steps, _, _ = _sum_steps(shape, tuple(range(len(shape))), dims)
-    return shape, dims, result, 1.0 / number if number else math.nan, steps
+    return shape, dims, result, kept, 1.0 / number if number else math.nan, steps
 
 
 @public("fastnn", "method", cases=OVER_DIMS)
