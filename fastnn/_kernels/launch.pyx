@@ -187,7 +187,7 @@ cdef void launch_elementwise(kernel_t kernel, Operands* o, cnp.npy_intp* itemsiz
                              double* numbers) noexcept:
     """Run an elementwise kernel over operands of any strides (0 where one is broadcast)."""
     cdef long long arguments[2 * MAX_OPERANDS]
-    cdef long long total = 1, rows, rows_per_chunk, piece
+    cdef long long total = 1, rows, rows_per_chunk, pieces, piece
     cdef int k, axis, threads
     for axis in range(o.ndim):
         total *= o.shape[axis]
@@ -208,8 +208,13 @@ cdef void launch_elementwise(kernel_t kernel, Operands* o, cnp.npy_intp* itemsiz
     if nanoseconds < RELEASE_NANOSECONDS and threads == 1:
         _run_rows(kernel, o, itemsizes, numbers, 0, rows)
         return
+    pieces = (rows + rows_per_chunk - 1) // rows_per_chunk
     with nogil:
-        for piece in prange((rows + rows_per_chunk - 1) // rows_per_chunk, num_threads=threads,
-                            schedule="dynamic"):
-            _run_rows(kernel, o, itemsizes, numbers, piece * rows_per_chunk,
-                      min(rows, (piece + 1) * rows_per_chunk))
+        if nanoseconds < IN_CACHE_NANOSECONDS:
+            for piece in prange(pieces, num_threads=threads, schedule="static"):
+                _run_rows(kernel, o, itemsizes, numbers, piece * rows_per_chunk,
+                          min(rows, (piece + 1) * rows_per_chunk))
+        else:
+            for piece in prange(pieces, num_threads=threads, schedule="dynamic"):
+                _run_rows(kernel, o, itemsizes, numbers, piece * rows_per_chunk,
+                          min(rows, (piece + 1) * rows_per_chunk))
