@@ -11,6 +11,8 @@ cimport numpy as cnp
 
 import numpy
 
+from fastnn._kernels import memory, spread
+
 from fastnn.tape cimport Node, TensorBase, refresh, requires_grad, set_recording, wrap
 
 cnp.import_array()
@@ -222,7 +224,9 @@ cdef void _add_to_grad(TensorBase leaf, TensorBase gradient, bint owned,
     elif create_graph or owned:
         leaf.gradient = gradient
     else:
-        leaf.gradient = wrap(gradient.array.copy(order="K"))
+        leaf.gradient = wrap(
+            gradient.array.copy(order="K") if cnp.PyArray_SIZE(gradient.array) < spread.SMALLEST
+            else memory.copy(gradient.array, "K"))
 
 
 def backward(list tensors, list gradients, retain_graph, bint create_graph, inputs=None):

@@ -1,5 +1,6 @@
 """Names for kernels that Python has not: typed pointers from addresses. Imports Numba."""
 
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -33,8 +34,21 @@ def plus(typing_context, a, b):
     return a(a, b), generate
 
 
+@intrinsic
+def larger(typing_context, a, b):
+    """The larger of two floating-point numbers, NaN if either is: a loop of it is a vector's."""
+    def generate(context, builder, signature, arguments):
+        kind = arguments[0].type
+        maximum = builder.module.declare_intrinsic(
+            "llvm.maximum", [kind], ir.FunctionType(kind, [kind, kind]))
+        return builder.call(maximum, arguments, fastmath=("nsz",))
+
+    return a(a, b), generate
+
+
 NAMES = {
     "plus": plus,
+    "larger": larger,
     **TYPES,
     **{f"pointer_{name}": _pointer_to(element) for name, element in TYPES.items()},
 }

@@ -23,6 +23,10 @@ cdef double NANOSECONDS_PER_ELEMENT = 0.4
 cdef long long CHUNK = 16384
 # The GIL is let go for work that takes longer than its hand-over.
 cdef double RELEASE_NANOSECONDS = 50000.0
+# Below it memory is mostly in the caches of the cores. There each thread takes the same part every
+# time, and finds it in its own: on 512 KB at two threads layer norm took 85 us by chunks as they
+# came, and takes 55. Longer work goes to whichever thread is free.
+cdef double IN_CACHE_NANOSECONDS = 1e6
 
 TYPE_CODES = {
     cnp.NPY_FLOAT32: "f32", cnp.NPY_FLOAT64: "f64", cnp.NPY_INT8: "i8", cnp.NPY_INT16: "i16",
@@ -99,8 +103,12 @@ cdef void launch(kernel_t kernel, long long* arguments, double* numbers, long lo
             _run(kernel, piece * chunk, min(total, (piece + 1) * chunk), arguments, numbers)
         return
     with nogil:
-        for piece in prange(pieces, num_threads=threads, schedule="dynamic"):
-            _run(kernel, piece * chunk, min(total, (piece + 1) * chunk), arguments, numbers)
+        if nanoseconds < IN_CACHE_NANOSECONDS:
+            for piece in prange(pieces, num_threads=threads, schedule="static"):
+                _run(kernel, piece * chunk, min(total, (piece + 1) * chunk), arguments, numbers)
+        else:
+            for piece in prange(pieces, num_threads=threads, schedule="dynamic"):
+                _run(kernel, piece * chunk, min(total, (piece + 1) * chunk), arguments, numbers)
 
 
 cdef void launch_flat(kernel_t kernel, char** data, int count, long long total,
@@ -179,7 +187,7 @@ cdef void launch_elementwise(kernel_t kernel, Operands* o, cnp.npy_intp* itemsiz
                              double* numbers) noexcept:
     """Run an elementwise kernel over operands of any strides (0 where one is broadcast)."""
     cdef long long arguments[2 * MAX_OPERANDS]
-    cdef long long total = 1, rows, rows_per_chunk, piece
+    cdef long long total = 1, rows, rows_per_chunk, pieces, piece
     cdef int k, axis, threads
     for axis in range(o.ndim):
         total *= o.shape[axis]
@@ -200,8 +208,13 @@ cdef void launch_elementwise(kernel_t kernel, Operands* o, cnp.npy_intp* itemsiz
     if nanoseconds < RELEASE_NANOSECONDS and threads == 1:
         _run_rows(kernel, o, itemsizes, numbers, 0, rows)
         return
+    pieces = (rows + rows_per_chunk - 1) // rows_per_chunk
     with nogil:
-        for piece in prange((rows + rows_per_chunk - 1) // rows_per_chunk, num_threads=threads,
-                            schedule="dynamic"):
-            _run_rows(kernel, o, itemsizes, numbers, piece * rows_per_chunk,
-                      min(rows, (piece + 1) * rows_per_chunk))
+        if nanoseconds < IN_CACHE_NANOSECONDS:
+            for piece in prange(pieces, num_threads=threads, schedule="static"):
+                _run_rows(kernel, o, itemsizes, numbers, piece * rows_per_chunk,
+                          min(rows, (piece + 1) * rows_per_chunk))
+        else:
+            for piece in prange(pieces, num_threads=threads, schedule="dynamic"):
+                _run_rows(kernel, o, itemsizes, numbers, piece * rows_per_chunk,
+                          min(rows, (piece + 1) * rows_per_chunk))

@@ -24,7 +24,7 @@ def cross_entropy_rows(start, stop, arguments, numbers):
         first, last = block * together, min(rows, (block + 1) * together)
         for row in range(first, last):
             base, label = row * classes, target[row]
-            top = max_run(x, powers, base, base + classes)
+            top = max_run(x, base, base + classes)
             loss[row] = T(0) if label == ignored else top - x[base + label]
             for j in range(base, base + classes):
                 powers[j] = x[j] - top

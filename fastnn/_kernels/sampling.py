@@ -96,9 +96,7 @@ class Samples:
 
 def sampled(samples, x, axis):
     """The weighted sums along one axis of any array; the result keeps the memory's order."""
-    order = tuple(sorted(range(x.ndim), key=lambda i: -abs(x.strides[i])))
-    if x.flags.c_contiguous:
-        order = tuple(range(x.ndim))
+    order = memory.order_of(x)
     dense, where = memory.contiguous(x.transpose(order)), order.index(axis)
     shape = (*dense.shape[:where], samples.count, *dense.shape[where + 1:])
     out = memory.empty(shape, x.dtype)
@@ -107,7 +105,7 @@ def sampled(samples, x, axis):
         inner *= size
     if out.size:
         _launch(samples, dense, out, inner)
-    return out.transpose(numpy.argsort(order))
+    return out.transpose(memory.inverse(order))
 
 
 def _launch(samples, x, out, inner):

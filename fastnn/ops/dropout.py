@@ -21,15 +21,11 @@ from .checks import dimensions, floating
 SELU_LIMIT = -SELU_ALPHA * SELU_SCALE  # selu's value at minus infinity
 
 
-def _memory_order(x):
-    return tuple(sorted(range(x.ndim), key=lambda i: -abs(x.strides[i])))
-
-
 def _dropout_forward(plan, x):
     """Drop in memory order, so that channels-last images need no copy."""
     p, key, offset, order = plan
     dense = memory.contiguous(x.transpose(order))
-    return kernels.drop(dense, key, offset, p).transpose(numpy.argsort(order))
+    return kernels.drop(dense, key, offset, p).transpose(memory.inverse(order))
 
 
 _dropout = Operation(
@@ -39,7 +35,7 @@ _dropout = Operation(
 def _dropped(input, p):
     """Each value 0 with probability ``p``, else divided by ``1 - p``."""
     key, offset = default_generator.take(kernels.blocks(input.numel()))
-    return _dropout((float(p), key, offset, _memory_order(input.array)), input)
+    return _dropout((float(p), key, offset, memory.order_of(input.array)), input)
 
 
 def _channel_mask(input, p, batch=True):
@@ -162,7 +158,7 @@ def _slopes_forward(plan, y, x):
     low, high, key, offset, order = plan
     result = kernels.slope(*[memory.contiguous(each.transpose(order)) for each in (y, x)],
                            key, offset, low, high)
-    return result.transpose(numpy.argsort(order))
+    return result.transpose(memory.inverse(order))
 
 
 _random_slopes = Operation(
@@ -187,5 +183,5 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
         return leaky_relu(input, (lower + upper) / 2, inplace=inplace)
     key, offset = default_generator.take(kernels.blocks(input.numel()))
     before = input.detach().clone() if inplace else input.detach()
-    plan = (float(lower), float(upper), key, offset, _memory_order(input.array))
+    plan = (float(lower), float(upper), key, offset, memory.order_of(input.array))
     return _result(input, _random_slopes(plan, input, before), inplace)

@@ -4,7 +4,7 @@ import math
 
 import numpy
 
-from .. import tape
+from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import memory, segments
 from ..autograd import no_grad
@@ -107,7 +107,7 @@ def _rows(name, input, weight):
     """The numbers asked for as new int64 memory, which nobody can change before a gradient."""
     tensors.as_tensor(name, input)
     floating(name, weight=weight)
-    if input.dtype.name not in ("int64", "int32"):
+    if input.array.dtype not in (dtypes.int64, dtypes.int32):
         raise TypeError(f"{name}: input must be int64 or int32, got {input.dtype}")
     if weight.ndim != 2:
         raise ValueError(f"{name}: weight must be a matrix, got shape {tuple(weight.shape)}")

@@ -45,7 +45,7 @@ def _sum_forward(plan, x):
     _, dims, result, scale, steps, _ = plan
     if x.flags.c_contiguous:
         return _summed(x, steps, result, scale)
-    order = tuple(sorted(range(x.ndim), key=lambda i: -abs(x.strides[i])))
+    order = memory.order_of(x)
     steps, sizes, turned = _sum_steps(x.shape, order, dims)
     total = _summed(memory.contiguous(x.transpose(order)), steps, sizes, scale)
     return total.transpose(turned).reshape(result)

@@ -16,17 +16,10 @@ reshape_ = Operation(
     lambda node, gradient: reshape_(node.plan[::-1], gradient), shares_memory=True)
 permute_ = Operation(
     "permute", lambda order, x: x.transpose(order),
-    lambda node, gradient: permute_(_inverse(node.plan), gradient), shares_memory=True)
+    lambda node, gradient: permute_(memory.inverse(node.plan), gradient), shares_memory=True)
 expand_ = Operation(
     "expand", lambda plan, x: runtime.expanded(x, tuple(plan[1])),
     lambda node, gradient: sum_to(gradient, node.plan[0]), shares_memory=True)
-
-
-def _inverse(order):
-    inverse = [0] * len(order)
-    for position, source in enumerate(order):
-        inverse[source] = position
-    return tuple(inverse)
 
 
 def sum_to(gradient, shape):

@@ -1,6 +1,7 @@
 """Softmax, its logarithm and its relatives."""
 
 import math
+from functools import lru_cache as cache
 
 import numpy
 
@@ -17,32 +18,30 @@ from .composed import rule_of_composition
 from .random import uniform_array
 
 
-def _memory_order(x):
-    """The axes in the order in which they lie in memory."""
-    if x.flags.c_contiguous:
-        return tuple(range(x.ndim))
-    return tuple(sorted(range(x.ndim), key=lambda i: -abs(x.strides[i])))
+@cache
+def _split(shape, dim):
+    """(outer, size, inner): the sizes before a dimension, of it, and after it."""
+    return math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1:])
 
 
-def _along(kernel, dim, *arrays):
+def _along(kernel, logarithm, dim, *arrays):
     """Run a kernel along ``dim`` of arrays, which are walked in the last one's own order."""
-    order = _memory_order(arrays[-1])
-    turned = [memory.contiguous(x.transpose(order)) for x in arrays]
-    shape, place = turned[0].shape, order.index(dim)
-    split = math.prod(shape[:place]), shape[place], math.prod(shape[place + 1:])
-    result = kernel(*[x.reshape(split) for x in turned]).reshape(shape)
-    return result.transpose(numpy.argsort(order))
+    shape = arrays[-1].shape
+    if all([x.flags.c_contiguous for x in arrays]):
+        return kernel(_split(shape, dim), logarithm, *arrays)
+    order = memory.order_of(arrays[-1])
+    dense = [memory.contiguous(x.transpose(order)) for x in arrays]
+    return _along(kernel, logarithm, order.index(dim), *dense).transpose(memory.inverse(order))
 
 
 def _operation(name, logarithm, composition):
     """Softmax or its logarithm: the rule needs the output alone."""
     slope = Operation(
         f"{name}_gradient",
-        lambda dim, gradient, y: _along(
-            lambda g, y: kernels.gradient(g, y, logarithm), dim, gradient, y),
+        lambda dim, gradient, y: _along(kernels.gradient, logarithm, dim, gradient, y),
         rule_of_composition(composition), saves=(0, 1))
     return Operation(
-        name, lambda dim, x: _along(lambda x: kernels.forward(x, logarithm), dim, x),
+        name, lambda dim, x: _along(kernels.forward, logarithm, dim, x),
         lambda node, gradient: slope(node.plan, gradient, node.output), saves_output=True)
 
 

@@ -44,7 +44,7 @@ static void SIZED(transpose_rows)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t firs
 void FN(SIZED(transpose))(ptrdiff_t batch, ptrdiff_t rows, ptrdiff_t cols, const void *from,
                           void *to, int threads) {
     ptrdiff_t part = 64, parts = (rows + part - 1) / part;
-#pragma omp parallel for schedule(dynamic, 4) num_threads(threads)
+#pragma omp parallel for schedule(static) num_threads(threads)
     for (ptrdiff_t task = 0; task < batch * parts; task++) {
         ptrdiff_t matrix = task / parts * rows * cols, first = task % parts * part;
         ptrdiff_t last = first + part < rows ? first + part : rows;

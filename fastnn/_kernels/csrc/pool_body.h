@@ -95,7 +95,7 @@ static void TYPED(max_forward)(const pool_plan *plan, const void *x, void *y, vo
 #pragma omp parallel num_threads(threads)
     {
         uint64_t saved = denormals_flush();
-#pragma omp for schedule(dynamic, 8)
+#pragma omp for schedule(static)
         for (ptrdiff_t task = 0; task < plan->n * plan->oh; task++)
             TYPED(max_row)(plan, x, y, index, task / plan->oh, task % plan->oh);
         denormals_restore(saved);
@@ -154,7 +154,7 @@ static void TYPED(max_backward)(const pool_plan *plan, const void *gy, const voi
 #pragma omp parallel num_threads(threads)
     {
         uint64_t saved = denormals_flush();
-#pragma omp for schedule(dynamic)
+#pragma omp for schedule(static)
         for (ptrdiff_t task = 0; task < plan->n * parts; task++) {
             ptrdiff_t n = task / parts, part = task % parts;
             ptrdiff_t first = pool_channel(plan, LANES, parts, part);
@@ -192,7 +192,7 @@ static void TYPED(gather_row)(const pool_plan *plan, const REAL *x, const void *
 
 static void TYPED(max_gather)(const pool_plan *plan, const void *x, const void *index, void *y,
                               int threads) {
-#pragma omp parallel for schedule(dynamic, 8) num_threads(threads)
+#pragma omp parallel for schedule(static) num_threads(threads)
     for (ptrdiff_t task = 0; task < plan->n * plan->oh; task++)
         TYPED(gather_row)(plan, x, index, y, task / plan->oh, task % plan->oh);
 }
@@ -229,7 +229,7 @@ static void TYPED(average_forward)(const pool_plan *plan, const void *x, void *y
 #pragma omp parallel num_threads(threads)
     {
         uint64_t saved = denormals_flush();
-#pragma omp for schedule(dynamic, 8)
+#pragma omp for schedule(static)
         for (ptrdiff_t task = 0; task < plan->n * plan->oh; task++)
             TYPED(average_row)(plan, x, y, task / plan->oh, task % plan->oh);
         denormals_restore(saved);
@@ -273,7 +273,7 @@ static void TYPED(average_backward)(const pool_plan *plan, const void *gy, void 
 #pragma omp parallel num_threads(threads)
     {
         uint64_t saved = denormals_flush();
-#pragma omp for schedule(dynamic)
+#pragma omp for schedule(static)
         for (ptrdiff_t task = 0; task < plan->n * parts; task++) {
             ptrdiff_t n = task / parts, part = task % parts;
             ptrdiff_t first = pool_channel(plan, LANES, parts, part);
