@@ -169,8 +169,8 @@ def _check_way(name, reduce, ways):
 
 
 @public("fastnn", "method", cases=[
-    case(floats(4, 3), 0, integers(6, 2, high=4), floats(6, 2), reduce="sum", include_self=False),
-    case(floats(4, 3), 0, integers(6, 2, high=4), floats(6, 3), "prod"),
+    case(floats(4, 3), 0, integers(6, 2, high=4), floats(6, 3), reduce="sum", include_self=False),
+    case(floats(4, 3), 0, integers(6, 2, high=4), floats(6, 2), "prod"),
     case(floats(4, 3), 1, integers(4, 5, high=3), floats(4, 5), "prod", include_self=False),
     case(floats(4, 3), 1, integers(4, 5, high=3), floats(4, 5), "mean"),
     case(floats(4, 3), 1, integers(4, 5, high=3), floats(4, 5), "mean", include_self=False),
