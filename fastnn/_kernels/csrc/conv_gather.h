@@ -117,7 +117,8 @@ static void TYPED(rectangle)(const TYPED(gather_call) *call, const conv_phase *p
     ptrdiff_t out_image = all->out_h * all->out_w * all->out_c;
     ptrdiff_t area = (part->image_last - part->image_first) * (r.last - r.first)
                    * (c.last - c.first);
-    ptrdiff_t tiles = ceil_div(area, TILE_PIXELS), size = area / tiles, longer = area % tiles;
+    ptrdiff_t most = all->depthwise || all->fold > 1 || vectors > 2 ? TILE_PIXELS : TALL_PIXELS;
+    ptrdiff_t tiles = ceil_div(area, most), size = area / tiles, longer = area % tiles;
     const TYPED(tile_function) *tile_of =
         all->depthwise ? TYPED(depthwise_tiles)[vectors - 1]
         : all->fold > 1 ? TYPED(folded_tiles)[all->fold_log] : TYPED(tiles)[vectors - 1];
@@ -125,8 +126,8 @@ static void TYPED(rectangle)(const TYPED(gather_call) *call, const conv_phase *p
     const REAL *from = in + n * in_image + i * in_row + j * in_col;
     REAL *to = out + n * out_image + i * out_row + j * out_col;
     for (ptrdiff_t tile = 0; tile < tiles; tile++) {
-        const REAL *source[TILE_PIXELS];
-        REAL *target[TILE_PIXELS];
+        const REAL *source[TALL_PIXELS];
+        REAL *target[TALL_PIXELS];
         ptrdiff_t pixels = size + (tile < longer);
         for (ptrdiff_t p = 0; p < pixels; p++) {
             source[p] = from, target[p] = to;

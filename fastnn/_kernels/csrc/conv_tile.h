@@ -47,8 +47,8 @@ static inline __attribute__((always_inline)) void TYPED(tile)(
     const int pixels, const int vectors, const int fold, const TYPED(tile_job) *job,
     const REAL *const *in, REAL *const *out) {
     const int ways = vectors == 1 ? WAYS : 1, width = vectors * LANES, step = fold ? fold : 1;
-    VECTOR sum[WAYS][TILE_PIXELS][TILE_VECTORS];
-    const REAL *source[TILE_PIXELS];
+    VECTOR sum[WAYS][TALL_PIXELS][TILE_VECTORS];
+    const REAL *source[TALL_PIXELS];
     UNROLL for (int p = 0; p < pixels; p++) {
         source[p] = in[p];
         UNROLL for (int v = 0; v < vectors; v++)
@@ -90,9 +90,19 @@ static inline __attribute__((always_inline)) void TYPED(tile)(
     {TYPED(tile_1_##vectors##_##fold), TYPED(tile_2_##vectors##_##fold),                          \
      TYPED(tile_3_##vectors##_##fold), TYPED(tile_4_##vectors##_##fold),                          \
      TYPED(tile_5_##vectors##_##fold), TYPED(tile_6_##vectors##_##fold)}
+#if TALL_PIXELS == 9
+#define TALL_TILES(vectors) TILES(vectors, 1) TILE(7, vectors, 1) TILE(8, vectors, 1) TILE(9, vectors, 1)
+#define TALL_NAMES(vectors)                                                                       \
+    {TYPED(tile_1_##vectors##_1), TYPED(tile_2_##vectors##_1), TYPED(tile_3_##vectors##_1),       \
+     TYPED(tile_4_##vectors##_1), TYPED(tile_5_##vectors##_1), TYPED(tile_6_##vectors##_1),       \
+     TYPED(tile_7_##vectors##_1), TYPED(tile_8_##vectors##_1), TYPED(tile_9_##vectors##_1)}
+#else
+#define TALL_TILES(vectors) TILES(vectors, 1)
+#define TALL_NAMES(vectors) TILE_NAMES(vectors, 1)
+#endif
 
-TILES(1, 1)
-TILES(2, 1)
+TALL_TILES(1)
+TALL_TILES(2)
 #if TILE_VECTORS == 4
 TILES(3, 1)
 TILES(4, 1)
@@ -116,8 +126,8 @@ TILES(1, 16)
 
 typedef void (*TYPED(tile_function))(const TYPED(tile_job) *, const REAL *const *, REAL *const *);
 
-static const TYPED(tile_function) TYPED(tiles)[TILE_VECTORS][TILE_PIXELS] = {
-    TILE_NAMES(1, 1), TILE_NAMES(2, 1),
+static const TYPED(tile_function) TYPED(tiles)[TILE_VECTORS][TALL_PIXELS] = {
+    TALL_NAMES(1), TALL_NAMES(2),
 #if TILE_VECTORS == 4
     TILE_NAMES(3, 1), TILE_NAMES(4, 1),
 #endif
@@ -147,3 +157,5 @@ static const TYPED(tile_function) TYPED(folded_tiles)[][TILE_PIXELS] = {
 #undef TILE
 #undef TILES
 #undef TILE_NAMES
+#undef TALL_TILES
+#undef TALL_NAMES
