@@ -36,7 +36,7 @@ cdef class Node:
     cdef object retained
     cdef object place_of_call  # noted while anomalies are looked for
     cdef bint freed
-    cdef bint gradient_is_free  # to be written over: nobody else holds it
+    cdef readonly bint gradient_is_free  # to be written over: nobody else holds it
     cdef object __weakref__
     cdef tuple saved_inputs(self)
     cdef TensorBase saved_output(self)

@@ -120,3 +120,17 @@ def test_second_derivative():
     s = 1 / (1 + np.exp(-x.detach().numpy()))
     wanted = s * (1 - s) * (2 + x.detach().numpy() * (1 - 2 * s))
     np.testing.assert_allclose(second.numpy(), wanted, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_recurrent_layers_leave_a_gradient_that_was_given(kind):
+    """Twice through one graph, with one gradient, gives the same."""
+    layer = getattr(fastnn.nn, kind)(3, 4)
+    output, _ = layer(fastnn.from_numpy(values()[:60].reshape(5, 4, 3)))
+    given, found = fastnn.from_numpy(values(1)[:80].reshape(5, 4, 4)), []
+    for again in (True, False):
+        layer.zero_grad()
+        output.backward(given, retain_graph=again)
+        found.append([parameter.grad.tolist() for parameter in layer.parameters()])
+    assert found[0] == found[1] and any(np.any(each) for each in found[0])
+    assert (given.numpy().ravel() == values(1)[:80]).all()

@@ -119,7 +119,9 @@ def _through_time(node, gradient):
     plan, gates, cells = node.plan
     steps, weight = plan.steps, memory.contiguous(node.saved[4].array)
     states, d_cells = node.output.array[:plan.states], None
-    d_states = memory.copy(gradient[:plan.states], "C")
+    d_states = gradient[:plan.states]
+    if not (node.gradient_is_free and d_states.flags.c_contiguous):
+        d_states = memory.copy(d_states, "C")
     d_states[steps.last] += gradient[plan.states:plan.states + steps.batch]
     if plan.has_cells:
         d_cells = memory.empty(states.shape, states.dtype)
