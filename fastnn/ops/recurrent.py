@@ -16,6 +16,9 @@ from .joining import cat, narrow
 from .linear import linear
 
 KINDS = tuple(rnn.KINDS)
+# Columns of the input: with 128 the weight gradient of 2048 rows takes 0.9 instead of 1.3 ms as the
+# transposed product (two threads), with 256 turning it costs what that gains.
+NARROW = 192
 
 
 def gates_of(kind):
@@ -108,10 +111,17 @@ def _rule(node, gradient):
         gemm.matmul(d_gates, weight_ih) if needs[0] else None,
         memory.copy(d_states[initial], "C") if needs[1] else None,
         memory.copy(d_cells[initial], "C") if needs[2] else None,
-        gemm.matmul(d_gates.T, x) if needs[3] else None,
-        gemm.matmul(d_sums.T, states[plan.steps.before]) if needs[4] else None,
+        _weight_gradient(d_gates, x) if needs[3] else None,
+        _weight_gradient(d_sums, states[plan.steps.before]) if needs[4] else None,
         *_bias_gradients(needs[5:], d_gates, d_sums))
     return tuple(None if each is None else tape.from_array(each) for each in found)
+
+
+def _weight_gradient(d_gates, x):
+    """d_gates' x; for few columns as x' d_gates, turned, whose panels are full."""
+    if x.shape[1] < NARROW:
+        return memory.contiguous(gemm.matmul(x.T, d_gates).T)
+    return gemm.matmul(d_gates.T, x)
 
 
 def _through_time(node, gradient):
