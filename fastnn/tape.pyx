@@ -164,6 +164,9 @@ cdef class TensorBase:
             if value.array.shape != (<object> self.array).shape:
                 raise ValueError(
                     f"grad: expected shape {(<object> self.array).shape}, got {value.array.shape}")
+            if value.array.dtype != (<object> self.array).dtype:
+                raise TypeError(
+                    f"grad: expected {(<object> self.array).dtype}, got {value.array.dtype}")
         self.gradient = value
 
     @property

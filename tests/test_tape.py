@@ -356,6 +356,8 @@ def test_grad_can_be_set():
     assert x.grad.tolist() == [3.0, 3.0]
     with pytest.raises(TypeError, match="grad: expected a Tensor or None, got list"):
         x.grad = [1.0]
+    with pytest.raises(TypeError, match="grad: expected float64, got float32"):
+        x.grad = fastnn.zeros(2)
     with pytest.raises(ValueError, match=r"grad: expected shape \(2,\), got \(3,\)"):
         x.grad = fastnn.ones(3)
 

@@ -76,10 +76,10 @@ def class_numbers(name, input, target, ignore_index):
     if not shape:
         raise ValueError(f"{name}: input must have at least one dimension")
     expected = shape[:1] + shape[2:] if len(shape) > 1 else ()
-    if labels.dtype.kind not in "iu" or labels.shape != expected:
+    if labels.dtype.name not in ("int64", "uint8") or labels.shape != expected:
         raise ValueError(
-            f"{name}: target must be class numbers of shape {expected}, got {labels.dtype} of "
-            f"shape {labels.shape}")
+            f"{name}: target must be class numbers (int64 or uint8) of shape {expected}, got "
+            f"{labels.dtype} of shape {labels.shape}")
     flat = memory.contiguous(labels.astype(dtypes.int64, copy=False)).reshape(-1)
     classes = shape[1] if len(shape) > 1 else shape[0]
     kept, outside = losses.counted(flat, classes, ignore_index)
@@ -87,6 +87,16 @@ def class_numbers(name, input, target, ignore_index):
         wrong = flat[((flat < 0) | (flat >= classes)) & (flat != ignore_index)]
         raise IndexError(f"{name}: target holds class {wrong[0]}, input has {classes} classes")
     return flat, kept
+
+
+def _check_weight(name, input, weight):
+    if weight is None:
+        return
+    floating(name, input=tensors.as_tensor(name, input), weight=weight)
+    classes = input.array.shape[1 if input.ndim > 1 else 0] if input.ndim else 0
+    if weight.array.shape != (classes,):
+        raise ValueError(f"{name}: weight has shape {tuple(weight.shape)}, input has {classes} "
+                         "classes")
 
 
 @public("functional", cases=[
@@ -115,7 +125,11 @@ def cross_entropy(input, target, weight=None, *, ignore_index=-100, reduction="m
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], got "
                          f"{label_smoothing}")
+    _check_weight("cross_entropy", input, weight)
     if target.dtype.kind == "f" and target.shape == input.shape:
+        if ignore_index >= 0:
+            raise ValueError("cross_entropy: ignore_index is for class numbers, and target holds "
+                             f"probabilities; got {ignore_index}")
         return _cross_entropy_of_probabilities(input, target, weight, reduction, label_smoothing)
     flat, kept = class_numbers("cross_entropy", input, target, ignore_index)
     if weight is None and not label_smoothing:
@@ -171,6 +185,7 @@ def _cross_entropy_of_probabilities(input, target, weight, reduction, label_smoo
 def nll_loss(input, target, weight=None, *, ignore_index=-100, reduction="mean"):
     """Minus the log-probabilities (N, C, ...) at the target classes; see ``cross_entropy``."""
     check_reduction("nll_loss", reduction)
+    _check_weight("nll_loss", input, weight)
     class_numbers("nll_loss", input, target, ignore_index)
     classes = 1 if input.ndim > 1 else 0
     weights = _weights_of(target, weight, ignore_index, input.dtype)
