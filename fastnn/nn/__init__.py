@@ -114,6 +114,7 @@ from .pooling import (
     MaxUnpool3d,
     Unfold,
 )
+from .positions import LearnedPositions, SinusoidalPositions
 from .recurrent import GRU, LSTM, RNN, RNNBase
 from .recurrent_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from .resizing import (
