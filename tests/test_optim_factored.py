@@ -27,8 +27,7 @@ def trained(library, settings):
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_beside_pytorch(settings, monkeypatch):
-    torch = pytest.importorskip("torch")
+def test_beside_pytorch(torch, settings, monkeypatch):
     monkeypatch.setattr(torch.Tensor, "bfloat16", lambda self: self.clone())
     (ours, own), (theirs, other) = trained(fastnn, settings), trained(torch, settings)
     for one, two in zip(ours, theirs, strict=True):
@@ -90,8 +89,7 @@ def not_empty(library, dtype):
 
 @pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-12), ("float32", 5e-5)])
 @pytest.mark.parametrize("settings", FACTORED)
-def test_adafactor_beside_pytorch(settings, dtype, tolerance):
-    torch = pytest.importorskip("torch")
+def test_adafactor_beside_pytorch(torch, settings, dtype, tolerance):
     runs = []
     for library in (fastnn, torch):
         parameters = not_empty(library, dtype)

@@ -27,8 +27,7 @@ def shape_of(layer):
 @each_layer
 @pytest.mark.parametrize("trivialized", [True, False])
 @pytest.mark.parametrize("way", MAPS)
-def test_parity(layer, way, trivialized):
-    torch = pytest.importorskip("torch")
+def test_parity(torch, layer, way, trivialized):
     ours = orthogonal(layer(nn).double(), orthogonal_map=way, use_trivialization=trivialized)
     theirs = torch.nn.utils.parametrizations.orthogonal(
         layer(torch.nn).double(), orthogonal_map=way, use_trivialization=trivialized)

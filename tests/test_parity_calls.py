@@ -5,11 +5,12 @@ import copy
 
 import numpy as np
 import pytest
+from helpers import import_torch
 from test_parity import same
 
 import fastnn
 
-torch = pytest.importorskip("torch")
+torch = import_torch()
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 # Each is called with the package, tensors x (2, 3), y (2, 3) and v (3,) of float64 that require

@@ -72,27 +72,26 @@ def _planes(whole, volumes):
     return reshape(permute_((0, 2, 1, 3, 4), volumes), whole.plan.output)
 
 
-def _convolved(operation, whole, x, weight, bias):
+def _on_images(operation, whole, image, shape, x, weight, bias):
+    """In one or two dimensions: the input in the shape ``image``, the result in ``shape``."""
     if x.ndim == 4:
         return operation(whole.plan, channels_last(x), weight, bias)
-    weight = _kernels_of(whole, weight)
-    if x.ndim == 3:
-        images = channels_last(reshape(x, whole.plan.image))
-        result = operation(whole.plan, images, weight, bias)
-        return reshape(result, whole.small)
+    images = channels_last(reshape(x, image))
+    return reshape(operation(whole.plan, images, _kernels_of(whole, weight), bias), shape)
+
+
+def _convolved(operation, whole, x, weight, bias):
+    if whole.depth is None:
+        return _on_images(operation, whole, whole.plan.image, whole.small, x, weight, bias)
     images = _gather_depth(whole.depth, x)
-    return _volumes(whole, operation(whole.plan, images, weight, bias))
+    return _volumes(whole, operation(whole.plan, images, _kernels_of(whole, weight), bias))
 
 
 def _transposed(operation, whole, x, weight, bias):
-    if x.ndim == 4:
-        return operation(whole.plan, channels_last(x), weight, bias)
-    weight = _kernels_of(whole, weight)
-    if x.ndim == 3:
-        images = channels_last(reshape(x, whole.plan.output))
-        result = operation(whole.plan, images, weight, bias)
-        return reshape(result, whole.big)
-    result = _spread_depth(whole.depth, data_gradient(whole.plan, _planes(whole, x), weight, None))
+    if whole.depth is None:
+        return _on_images(operation, whole, whole.plan.output, whole.big, x, weight, bias)
+    planes = data_gradient(whole.plan, _planes(whole, x), _kernels_of(whole, weight), None)
+    result = _spread_depth(whole.depth, planes)
     result = result if bias is None else result + reshape(bias, -1, 1, 1, 1)
     return relu(result) if operation is data_gradient_relu else result
 
