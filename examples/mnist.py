@@ -6,16 +6,13 @@ Without MNIST at hand it trains on the 1,797 small digits that come with fastnn.
 figures and a picture of them end up in the folder of --out.
 """
 
-import argparse
 import sys
 import time
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy
-from mnist_report import Epoch, write_report
-from tqdm import tqdm
+from experiment import Parser, launch, positive
+from mnist_report import write_report
 
 import fastnn
 from fastnn import nn
@@ -94,77 +91,16 @@ DATASETS = {"digits": Digits, "mnist": MNIST, "fashion-mnist": FashionMNIST}
 
 def main(arguments=None):
     """Do what the command line asks for, and return the exit status."""
-    history = []
-    try:
-        options = parse(arguments)
-        if find_spec("matplotlib") is None:
-            return fail("matplotlib is not installed; pip install '.[examples]' installs it")
-        return attempt(options, history)
-    except OSError as error:
-        return fail(error)
-    except KeyboardInterrupt:
-        kept = f"{weights(options)} holds epoch {len(history)}" if history else "nothing was saved"
-        return fail(f"interrupted; {kept}", status=130)
-
-
-def attempt(options, history):
-    """Load, train and report; every finished epoch is added to `history`."""
-    try:
-        if options.threads is not None:
-            fastnn.set_num_threads(options.threads)
-        training, test = load(options)
-    except ValueError as error:
-        return fail(error)
-    options.out.mkdir(parents=True, exist_ok=True)
-    run(options, training, test, history)
-    print(f"test accuracy: {history[-1].test_accuracy:.4f}")
-    return 0
-
-
-class Parser(argparse.ArgumentParser):
-    """Wrong arguments are one line and exit status 2."""
-
-    def error(self, message):
-        self.exit(fail(message))
-
-
-def fail(problem, status=2):
-    """Print one line on what went wrong and return the exit status for it."""
-    if isinstance(problem, OSError) and problem.strerror and problem.filename:
-        problem = f"{problem.filename}: {problem.strerror}"
-    print("mnist.py:", " ".join(str(problem).split()), file=sys.stderr)
-    return status
-
-
-def parse(arguments):
-    parser = Parser(description=__doc__.splitlines()[0])
+    parser = Parser(__doc__, out="runs/{model}")
     parser.add_argument("--model", choices=RECIPES, default="mlp")
     parser.add_argument("--dataset", choices=DATASETS, help="default: MNIST if at hand, or digits")
-    parser.add_argument("--data-dir", type=folder, help="folder of the data set's four files")
-    parser.add_argument("--epochs", type=positive)
     parser.add_argument("--batch-size", type=positive, default=128)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=positive)
-    parser.add_argument("--out", type=Path, help="default: runs/<model>")
-    options = parser.parse_args(arguments)
-    options.out = options.out or Path("runs") / options.model
-    return options
+    return launch(parser, load, train, arguments)
 
 
-def positive(text):
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
-    return int(text)
-
-
-def folder(text):
-    if not Path(text).is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
-    return Path(text)
-
-
-def load(options):
-    """The training and the test set; options.dataset becomes the one that was found."""
+def load(run):
+    """The training and the test set; run.options.dataset becomes the one that was found."""
+    options = run.options
     kind = DATASETS[options.dataset or "mnist"]
     if kind is Digits:
         return digits()
@@ -198,53 +134,48 @@ def prepared(training, test):
     return training, test
 
 
-def weights(options):
-    return options.out / "model.safetensors"
-
-
-def run(options, training, test, history):
-    """Train and report; the figures of each epoch are added to `history` once it is saved."""
+def train(run, data):
+    """Train, test after each epoch, and report."""
+    options, (training, test) = run.options, data
     recipe = RECIPES[options.model]
-    fastnn.manual_seed(options.seed)
-    model = recipe.network()
-    epochs = options.epochs or (
+    options.epochs = options.epochs or (
         recipe.digits_epochs if options.dataset == "digits" else recipe.epochs)
-    for epoch in train(model, recipe, epochs, options.batch_size, training, test):
-        fastnn.save(model.state_dict(), weights(options))
-        history.append(epoch)
-        print(f"epoch {len(history)}/{epochs}: {epoch}", flush=True)
-    tell_time(options.model, history)
-    write_report(options, history, test)
-
-
-def train(model, recipe, epochs, batch_size, training, test):
-    """Train, and give the figures of each epoch as it ends."""
-    batches = DataLoader(training, batch_size=batch_size, shuffle=True)
+    model = recipe.network()
+    batches = DataLoader(training, batch_size=options.batch_size, shuffle=True)
     optimizer = recipe.optimizer(model.parameters(), lr=recipe.learning_rate)
-    schedule = OneCycleLR(optimizer, recipe.learning_rate, total_steps=epochs * len(batches),
+    schedule = OneCycleLR(optimizer, recipe.learning_rate,
+                          total_steps=options.epochs * len(batches),
                           pct_start=0.2, cycle_momentum=False)
-    for number in range(1, epochs + 1):
-        start, count, loss_sum, correct = time.perf_counter(), 0, 0.0, 0
-        model.train()
-        with tqdm(total=len(training), desc=f"epoch {number}/{epochs}", unit=" images",
-                  leave=False) as bar:
-            for images, labels in batches:
-                outputs = model(images)
-                loss = F.cross_entropy(outputs, labels, label_smoothing=LABEL_SMOOTHING)
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                schedule.step()
-                count += len(labels)
-                loss_sum += loss.item() * len(labels)
-                correct += hits(outputs.detach().numpy(), labels.numpy())
-                bar.set_postfix_str(f"loss {loss_sum / count:.4f}, "
-                                    f"accuracy {correct / count:.4f}", refresh=False)
-                bar.update(len(labels))
-        seconds = time.perf_counter() - start
-        logits = predict(model, test)
-        accuracy = hits(logits, test.targets.numpy()) / len(test)
-        yield Epoch(loss_sum / count, correct / count, accuracy, seconds, count / seconds, logits)
+    run.keep(model=model, optimizer=optimizer, schedule=schedule)
+    for _ in run.epochs():
+        figures = train_epoch(model, optimizer, schedule, run.progress(batches))
+        right = hits(predict(model, test), test.targets.numpy())
+        run.record(**figures, test_accuracy=right / len(test))
+    tell_time(options.model, run.history)
+    accuracy = write_report(run, predict(model, test), test)
+    print(f"test accuracy: {accuracy:.4f}")
+
+
+def train_epoch(model, optimizer, schedule, batches):
+    """One pass over the training set; loss and accuracy are those before each step."""
+    start, count, loss_sum, correct = time.perf_counter(), 0, 0.0, 0
+    model.train()
+    for images, labels in batches:
+        outputs = model(images)
+        loss = F.cross_entropy(outputs, labels, label_smoothing=LABEL_SMOOTHING)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        count += len(labels)
+        loss_sum += loss.item() * len(labels)
+        correct += hits(outputs.detach().numpy(), labels.numpy())
+        rate = count / (time.perf_counter() - start)
+        batches.set_postfix_str(f"loss {loss_sum / count:.4f}, accuracy {correct / count:.4f}, "
+                                f"{rate:,.0f} images/s", refresh=False)
+    seconds = time.perf_counter() - start
+    return {"loss": loss_sum / count, "training_accuracy": correct / count, "seconds": seconds,
+            "images_per_second": count / seconds}
 
 
 def predict(model, dataset):
@@ -263,8 +194,8 @@ def hits(outputs, labels):
 def tell_time(name, history):
     """Print how long it took to reach the goal; for the network made for it also if it did not."""
     for number, epoch in enumerate(history, 1):
-        if epoch.test_accuracy >= GOAL:
-            seconds = sum(each.seconds for each in history[:number])
+        if epoch["test_accuracy"] >= GOAL:
+            seconds = sum(each["seconds"] for each in history[:number])
             print(f"{GOAL:.1%} test accuracy reached after {seconds:.2f} s of training "
                   f"(epoch {number})")
             return

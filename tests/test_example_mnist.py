@@ -1,4 +1,4 @@
-"""The example: what it prints, writes and answers to wrong input."""
+"""The classifier of images: what it prints, writes and answers to wrong input."""
 
 import gzip
 import importlib
@@ -15,6 +15,7 @@ import pytest
 from matplotlib.image import imread
 
 import fastnn
+from fastnn.utils.data import files
 from fastnn.vision import datasets
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -26,13 +27,14 @@ def mnist(monkeypatch, tmp_path, reseeded, threads):
     """The example as a module, in a folder of its own, without any data set at hand."""
     monkeypatch.syspath_prepend(EXAMPLES)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["mnist.py"])
     monkeypatch.delenv("FASTNN_DATA", raising=False)
-    monkeypatch.setattr(datasets, "cache_directory", lambda: tmp_path / "cache" / "kernels")
+    monkeypatch.setattr(files, "cache_directory", lambda: tmp_path / "cache" / "kernels")
     for kind in (datasets.MNIST, datasets.FashionMNIST):
         monkeypatch.setattr(kind, "mirrors", ("http://127.0.0.1:1/", "http://127.0.0.1:2/"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     yield importlib.import_module("mnist")
-    for name in ("mnist", "mnist_report"):
+    for name in ("mnist", "mnist_report", "experiment"):
         sys.modules.pop(name, None)
 
 
@@ -70,7 +72,7 @@ def test_without_mnist_it_learns_the_embedded_digits(mnist, capsys):
     accuracy = re.fullmatch(r"test accuracy: (\d\.\d{4})", lines[-1])
     assert accuracy and float(accuracy[1]) >= 0.97
     assert sorted(each.name for each in Path("runs/mlp").iterdir()) == [
-        "model.safetensors", "report.json", "report.png"]
+        "checkpoint.safetensors", "model.safetensors", "report.json", "report.png"]
 
 
 @pytest.mark.parametrize("model", ["mlp", "lenet", "cnn", "fast"])
@@ -113,7 +115,7 @@ def test_a_seed_gives_the_same_weights_on_any_number_of_threads(mnist, capsys):
 
 def test_the_time_to_the_goal_is_told(mnist, capsys):
     def epoch(accuracy):
-        return mnist.Epoch(0.1, accuracy, accuracy, 2.0, 1000.0, None)
+        return {"test_accuracy": accuracy, "seconds": 2.0}
 
     mnist.tell_time("fast", [epoch(0.98), epoch(0.991), epoch(0.992)])
     assert capsys.readouterr().out == (
@@ -175,7 +177,7 @@ def test_an_output_folder_that_cannot_be_made(mnist, tmp_path, capsys):
 
 
 def test_without_matplotlib_it_says_what_to_install(mnist, monkeypatch, capsys):
-    monkeypatch.setattr(mnist, "find_spec", lambda name: None)
+    monkeypatch.setattr(sys.modules["experiment"], "find_spec", lambda name: None)
     assert mnist.main([]) == 2
     assert "pip install '.[examples]'" in one_line(capsys)
 
@@ -194,6 +196,73 @@ def test_interrupting_keeps_the_last_finished_epoch(tmp_path):
     assert first.startswith("epoch 1/10000: ")
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert re.search(r"mnist.py: interrupted; .*model.safetensors holds epoch \d+\n$", errors)
+    assert re.search(r"mnist.py: interrupted; .* holds epoch \d+, --resume goes on from there\n$",
+                     errors)
     assert tuple(fastnn.load(tmp_path / "model.safetensors")["0.weight"].shape) == (6, 1, 5, 5)
     assert not leftovers(tmp_path)
+
+
+@pytest.fixture
+def interrupted(mnist, monkeypatch, capsys):
+    """Run with the arguments, ended by Ctrl-C in the midst of the epoch after the second."""
+    experiment = sys.modules["experiment"]
+    whole = experiment.Run.progress
+
+    def progress(self, batches):
+        for number, batch in enumerate(batches):
+            if self.saved == 2 and number == 3:
+                raise KeyboardInterrupt
+            yield batch
+
+    def run(*arguments):
+        monkeypatch.setattr(experiment.Run, "progress",
+                            lambda self, batches: Bar(progress(self, batches)))
+        capsys.readouterr()
+        assert mnist.main([*arguments]) == 130
+        assert one_line(capsys).endswith("holds epoch 2, --resume goes on from there")
+        monkeypatch.setattr(experiment.Run, "progress", whole)
+
+    return run
+
+
+class Bar:
+    """Batches as from `Run.progress`, without a bar."""
+
+    def __init__(self, batches):
+        self.batches = batches
+
+    def __iter__(self):
+        return iter(self.batches)
+
+    def set_postfix_str(self, text, refresh):
+        pass
+
+
+SMALL = ["--model", "cnn", "--dataset", "digits", "--epochs", "4"]  # with dropout and a schedule
+
+
+def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(mnist, interrupted):
+    assert mnist.main([*SMALL, "--out", "whole", "--threads", "2"]) == 0
+    interrupted(*SMALL, "--out", "parts")
+    assert mnist.main([*SMALL, "--out", "parts", "--resume"]) == 0
+    assert Path("whole/model.safetensors").read_bytes() == Path(
+        "parts/model.safetensors").read_bytes()
+    reports = [json.loads(Path(out, "report.json").read_text()) for out in ("whole", "parts")]
+    assert [epoch["loss"] for epoch in reports[0]["epochs"]] == [
+        epoch["loss"] for epoch in reports[1]["epochs"]]
+
+
+def test_what_cannot_be_resumed(mnist, interrupted, capsys):
+    interrupted(*SMALL, "--out", "parts", "--threads", "2")
+    before = Path("parts/checkpoint.safetensors").read_bytes()
+    capsys.readouterr()
+    assert mnist.main([*SMALL, "--out", "elsewhere", "--resume"]) == 2
+    assert "elsewhere/checkpoint.safetensors" in one_line(capsys)
+    assert mnist.main([*SMALL, "--out", "parts", "--resume", "--seed", "1"]) == 2
+    assert "the run in parts has seed 0, this one 1" in one_line(capsys)
+    assert mnist.main([*SMALL[:-1], "5", "--out", "parts", "--resume"]) == 2
+    assert "the run in parts has epochs 4, this one 5" in one_line(capsys)
+    assert Path("parts/checkpoint.safetensors").read_bytes() == before
+    Path("parts/checkpoint.safetensors").write_bytes(before[:1000])
+    assert mnist.main([*SMALL, "--out", "parts", "--resume"]) == 2
+    assert "not a whole safetensors file" in one_line(capsys)

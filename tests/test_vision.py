@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import fastnn
+from fastnn.utils.data import files
 from fastnn.vision import datasets
 from fastnn.vision.idx import read_idx
 
@@ -47,7 +48,7 @@ def fill(folder, compressed=True):
 def empty_cache(tmp_path, monkeypatch):
     """A cache directory without data, and no $FASTNN_DATA: the cache's data folder."""
     monkeypatch.delenv("FASTNN_DATA", raising=False)
-    monkeypatch.setattr(datasets, "cache_directory", lambda: tmp_path / "cache" / "kernels")
+    monkeypatch.setattr(files, "cache_directory", lambda: tmp_path / "cache" / "kernels")
     return tmp_path / "cache" / "data"
 
 

@@ -1,15 +1,14 @@
 """Image data sets under torchvision's names, and the handwritten digits that come with fastnn."""
 
-import os
 from pathlib import Path
 
 import numpy
 
-from fastnn._kernels.jit import cache_directory
 from fastnn.ops.creation import from_numpy
 from fastnn.tensor import Tensor
 from fastnn.utils.data import Dataset
 from fastnn.utils.data.collate import as_array, default_collate
+from fastnn.utils.data.files import DataFiles, stored
 
 from .idx import read_idx
 from .transforms import whole_batch
@@ -53,7 +52,7 @@ class ImageDataset(Dataset):
         return [images, from_numpy(as_array(self.targets)[indices])]
 
 
-class MNIST(ImageDataset):
+class MNIST(DataFiles, ImageDataset):
     """MNIST: 60,000 training and 10,000 test images of handwritten digits, 28 x 28.
 
     The four idx files, gzip-compressed or not, are looked for in the folder ``root``, in
@@ -70,6 +69,7 @@ class MNIST(ImageDataset):
     """
 
     folder = "mnist"
+    subfolders = ("MNIST/raw",)
     mirrors = ("https://ossci-datasets.s3.amazonaws.com/mnist/",
                "https://storage.googleapis.com/cvdf-datasets/mnist/")
     files = {
@@ -86,62 +86,20 @@ class MNIST(ImageDataset):
 
     def __init__(self, root=None, train=True, transform=None, target_transform=None,
                  download=False):
-        found = self.find(root)
-        if found is None and download:
-            found = self._download(root)
-        if found is None:
-            raise FileNotFoundError(self._missing(root))
+        found = self.obtain(root, download)
         images, labels = self._read(found, "train" if train else "t10k")
         super().__init__(images, labels, transform, target_transform)
         self.train = bool(train)
 
     @classmethod
-    def find(cls, root=None):
-        """The folder that holds all four files, or None; ``root`` as for the class.
-
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as empty:
-        ...     MNIST.find(empty) is None
-        True
-        """
-        for folder in cls._folders(root):
-            if all(_file(folder, name) for name in cls.files):
-                return folder
-        return None
-
-    @classmethod
-    def _folders(cls, root):
-        """Where to look, first to last."""
-        named = os.environ.get("FASTNN_DATA")
-        roots = [root] if root is not None else [*([named] if named else []), _cache()]
-        return [folder for each in map(Path, roots)
-                for folder in (each, each / cls.folder, each / cls.__name__ / "raw")]
-
-    @classmethod
-    def _missing(cls, root):
-        """One line on what is not there."""
-        for folder in cls._folders(root):
-            absent = [name for name in cls.files if not _file(folder, name)]
-            if len(absent) < len(cls.files):
-                return f"{cls.__name__}: {folder} lacks {', '.join(absent)}"
-        looked = ", ".join(dict.fromkeys(str(each) for each in cls._folders(root)[::3]))
-        return f"{cls.__name__}: no data files in {looked}; download=True fetches them"
-
-    @classmethod
-    def _download(cls, root):
-        """Fetch the files that are not there yet and return their folder."""
-        from .download import download  # loads urllib, 43 ms
-
-        folder = _cache() / cls.folder if root is None else Path(root) / cls.__name__ / "raw"
-        for name, sha256 in cls.files.items():
-            if not _file(folder, name):
-                download(cls.mirrors, f"{name}.gz", sha256, folder / f"{name}.gz")
-        return folder
+    def remote_name(cls, name):
+        """The mirrors have the files compressed."""
+        return f"{name}.gz"
 
     @classmethod
     def _read(cls, folder, part):
         """The images and labels of one part, checked against each other."""
-        images_path, labels_path = (_file(folder, name) for name in cls.files if part in name)
+        images_path, labels_path = (stored(folder, name) for name in cls.files if part in name)
         images, labels = read_idx(images_path, 3), read_idx(labels_path, 1)
         if images.shape[1:] != (28, 28):
             raise ValueError(f"{images_path}: images are {images.shape[1:]}, expected (28, 28)")
@@ -162,6 +120,7 @@ class FashionMNIST(MNIST):
     """
 
     folder = "fashion-mnist"
+    subfolders = ("FashionMNIST/raw",)
     mirrors = ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
                "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/"
                "data/fashion/")
@@ -203,16 +162,3 @@ class Digits(ImageDataset):
         images = (images[chosen].astype(numpy.uint16) * 255 // 16).astype(numpy.uint8)
         super().__init__(images, labels[chosen], transform, target_transform)
         self.train = bool(train)
-
-
-def _cache():
-    """The folder for downloads in the user's cache directory."""
-    return cache_directory().parent / "data"
-
-
-def _file(folder, name):
-    """The path of an idx file in a folder, plain or compressed, or None."""
-    for path in (folder / f"{name}.gz", folder / name):
-        if path.is_file():
-            return path
-    return None

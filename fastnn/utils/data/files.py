@@ -1,0 +1,97 @@
+"""Where the files of a data set are: a folder that the user names, the usual ones, a mirror."""
+
+import os
+from pathlib import Path
+
+from fastnn._kernels.jit import cache_directory
+
+
+class DataFiles:
+    """What data sets of a few known files share: they look for them, and fetch what is missing.
+
+    A subclass says: ``folder``, the name of its folder in a folder of data sets; ``files``, the
+    SHA-256 of each file by its name; ``mirrors``, addresses of folders that have them under
+    ``remote_name``; and ``subfolders``, where else the files may lie below the root.
+    """
+
+    folder = ""
+    mirrors = ()
+    files = {}
+    subfolders = ()
+
+    @classmethod
+    def find(cls, root=None):
+        """The folder that holds all files, or None.
+
+        Looked in are the folder ``root`` and its known subfolders; where ``root`` is None, those of
+        ``$FASTNN_DATA`` and of the user's cache directory.
+        """
+        for folder in cls._folders(root):
+            if all(stored(folder, name) for name in cls.files):
+                return folder
+        return None
+
+    @classmethod
+    def remote_name(cls, name):
+        """The name of a file on the mirrors, and in the folder that it is downloaded to."""
+        return name
+
+    @classmethod
+    def obtain(cls, root, download):
+        """The folder of the files, which are fetched if they are not there and ``download`` is set.
+
+        FileNotFoundError where they are not there, ConnectionError where no mirror gives them.
+        """
+        found = cls.find(root)
+        if found is None and download:
+            found = cls._download(root)
+        if found is None:
+            raise FileNotFoundError(cls._missing(root))
+        return found
+
+    @classmethod
+    def _folders(cls, root):
+        """Where to look, first to last."""
+        named = os.environ.get("FASTNN_DATA")
+        roots = [root] if root is not None else [*([named] if named else []), data_cache()]
+        below = ("", cls.folder, *cls.subfolders)
+        return [each / subfolder for each in map(Path, roots) for subfolder in below]
+
+    @classmethod
+    def _missing(cls, root):
+        """One line on what is not there."""
+        folders = cls._folders(root)
+        for folder in folders:
+            absent = [name for name in cls.files if not stored(folder, name)]
+            if len(absent) < len(cls.files):
+                return f"{cls.__name__}: {folder} lacks {', '.join(absent)}"
+        looked = ", ".join(map(str, dict.fromkeys(folders[::2 + len(cls.subfolders)])))
+        return f"{cls.__name__}: no data files in {looked}; download=True fetches them"
+
+    @classmethod
+    def _download(cls, root):
+        """Fetch the files that are not there yet and return their folder."""
+        from .download import download  # loads urllib, 43 ms
+
+        if root is None:
+            folder = data_cache() / cls.folder
+        else:
+            folder = Path(root, cls.subfolders[0] if cls.subfolders else cls.folder)
+        for name, sha256 in cls.files.items():
+            if not stored(folder, name):
+                remote = cls.remote_name(name)
+                download(cls.mirrors, remote, sha256, folder / remote)
+        return folder
+
+
+def data_cache():
+    """The folder for downloads in the user's cache directory."""
+    return cache_directory().parent / "data"
+
+
+def stored(folder, name):
+    """The path of a file in a folder, compressed or plain, or None."""
+    for path in (folder / f"{name}.gz", folder / name):
+        if path.is_file():
+            return path
+    return None
