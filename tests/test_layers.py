@@ -13,7 +13,7 @@ LAYERS = (
      "op", "operands", "printing", "registry", "serialization", "tape", "tensor", "threads",
      "walk"),
     ("ops", "autograd"),
-    ("linalg", "nn", "optim", "utils", "vision"),
+    ("audio", "linalg", "nn", "optim", "text", "utils", "vision"),
     ("testing", "compile", "keras", "onnx", "distributed"),
 )
 LEVELS = {part: level for level, parts in enumerate(LAYERS, 1) for part in parts}

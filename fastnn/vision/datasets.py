@@ -69,6 +69,7 @@ class MNIST(DataFiles, ImageDataset):
     """
 
     folder = "mnist"
+    compressed = True
     subfolders = ("MNIST/raw",)
     mirrors = ("https://ossci-datasets.s3.amazonaws.com/mnist/",
                "https://storage.googleapis.com/cvdf-datasets/mnist/")
@@ -90,11 +91,6 @@ class MNIST(DataFiles, ImageDataset):
         images, labels = self._read(found, "train" if train else "t10k")
         super().__init__(images, labels, transform, target_transform)
         self.train = bool(train)
-
-    @classmethod
-    def remote_name(cls, name):
-        """The mirrors have the files compressed."""
-        return f"{name}.gz"
 
     @classmethod
     def _read(cls, folder, part):

@@ -10,13 +10,16 @@ class DataFiles:
     """What data sets of a few known files share: they look for them, and fetch what is missing.
 
     A subclass says: ``folder``, the name of its folder in a folder of data sets; ``files``, the
-    SHA-256 of each file by its name; ``mirrors``, addresses of folders that have them under
-    ``remote_name``; and ``subfolders``, where else the files may lie below the root.
+    SHA-256 of each file by its name; ``mirrors``, addresses of folders that have them, as gzip
+    files if ``compressed``, or under other ``remote_names``; ``subfolders``, where else below the
+    root the files may lie, first the one that they are downloaded to.
     """
 
     folder = ""
     mirrors = ()
     files = {}
+    compressed = False
+    remote_names = {}
     subfolders = ()
 
     @classmethod
@@ -30,11 +33,6 @@ class DataFiles:
             if all(stored(folder, name) for name in cls.files):
                 return folder
         return None
-
-    @classmethod
-    def remote_name(cls, name):
-        """The name of a file on the mirrors, and in the folder that it is downloaded to."""
-        return name
 
     @classmethod
     def obtain(cls, root, download):
@@ -52,10 +50,8 @@ class DataFiles:
     @classmethod
     def _folders(cls, root):
         """Where to look, first to last."""
-        named = os.environ.get("FASTNN_DATA")
-        roots = [root] if root is not None else [*([named] if named else []), data_cache()]
         below = ("", cls.folder, *cls.subfolders)
-        return [each / subfolder for each in map(Path, roots) for subfolder in below]
+        return [each / subfolder for each in data_roots(root) for subfolder in below]
 
     @classmethod
     def _missing(cls, root):
@@ -79,9 +75,18 @@ class DataFiles:
             folder = Path(root, cls.subfolders[0] if cls.subfolders else cls.folder)
         for name, sha256 in cls.files.items():
             if not stored(folder, name):
-                remote = cls.remote_name(name)
-                download(cls.mirrors, remote, sha256, folder / remote)
+                local = f"{name}.gz" if cls.compressed else name
+                remote = cls.remote_names.get(name, local)
+                download(cls.mirrors, remote, sha256, folder / local)
         return folder
+
+
+def data_roots(root):
+    """The folder ``root``; where it is None, ``$FASTNN_DATA``, if set, and the cache directory."""
+    if root is not None:
+        return [Path(root)]
+    named = os.environ.get("FASTNN_DATA")
+    return [*([Path(named)] if named else []), data_cache()]
 
 
 def data_cache():
