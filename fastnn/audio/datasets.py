@@ -16,10 +16,10 @@ class SpokenDigits(Dataset):
 
     A sample is ``(wave, digit)``: float32 numbers from -1 to 1 of shape (samples,), and an int.
     Takes 0 to 4 of each speaker are for the test, the others for training, as the authors of the
-    data set say; ``speakers`` names the speaker of each sample. Files ``{digit}_{speaker}_{take}.wav`` are
-    looked for in the folder ``root``, in ``root/fsdd``, ``root/audio/fsdd`` and
-    ``root/recordings``; where ``root`` is None, in ``$FASTNN_DATA`` and in the user's cache
-    directory.
+    data set say; ``speakers`` names the speaker of each sample. The files
+    ``{digit}_{speaker}_{take}.wav`` are looked for in the folder ``root``, in ``root/fsdd``,
+    ``root/audio/fsdd`` and ``root/recordings``; where ``root`` is None, in ``$FASTNN_DATA`` and in
+    the user's cache directory.
 
     FileNotFoundError where there are none, ValueError where one is something else.
 
