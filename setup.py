@@ -2,7 +2,6 @@
 
 import os
 import platform
-import sys
 
 import numpy
 from Cython.Build import cythonize
@@ -12,7 +11,6 @@ from setuptools.command.build_ext import build_ext
 CSRC = os.path.join("fastnn", "_kernels", "csrc")
 IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 LEVELS = (2, 3, 4) if IS_X86 else (1,)
-OPENMP = ["-fopenmp"] if sys.platform == "linux" else []
 DEBUG = os.environ.get("FASTNN_DEBUG_KERNELS") == "1"
 OPTIMISE = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
 
@@ -53,7 +51,7 @@ class BuildKernels(build_ext):
             output_dir=os.path.join(self.build_temp, f"level{level}"),
             macros=[("ISA", str(level))],
             include_dirs=[CSRC],
-            extra_postargs=[*OPTIMISE, *march, *OPENMP, "-fPIC", "-std=gnu11"],
+            extra_postargs=[*OPTIMISE, *march, "-fPIC", "-std=gnu11"],
         )
 
 
@@ -64,8 +62,7 @@ def extension(name):
         include_dirs=[numpy.get_include(), CSRC],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
                        ("FASTNN_X86", str(int(IS_X86)))],
-        extra_compile_args=[*OPTIMISE, *OPENMP],
-        extra_link_args=OPENMP,
+        extra_compile_args=OPTIMISE,
         depends=[os.path.join(CSRC, name) for name in os.listdir(CSRC)],
     )
 

@@ -1,7 +1,6 @@
 """fastnn: deep learning on CPUs, with PyTorch's interface and kernels of its own."""
 
 try:
-    from . import _kernels  # first: it loads OpenMP
     from . import op as _compiled  # noqa: F401
 except ImportError as error:
     if "FASTNN_ISA" in str(error):

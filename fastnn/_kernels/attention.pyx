@@ -14,6 +14,11 @@ from fastnn._kernels.conv cimport check_real, check_size, check_writeable
 
 cnp.import_array()
 
+cdef extern from "team_link.h":
+    runtime.team_runner* team_run
+
+team_run = runtime.run_on_team
+
 cdef extern from "attention.h" nogil:
     int ATTENTION_NO_MASK, ATTENTION_ALLOWS, ATTENTION_ADDS
 

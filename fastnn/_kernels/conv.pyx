@@ -21,6 +21,11 @@ from fastnn._kernels.gemm cimport activation_code
 
 cnp.import_array()
 
+cdef extern from "team_link.h":
+    runtime.team_runner* team_run
+
+team_run = runtime.run_on_team
+
 cdef double PRODUCTS_PER_NANOSECOND = 50.0
 cdef ptrdiff_t LIMIT = 1 << 31
 

@@ -11,6 +11,11 @@ from fastnn._kernels cimport runtime
 
 cnp.import_array()
 
+cdef extern from "team_link.h":
+    runtime.team_runner* team_run
+
+team_run = runtime.run_on_team
+
 cdef extern from "gemm_levels.h" nogil:
     ctypedef int gemm_function(const gemm_arguments* arguments, int threads)
     gemm_function* gemm_for_f32(int isa)

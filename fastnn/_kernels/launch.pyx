@@ -4,18 +4,12 @@ Every kernel has the C signature ``kernel(start, stop, arguments, numbers)`` and
 ``[start, stop)`` of its work. Which thread runs which chunk does not matter for the result.
 """
 
-from cython.parallel cimport prange
-
 cimport numpy as cnp
 
 from . import jit
-from .runtime cimport threads_for
+from .runtime cimport run_on_team, threads_for
 
 cnp.import_array()
-
-cdef extern from "denormals.h":
-    unsigned long long denormals_flush() noexcept nogil
-    void denormals_restore(unsigned long long saved) noexcept nogil
 
 # An elementwise kernel moves or computes about one float32 a third of a nanosecond (measured:
 # relu 0.3, sigmoid 0.5); a chunk is 16 K elements, 64 KB, and so stays in the cache of its core.
@@ -23,10 +17,6 @@ cdef double NANOSECONDS_PER_ELEMENT = 0.4
 cdef long long CHUNK = 16384
 # The GIL is let go for work that takes longer than its hand-over.
 cdef double RELEASE_NANOSECONDS = 50000.0
-# Below it memory is mostly in the caches of the cores. There each thread takes the same part every
-# time, and finds it in its own: on 512 KB at two threads layer norm took 85 us by chunks as they
-# came, and takes 55. Longer work goes to whichever thread is free.
-cdef double IN_CACHE_NANOSECONDS = 1e6
 
 TYPE_CODES = {
     cnp.NPY_FLOAT32: "f32", cnp.NPY_FLOAT64: "f64", cnp.NPY_INT8: "i8", cnp.NPY_INT16: "i16",
@@ -85,30 +75,33 @@ cdef class Kernel:
         launch(kernel, arguments, values, total, chunk, nanoseconds)
 
 
-cdef void _run(kernel_t kernel, long long start, long long stop, long long* arguments,
-               double* numbers) noexcept nogil:
-    cdef unsigned long long saved = denormals_flush()
-    kernel(start, stop, arguments, numbers)
-    denormals_restore(saved)
+cdef struct _Job:
+    kernel_t kernel
+    long long* arguments
+    double* numbers
+    long long total
+    long long chunk
+
+
+cdef void _run_chunk(const void* work, Py_ssize_t piece, int worker) noexcept nogil:
+    cdef const _Job* job = <const _Job*> work
+    job.kernel(piece * job.chunk, min(job.total, (piece + 1) * job.chunk), job.arguments,
+               job.numbers)
 
 
 cdef void launch(kernel_t kernel, long long* arguments, double* numbers, long long total,
                  long long chunk, double nanoseconds) noexcept:
     """Run ``kernel`` on ``[0, total)`` in chunks; ``nanoseconds`` is the cost on one thread."""
+    cdef _Job job
     cdef long long pieces = (total + chunk - 1) // chunk
-    cdef long long piece
     cdef int threads = threads_for(nanoseconds)
+    job.kernel, job.arguments, job.numbers = kernel, arguments, numbers
+    job.total, job.chunk = total, chunk
     if nanoseconds < RELEASE_NANOSECONDS and threads == 1:
-        for piece in range(pieces):
-            _run(kernel, piece * chunk, min(total, (piece + 1) * chunk), arguments, numbers)
+        run_on_team(_run_chunk, &job, pieces, 1)
         return
     with nogil:
-        if nanoseconds < IN_CACHE_NANOSECONDS:
-            for piece in prange(pieces, num_threads=threads, schedule="static"):
-                _run(kernel, piece * chunk, min(total, (piece + 1) * chunk), arguments, numbers)
-        else:
-            for piece in prange(pieces, num_threads=threads, schedule="dynamic"):
-                _run(kernel, piece * chunk, min(total, (piece + 1) * chunk), arguments, numbers)
+        run_on_team(_run_chunk, &job, pieces, threads)
 
 
 cdef void launch_flat(kernel_t kernel, char** data, int count, long long total,
@@ -160,16 +153,26 @@ cdef void _merge_axes(Operands* o) noexcept:
     o.ndim = kept
 
 
-cdef void _run_rows(kernel_t kernel, Operands* o, cnp.npy_intp* itemsizes, double* numbers,
-                    long long first, long long last) noexcept nogil:
-    """Run rows [first, last) of all axes but the last, in C order."""
+cdef struct _RowsJob:
+    kernel_t kernel
+    Operands* operands
+    cnp.npy_intp* itemsizes
+    double* numbers
+    long long rows
+    long long rows_per_chunk
+
+
+cdef void _run_rows(const void* work, Py_ssize_t piece, int worker) noexcept nogil:
+    """Run a chunk of the rows of all axes but the last, in C order."""
+    cdef const _RowsJob* job = <const _RowsJob*> work
+    cdef Operands* o = job.operands
     cdef long long arguments[2 * MAX_OPERANDS]
     cdef long long row, rest, offset, position
     cdef int k, axis, inner = o.ndim - 1
-    cdef unsigned long long saved = denormals_flush()
     for k in range(o.count):
         arguments[o.count + k] = o.strides[k][inner]
-    for row in range(first, last):
+    for row in range(piece * job.rows_per_chunk,
+                     min(job.rows, (piece + 1) * job.rows_per_chunk)):
         for k in range(o.count):
             arguments[k] = <long long> <size_t> o.data[k]
         rest = row
@@ -177,17 +180,17 @@ cdef void _run_rows(kernel_t kernel, Operands* o, cnp.npy_intp* itemsizes, doubl
             position = rest % o.shape[axis]
             rest = rest // o.shape[axis]
             for k in range(o.count):
-                offset = position * o.strides[k][axis] * itemsizes[k]
+                offset = position * o.strides[k][axis] * job.itemsizes[k]
                 arguments[k] += offset
-        kernel(0, o.shape[inner], arguments, numbers)
-    denormals_restore(saved)
+        job.kernel(0, o.shape[inner], arguments, job.numbers)
 
 
 cdef void launch_elementwise(kernel_t kernel, Operands* o, cnp.npy_intp* itemsizes,
                              double* numbers) noexcept:
     """Run an elementwise kernel over operands of any strides (0 where one is broadcast)."""
     cdef long long arguments[2 * MAX_OPERANDS]
-    cdef long long total = 1, rows, rows_per_chunk, pieces, piece
+    cdef _RowsJob job
+    cdef long long total = 1, pieces
     cdef int k, axis, threads
     for axis in range(o.ndim):
         total *= o.shape[axis]
@@ -202,19 +205,13 @@ cdef void launch_elementwise(kernel_t kernel, Operands* o, cnp.npy_intp* itemsiz
             arguments[o.count + k] = o.strides[k][0] if o.ndim else 0
         launch(kernel, arguments, numbers, total, CHUNK, nanoseconds)
         return
-    rows = total // o.shape[o.ndim - 1]
-    rows_per_chunk = max(1, CHUNK // o.shape[o.ndim - 1])
+    job.kernel, job.operands, job.itemsizes, job.numbers = kernel, o, itemsizes, numbers
+    job.rows = total // o.shape[o.ndim - 1]
+    job.rows_per_chunk = max(1, CHUNK // o.shape[o.ndim - 1])
+    pieces = (job.rows + job.rows_per_chunk - 1) // job.rows_per_chunk
     threads = threads_for(nanoseconds)
     if nanoseconds < RELEASE_NANOSECONDS and threads == 1:
-        _run_rows(kernel, o, itemsizes, numbers, 0, rows)
+        run_on_team(_run_rows, &job, pieces, 1)
         return
-    pieces = (rows + rows_per_chunk - 1) // rows_per_chunk
     with nogil:
-        if nanoseconds < IN_CACHE_NANOSECONDS:
-            for piece in prange(pieces, num_threads=threads, schedule="static"):
-                _run_rows(kernel, o, itemsizes, numbers, piece * rows_per_chunk,
-                          min(rows, (piece + 1) * rows_per_chunk))
-        else:
-            for piece in prange(pieces, num_threads=threads, schedule="dynamic"):
-                _run_rows(kernel, o, itemsizes, numbers, piece * rows_per_chunk,
-                          min(rows, (piece + 1) * rows_per_chunk))
+        run_on_team(_run_rows, &job, pieces, threads)

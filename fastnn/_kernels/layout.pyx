@@ -7,6 +7,11 @@ from fastnn._kernels.conv cimport check_array, check_size, check_writeable
 
 cnp.import_array()
 
+cdef extern from "team_link.h":
+    runtime.team_runner* team_run
+
+team_run = runtime.run_on_team
+
 cdef extern from "layout.h":
     ctypedef void (*transpose_function)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const void*, void*,
                                         int) noexcept nogil

@@ -18,6 +18,11 @@ import numpy as np
 
 cnp.import_array()
 
+cdef extern from "team_link.h":
+    runtime.team_runner* team_run
+
+team_run = runtime.run_on_team
+
 cdef ptrdiff_t NARROW_PLACES = 256
 cdef double VALUES_PER_NANOSECOND = 2.0
 

@@ -12,6 +12,11 @@ from fastnn._kernels.conv cimport check_array, check_real, check_size, check_wri
 
 cnp.import_array()
 
+cdef extern from "team_link.h":
+    runtime.team_runner* team_run
+
+team_run = runtime.run_on_team
+
 cdef extern from "rnn.h" nogil:
     ctypedef struct rnn_span:
         cnp.int64_t batch, row

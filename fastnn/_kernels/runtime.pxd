@@ -1,5 +1,13 @@
 cimport numpy as cnp
 
+cdef extern from "team.h":
+    ctypedef void team_piece(const void* work, Py_ssize_t piece, int worker) noexcept nogil
+    ctypedef void team_runner(
+        team_piece* run, const void* work, Py_ssize_t pieces, int threads) noexcept nogil
+
+# The pool of threads. A module that uses it in C includes team_link.h and sets the pointer there.
+cdef team_runner* run_on_team
+
 cdef int isa
 cdef int thread_count
 

@@ -1,7 +1,7 @@
 """The runtime under every kernel: instruction set, threads, and the arena of reused memory.
 
-Threads are OpenMP's. Kernels cut their work into pieces by its size alone and run them on
-`threads_for(cost)` threads, so the number of threads decides who computes a piece, never what.
+Kernels cut their work into pieces by its size alone and run them on `threads_for(cost)` threads of
+one pool (csrc/team_pool.h), so the number of threads decides who computes a piece, never what.
 """
 
 import os
@@ -17,6 +17,11 @@ cdef extern from "cpu.h":
     int cpu_level()
     void watch_forks()
     void* aligned_memory(size_t bytes) nogil
+
+cdef extern from "team_pool.h":
+    team_runner run_team
+
+run_on_team = run_team
 
 cdef extern from "numpy/arrayobject.h":
     object PyArray_NewFromDescr(
@@ -62,7 +67,7 @@ def available_isa_names():
     return [LEVEL_NAMES[level] for level in _available_levels()]
 
 
-# Threads. A hand-off to a waiting OpenMP thread costs 1 to 3 us, so work under 15 us stays here.
+# Threads. A hand-off to a waiting thread costs 1 to 3 us, so work under 15 us stays here.
 DEF_HAND_OFF = 15000.0
 cdef double HAND_OFF_NANOSECONDS = DEF_HAND_OFF
 

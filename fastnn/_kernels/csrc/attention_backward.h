@@ -169,27 +169,59 @@ INLINE REAL NAME(row_product)(const REAL *a, const REAL *b, ptrdiff_t count) {
     return total;
 }
 
+/* A call; with several parts of the keys for a head, each has a dq of its own in `partials`. */
+struct NAME(backward_call) {
+    const attention_plan *plan;
+    size_t bytes; /* of scratch memory */
+    struct cut blocks;
+    ptrdiff_t parts;
+    REAL *partials;
+    int *failed;
+};
+
 /* The parts of dq of one row, in their order. */
-static void NAME(add_parts)(const attention_plan *plan, ptrdiff_t item, ptrdiff_t parts,
-                            const REAL *partials) {
+static void NAME(add_parts)(const void *work, ptrdiff_t item, int worker) {
+    const struct NAME(backward_call) *call = work;
+    const attention_plan *plan = call->plan;
     const ptrdiff_t row = item % plan->rows, head = item / plan->rows % plan->heads;
     const ptrdiff_t batch = item / plan->rows / plan->heads, depth = plan->depth;
     const ptrdiff_t size = plan->batch * plan->heads * plan->rows * depth;
     REAL *dq = NAME(place)(&plan->dq, batch, head, row);
+    (void)worker;
     for (ptrdiff_t i = 0; i < depth; i++) {
-        REAL sum = partials[item * depth + i];
-        for (ptrdiff_t part = 1; part < parts; part++)
-            sum += partials[part * size + item * depth + i];
+        REAL sum = call->partials[item * depth + i];
+        for (ptrdiff_t part = 1; part < call->parts; part++)
+            sum += call->partials[part * size + item * depth + i];
         dq[i] = sum;
     }
 }
 
-static void NAME(delta_of)(const attention_plan *plan, ptrdiff_t item) {
+static void NAME(delta_of)(const void *work, ptrdiff_t item, int worker) {
+    const attention_plan *plan = ((const struct NAME(backward_call) *)work)->plan;
     const ptrdiff_t row = item % plan->rows, head = item / plan->rows % plan->heads;
     const ptrdiff_t batch = item / plan->rows / plan->heads;
+    (void)worker;
     ((REAL *)plan->delta)[item] =
         NAME(row_product)(NAME(place)(&plan->out, batch, head, row),
                           NAME(place)(&plan->gradient, batch, head, row), plan->width);
+}
+
+static void NAME(backward_part)(const void *work, ptrdiff_t piece, int worker) {
+    const struct NAME(backward_call) *call = work;
+    const attention_plan *plan = call->plan;
+    const ptrdiff_t part = piece % call->parts, head = piece / call->parts;
+    const ptrdiff_t heads = plan->heads / plan->group, one = plan->rows * plan->depth;
+    const attention_array own = {call->partials + part * plan->batch * plan->heads * one,
+                                 plan->heads * one, one, plan->depth, 1};
+    struct NAME(backward_memory) memory;
+    REAL *scratch = scratch_memory(call->bytes);
+    (void)worker;
+    NAME(backward_memory_of)(plan, scratch, &memory);
+    if (scratch)
+        NAME(run_part)(plan, head / heads, head % heads, &call->blocks, part, call->parts,
+                       call->partials ? &own : &plan->dq, &memory);
+    else
+        __atomic_store_n(call->failed, 1, __ATOMIC_RELAXED);
 }
 
 static int NAME(attention_backward)(const attention_plan *plan, int threads) {
@@ -198,39 +230,16 @@ static int NAME(attention_backward)(const attention_plan *plan, int threads) {
     const struct cut blocks = plan->keys ? cut_evenly(plan->keys, LANES, ACROSS / LANES)
                                          : (struct cut){0};
     const ptrdiff_t parts = attention_parts(plan, blocks.pieces);
-    const ptrdiff_t heads = plan->heads / plan->group, tasks = plan->batch * heads * parts;
-    const ptrdiff_t items = plan->batch * plan->heads * plan->rows, size = items * plan->depth;
-    REAL *partials = parts > 1 ? malloc((size_t)(parts * size) * sizeof(REAL) + 1) : NULL;
+    const ptrdiff_t heads = plan->heads / plan->group;
+    const ptrdiff_t items = plan->batch * plan->heads * plan->rows;
+    const size_t size = (size_t)(parts * items * plan->depth) * sizeof(REAL);
+    REAL *partials = parts > 1 ? malloc(size + 1) : NULL;
     int failed = parts > 1 && !partials;
-    if (failed || tasks < 1) return -failed;
-    if (threads > tasks) threads = (int)tasks;
-#pragma omp parallel num_threads(threads) if (threads > 1)
-    {
-        const uint64_t saved = denormals_flush();
-        REAL *scratch = scratch_memory(bytes);
-        struct NAME(backward_memory) memory;
-        NAME(backward_memory_of)(plan, scratch, &memory);
-#pragma omp for schedule(static)
-        for (ptrdiff_t item = 0; item < items; item++) NAME(delta_of)(plan, item);
-#pragma omp for schedule(dynamic)
-        for (ptrdiff_t task = 0; task < tasks; task++) {
-            const ptrdiff_t part = task % parts, head = task / parts;
-            const attention_array own = {
-                partials + part * size, plan->heads * plan->rows * plan->depth,
-                plan->rows * plan->depth, plan->depth, 1};
-            if (scratch)
-                NAME(run_part)(plan, head / heads, head % heads, &blocks, part, parts,
-                               partials ? &own : &plan->dq, &memory);
-            else
-                __atomic_store_n(&failed, 1, __ATOMIC_RELAXED);
-        }
-        if (partials) {
-#pragma omp for schedule(static)
-            for (ptrdiff_t item = 0; item < items; item++)
-                NAME(add_parts)(plan, item, parts, partials);
-        }
-        denormals_restore(saved);
-    }
+    if (failed || plan->batch * heads * parts < 1) return -failed;
+    const struct NAME(backward_call) call = {plan, bytes, blocks, parts, partials, &failed};
+    team_run(NAME(delta_of), &call, items, threads);
+    team_run(NAME(backward_part), &call, plan->batch * heads * parts, threads);
+    if (partials) team_run(NAME(add_parts), &call, items, threads);
     free(partials);
     return -failed;
 }

@@ -143,31 +143,36 @@ static void NAME(attend)(const attention_plan *plan, ptrdiff_t batch, ptrdiff_t 
     NAME(finish_rows)(plan, batch, head, row, rows, memory);
 }
 
-/* One task is a block of queries of one head. */
+struct NAME(forward_call) {
+    const attention_plan *plan;
+    size_t bytes; /* of scratch memory */
+    struct cut blocks;
+    int *failed;
+};
+
+/* A block of queries of one head. */
+static void NAME(attend_block)(const void *work, ptrdiff_t piece, int worker) {
+    const struct NAME(forward_call) *call = work;
+    const attention_plan *plan = call->plan;
+    const ptrdiff_t block = piece % call->blocks.pieces, item = piece / call->blocks.pieces;
+    struct NAME(forward_memory) memory;
+    REAL *scratch = scratch_memory(call->bytes);
+    (void)worker;
+    NAME(forward_memory_of)(plan, scratch, &memory);
+    if (scratch)
+        NAME(attend)(plan, item / plan->heads, item % plan->heads, cut_start(&call->blocks, block),
+                     cut_length(&call->blocks, block), &memory);
+    else
+        __atomic_store_n(call->failed, 1, __ATOMIC_RELAXED);
+}
+
 static int NAME(attention_forward)(const attention_plan *plan, int threads) {
     struct NAME(forward_memory) unused;
     const size_t bytes = NAME(forward_memory_of)(plan, NULL, &unused);
     if (plan->batch * plan->heads * plan->rows < 1) return 0;
     const struct cut blocks = cut_evenly(plan->rows, LANES, ACROSS / LANES);
-    const ptrdiff_t tasks = plan->batch * plan->heads * blocks.pieces;
     int failed = 0;
-    if (threads > tasks) threads = (int)tasks;
-#pragma omp parallel num_threads(threads) if (threads > 1)
-    {
-        const uint64_t saved = denormals_flush();
-        REAL *scratch = scratch_memory(bytes);
-        struct NAME(forward_memory) memory;
-        NAME(forward_memory_of)(plan, scratch, &memory);
-#pragma omp for schedule(dynamic)
-        for (ptrdiff_t task = 0; task < tasks; task++) {
-            const ptrdiff_t block = task % blocks.pieces, item = task / blocks.pieces;
-            if (scratch)
-                NAME(attend)(plan, item / plan->heads, item % plan->heads,
-                             cut_start(&blocks, block), cut_length(&blocks, block), &memory);
-            else
-                __atomic_store_n(&failed, 1, __ATOMIC_RELAXED);
-        }
-        denormals_restore(saved);
-    }
+    const struct NAME(forward_call) call = {plan, bytes, blocks, &failed};
+    team_run(NAME(attend_block), &call, plan->batch * plan->heads * blocks.pieces, threads);
     return -failed;
 }

@@ -79,8 +79,10 @@ static void TYPED(pack_bias)(const TYPED(gather_call) *call) {
                all->out_group * sizeof(REAL));
 }
 
-static void TYPED(pack)(const TYPED(gather_call) *call, ptrdiff_t index) {
+static void TYPED(pack)(const void *work, ptrdiff_t index, int worker) {
+    const TYPED(gather_call) *call = work;
     const conv_gather *all = call->all;
+    (void)worker;
     const conv_phase *phase = all->phases + index / (all->plan.groups * all->blocks);
     ptrdiff_t group = index / all->blocks % all->plan.groups;
     if (all->fold > 1)
@@ -161,8 +163,10 @@ static void TYPED(gather_group)(const TYPED(gather_call) *call, const conv_phase
     }
 }
 
-static void TYPED(gather_task)(const TYPED(gather_call) *call, ptrdiff_t task) {
+static void TYPED(gather_task)(const void *work, ptrdiff_t task, int worker) {
+    const TYPED(gather_call) *call = work;
     const conv_gather *all = call->all;
+    (void)worker;
     const conv_phase *phase = all->phases + all->phase_count - 1;
     while (task < phase->first_task) phase--;
     task -= phase->first_task;
@@ -190,15 +194,8 @@ static void TYPED(gather)(const conv_plan *plan, int transposed, const REAL *in,
     call.packed = conv_take(&scratch, 0);
     ptrdiff_t packs = all.phase_count * groups * all.blocks;
     TYPED(pack_bias)(&call);
-#pragma omp parallel num_threads(threads)
-    {
-        uint64_t saved = denormals_flush();
-#pragma omp for schedule(dynamic)
-        for (ptrdiff_t pack = 0; pack < packs; pack++) TYPED(pack)(&call, pack);
-#pragma omp for schedule(dynamic)
-        for (ptrdiff_t task = 0; task < all.tasks; task++) TYPED(gather_task)(&call, task);
-        denormals_restore(saved);
-    }
+    team_run(TYPED(pack), &call, packs, threads);
+    team_run(TYPED(gather_task), &call, all.tasks, threads);
 }
 
 static void TYPED(forward)(const conv_plan *plan, const void *x, const void *weight,

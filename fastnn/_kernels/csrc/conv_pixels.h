@@ -180,6 +180,15 @@ static void (*const TYPED(pixels_bands)[PIXELS_OUTPUTS])(const TYPED(pixels_call
     TYPED(pixels_band_1), TYPED(pixels_band_2), TYPED(pixels_band_3), TYPED(pixels_band_4),
     TYPED(pixels_band_5), TYPED(pixels_band_6), TYPED(pixels_band_7), TYPED(pixels_band_8)};
 
+static void TYPED(pixels_task)(const void *work, ptrdiff_t task, int worker) {
+    const TYPED(pixels_call) *call = work;
+    const conv_pixels *all = call->all;
+    ptrdiff_t last = ptrdiff_min((task + 1) * all->task_units, all->units);
+    (void)worker;
+    for (ptrdiff_t unit = task * all->task_units; unit < last; unit++)
+        TYPED(pixels_bands)[all->plan.o - 1](call, unit);
+}
+
 static int TYPED(all_finite)(const REAL *values, ptrdiff_t count) {
     REAL zero = 0;
     for (ptrdiff_t i = 0; i < count; i++) zero += values[i] * 0;
@@ -198,18 +207,7 @@ static int TYPED(pixels_forward)(const conv_plan *plan, const REAL *x, const REA
     for (ptrdiff_t tap = 0; tap < all.taps; tap++)
         for (ptrdiff_t o = 0; o < plan->o; o++)
             call.weight[tap * plan->o + o] = weight[o * all.taps + tap];
-    ptrdiff_t tasks = ceil_div(all.units, all.task_units);
-#pragma omp parallel num_threads(threads)
-    {
-        uint64_t saved = denormals_flush();
-#pragma omp for schedule(dynamic)
-        for (ptrdiff_t task = 0; task < tasks; task++) {
-            ptrdiff_t last = ptrdiff_min((task + 1) * all.task_units, all.units);
-            for (ptrdiff_t unit = task * all.task_units; unit < last; unit++)
-                TYPED(pixels_bands)[plan->o - 1](&call, unit);
-        }
-        denormals_restore(saved);
-    }
+    team_run(TYPED(pixels_task), &call, ceil_div(all.units, all.task_units), threads);
     return 1;
 }
 

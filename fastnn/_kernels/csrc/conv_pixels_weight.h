@@ -17,7 +17,7 @@
 typedef struct {
     const conv_pixels *all;
     const REAL *x, *gy;
-    REAL *partials;
+    REAL *partials, *gw, *gbias;
     ptrdiff_t offsets[PIXELS_TAPS];
 } TYPED(pixels_weight_call);
 
@@ -167,11 +167,13 @@ static void TYPED(pixels_weight_unit)(const TYPED(pixels_weight_call) *call, ptr
         }
 }
 
-static void TYPED(pixels_weight_piece)(const TYPED(pixels_weight_call) *call, ptrdiff_t index) {
+static void TYPED(pixels_weight_piece)(const void *work, ptrdiff_t index, int worker) {
+    const TYPED(pixels_weight_call) *call = work;
     const conv_pixels *all = call->all;
     ptrdiff_t values = (all->taps + 1) * all->plan.o;
     TYPED(pixels_piece) piece __attribute__((aligned(64)));
     REAL *partial = call->partials + index * values;
+    (void)worker;
     memset(piece.sums, 0, values * sizeof(VECTOR));
     for (ptrdiff_t unit = index * all->units / all->pieces;
          unit < (index + 1) * all->units / all->pieces; unit++)
@@ -191,35 +193,33 @@ static REAL TYPED(pixels_sum)(const TYPED(pixels_weight_call) *call, ptrdiff_t i
     return sum;
 }
 
+/* All taps of one output channel. */
+static void TYPED(pixels_weight_reduce)(const void *work, ptrdiff_t o, int worker) {
+    const TYPED(pixels_weight_call) *call = work;
+    const conv_pixels *all = call->all;
+    ptrdiff_t outputs = all->plan.o, groups = ceil_div(outputs, GROUP_OUTPUTS), group = 0;
+    (void)worker;
+    while ((group + 1) * outputs / groups <= o) group++;
+    ptrdiff_t first = group * outputs / groups;
+    ptrdiff_t count = (group + 1) * outputs / groups - first;
+    for (ptrdiff_t tap = 0; tap < all->taps; tap++)
+        call->gw[o * all->taps + tap] =
+            TYPED(pixels_sum)(call, first * all->taps + tap * count + o - first);
+    if (call->gbias) call->gbias[o] = TYPED(pixels_sum)(call, all->taps * outputs + o);
+}
+
 /* Returns 0 where the other kernels are to run: also where a sum is not finite, since padding,
  * and pixels past a row's end, are multiplied here. */
 static int TYPED(pixels_weight_gradient)(const conv_plan *plan, const REAL *x, const REAL *gy,
                                          REAL *gw, REAL *gbias, REAL *partials, int threads) {
     conv_pixels all;
     if (!conv_pixels_weight_of(plan, LANES, sizeof(REAL), &all)) return 0;
-    TYPED(pixels_weight_call) call = {.all = &all, .x = x, .gy = gy, .partials = partials};
+    TYPED(pixels_weight_call) call = {.all = &all, .x = x, .gy = gy, .partials = partials,
+                                      .gw = gw, .gbias = gbias};
     for (ptrdiff_t tap = 0; tap < all.taps; tap++)
         call.offsets[tap] = tap / plan->kw * all.pitch + tap % plan->kw;
-#pragma omp parallel num_threads(threads)
-    {
-        uint64_t saved = denormals_flush();
-#pragma omp for schedule(dynamic)
-        for (ptrdiff_t piece = 0; piece < all.pieces; piece++)
-            TYPED(pixels_weight_piece)(&call, piece);
-        denormals_restore(saved);
-    }
-    uint64_t saved = denormals_flush();
-    for (ptrdiff_t o = 0; o < plan->o; o++) {
-        ptrdiff_t groups = ceil_div(plan->o, GROUP_OUTPUTS), group = 0;
-        while ((group + 1) * plan->o / groups <= o) group++;
-        ptrdiff_t first = group * plan->o / groups;
-        ptrdiff_t count = (group + 1) * plan->o / groups - first;
-        for (ptrdiff_t tap = 0; tap < all.taps; tap++)
-            gw[o * all.taps + tap] =
-                TYPED(pixels_sum)(&call, first * all.taps + tap * count + o - first);
-        if (gbias) gbias[o] = TYPED(pixels_sum)(&call, all.taps * plan->o + o);
-    }
-    denormals_restore(saved);
+    team_run(TYPED(pixels_weight_piece), &call, all.pieces, threads);
+    team_run(TYPED(pixels_weight_reduce), &call, plan->o, 1);
     return TYPED(all_finite)(gw, all.taps * plan->o);
 }
 

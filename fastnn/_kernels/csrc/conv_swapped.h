@@ -64,8 +64,10 @@ static void TYPED(swapped_bias)(const TYPED(swapped_call) *call, ptrdiff_t image
     }
 }
 
-static void TYPED(swapped_piece)(const TYPED(swapped_call) *call, ptrdiff_t piece) {
+static void TYPED(swapped_piece)(const void *argument, ptrdiff_t piece, int worker) {
+    const TYPED(swapped_call) *call = argument;
     const conv_swapped *work = call->work;
+    (void)worker;
     const conv_plan *plan = &work->plan;
     REAL *partial = call->partials + piece * work->partial;
     memset(partial, 0, work->partial * sizeof(REAL));
@@ -98,8 +100,10 @@ static void TYPED(swapped_sum)(const TYPED(swapped_call) *call, ptrdiff_t from, 
 }
 
 /* All taps of one output channel, to gw (O, C, KH, KW). */
-static void TYPED(swapped_reduce)(const TYPED(swapped_call) *call, ptrdiff_t o) {
+static void TYPED(swapped_reduce)(const void *argument, ptrdiff_t o, int worker) {
+    const TYPED(swapped_call) *call = argument;
     const conv_swapped *work = call->work;
+    (void)worker;
     const conv_plan *plan = &work->plan;
     ptrdiff_t taps = plan->kh * plan->kw, width = work->vectors * LANES;
     for (ptrdiff_t c = 0; c < plan->c; c += LANES)
@@ -125,15 +129,8 @@ static int TYPED(swapped_weight_gradient)(const conv_plan *plan, const REAL *x, 
                                   plan->dilation_h),
         .cols = conv_forward_axis(plan->w, plan->ow, plan->kw, plan->stride_w, plan->pad_w,
                                   plan->dilation_w)};
-#pragma omp parallel num_threads(threads)
-    {
-        uint64_t saved = denormals_flush();
-#pragma omp for schedule(dynamic)
-        for (ptrdiff_t piece = 0; piece < work.pieces; piece++) TYPED(swapped_piece)(&call, piece);
-#pragma omp for schedule(dynamic)
-        for (ptrdiff_t o = 0; o < plan->o; o++) TYPED(swapped_reduce)(&call, o);
-        denormals_restore(saved);
-    }
+    team_run(TYPED(swapped_piece), &call, work.pieces, threads);
+    team_run(TYPED(swapped_reduce), &call, plan->o, threads);
     return 1;
 }
 

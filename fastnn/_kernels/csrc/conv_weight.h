@@ -7,6 +7,7 @@ typedef struct {
     const ptrdiff_t *offsets; /* of each term from a window's first input */
     const REAL *x, *gy;
     REAL *partials, *gw, *gbias;
+    REAL *copies; /* of each worker */
 } TYPED(weight_call);
 
 typedef struct {
@@ -225,8 +226,10 @@ static void TYPED(weight_unit)(const TYPED(weight_call) *call, TYPED(weight_part
     }
 }
 
-static void TYPED(weight_task)(const TYPED(weight_call) *call, ptrdiff_t task, REAL *copy) {
+static void TYPED(weight_task)(const void *argument, ptrdiff_t task, int worker) {
+    const TYPED(weight_call) *call = argument;
     const conv_weight_plan *work = call->work;
+    REAL *copy = call->copies + worker * work->plan.groups * work->unit_values;
     ptrdiff_t taps = work->plan.kh * work->plan.kw, tap_part = task % work->tap_parts;
     task /= work->tap_parts;
     ptrdiff_t block = task % work->blocks, piece = task / work->blocks;
@@ -277,9 +280,11 @@ static void TYPED(add_folded)(const TYPED(weight_call) *call, ptrdiff_t group) {
 }
 
 /* One vector of output channels: the pieces' sum, in order, to gw (O, C/groups, KH, KW). */
-static void TYPED(weight_reduce)(const TYPED(weight_call) *call, ptrdiff_t group,
-                                 ptrdiff_t vector) {
+static void TYPED(weight_reduce)(const void *argument, ptrdiff_t index, int worker) {
+    const TYPED(weight_call) *call = argument;
     const conv_weight_plan *work = call->work;
+    ptrdiff_t group = index / work->vectors, vector = index % work->vectors;
+    (void)worker;
     ptrdiff_t taps = work->plan.kh * work->plan.kw, block = 0;
     while (conv_weight_block(work, block + 1) <= vector) block++;
     ptrdiff_t first = conv_weight_block(work, block);
@@ -321,24 +326,9 @@ static void TYPED(weight_gradient)(const conv_plan *plan, const void *x, const v
     conv_fill_offsets(&call.rows, &call.cols, plan->w, work.x_pixel, work.in_group, offsets);
     call.offsets = offsets;
     call.partials = conv_take(&scratch, work.pieces * work.partial * sizeof(REAL));
-    REAL *copies = conv_take(&scratch, 0);
-    ptrdiff_t groups = work.plan.groups;
-    ptrdiff_t tasks = work.pieces * work.blocks * work.tap_parts;
-    ptrdiff_t places = 0;
-#pragma omp parallel num_threads(threads)
-    {
-        ptrdiff_t place;
-#pragma omp atomic capture
-        place = places++;
-        uint64_t saved = denormals_flush();
-#pragma omp for schedule(dynamic)
-        for (ptrdiff_t task = 0; task < tasks; task++)
-            TYPED(weight_task)(&call, task, copies + place * groups * work.unit_values);
-#pragma omp for schedule(dynamic)
-        for (ptrdiff_t vector = 0; vector < groups * work.vectors; vector++)
-            TYPED(weight_reduce)(&call, vector / work.vectors, vector % work.vectors);
-        denormals_restore(saved);
-    }
+    call.copies = conv_take(&scratch, 0);
+    team_run(TYPED(weight_task), &call, work.pieces * work.blocks * work.tap_parts, threads);
+    team_run(TYPED(weight_reduce), &call, work.plan.groups * work.vectors, threads);
 }
 
 static size_t TYPED(weight_gradient_scratch)(const conv_plan *plan, int threads) {

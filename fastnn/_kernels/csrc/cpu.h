@@ -25,8 +25,8 @@ static inline int cpu_level(void) {
 #endif
 }
 
-/* OpenMP's threads do not live on in a forked child, whose first parallel region would then wait
- * for them for ever; there every kernel runs on the calling thread. */
+/* Threads do not live on in a forked child, which would wait for them for ever; there every kernel
+ * runs on the calling thread. */
 static int forked_child = 0;
 #if defined(__unix__) || defined(__APPLE__)
 static void mark_forked_child(void) { forked_child = 1; }

@@ -4,7 +4,7 @@
  *     ... arithmetic ...
  *     denormals_restore(saved);
  *
- * The state belongs to a thread, so each thread of a parallel region does it for itself.
+ * The state belongs to a thread.
  */
 #ifndef FASTNN_DENORMALS_H
 #define FASTNN_DENORMALS_H

@@ -46,12 +46,23 @@ static void NAME(run_piece)(const gemm_arguments *g, const gemm_plan *plan, ptrd
     }
 }
 
+/* One product cut into pieces; `partials` has the results over ranges of k, if k is cut. */
+struct NAME(product) {
+    const gemm_arguments *g;
+    const gemm_plan *plan;
+    REAL *partials;
+    int *failed;
+};
+
 /* One row of C from its partial results, in the order of k. */
-static void NAME(add_partials)(const gemm_arguments *g, ptrdiff_t parts, ptrdiff_t row,
-                               const REAL *partials) {
-    const ptrdiff_t item = row / g->m, m = row % g->m, size = g->m * g->n;
+static void NAME(add_partials)(const void *work, ptrdiff_t row, int worker) {
+    const struct NAME(product) *product = work;
+    const gemm_arguments *g = product->g;
+    const ptrdiff_t parts = product->plan->depth.pieces, size = g->m * g->n;
+    const ptrdiff_t item = row / g->m, m = row % g->m;
     REAL *c = (REAL *)g->c + item * g->c_batch + m * g->c_row;
-    const REAL *partial = partials + item * parts * size + m * g->n, *bias = g->bias;
+    const REAL *partial = product->partials + item * parts * size + m * g->n, *bias = g->bias;
+    (void)worker;
     for (ptrdiff_t n = 0; n < g->n; n++) {
         REAL sum = partial[n];
         for (ptrdiff_t part = 1; part < parts; part++) sum += partial[part * size + n];
@@ -61,39 +72,23 @@ static void NAME(add_partials)(const gemm_arguments *g, ptrdiff_t parts, ptrdiff
     }
 }
 
-static int NAME(run_threads)(const gemm_arguments *g, const gemm_plan *plan, REAL *partials,
-                             int threads) {
-    const ptrdiff_t pieces = gemm_pieces(plan);
-    int failed = 0;
-    if (threads > pieces) threads = (int)pieces;
-#pragma omp parallel num_threads(threads) if (threads > 1)
-    {
-        const uint64_t saved = denormals_flush();
-        REAL *scratch = scratch_memory(BLOCK_BYTES);
-#pragma omp for schedule(dynamic)
-        for (ptrdiff_t piece = 0; piece < pieces; piece++) {
-            if (scratch)
-                NAME(run_piece)(g, plan, piece, partials, scratch);
-            else
-                __atomic_store_n(&failed, 1, __ATOMIC_RELAXED);
-        }
-        if (partials) {
-#pragma omp for schedule(static)
-            for (ptrdiff_t row = 0; row < g->batch * g->m; row++)
-                NAME(add_partials)(g, plan->depth.pieces, row, partials);
-        }
-        denormals_restore(saved);
-    }
-    return -failed;
+static void NAME(run_pieces)(const void *work, ptrdiff_t piece, int worker) {
+    const struct NAME(product) *product = work;
+    REAL *scratch = scratch_memory(BLOCK_BYTES);
+    (void)worker;
+    if (scratch)
+        NAME(run_piece)(product->g, product->plan, piece, product->partials, scratch);
+    else
+        __atomic_store_n(product->failed, 1, __ATOMIC_RELAXED);
 }
 
-static int NAME(run_alone)(const gemm_arguments *g, const gemm_plan *plan) {
-    REAL *scratch = scratch_memory(BLOCK_BYTES);
-    if (!scratch) return -1;
-    const uint64_t saved = denormals_flush();
-    NAME(run_piece)(g, plan, 0, NULL, scratch);
-    denormals_restore(saved);
-    return 0;
+static int NAME(run_product)(const gemm_arguments *g, const gemm_plan *plan, REAL *partials,
+                             int threads) {
+    int failed = 0;
+    const struct NAME(product) product = {g, plan, partials, &failed};
+    team_run(NAME(run_pieces), &product, gemm_pieces(plan), threads);
+    if (partials) team_run(NAME(add_partials), &product, g->batch * g->m, threads);
+    return -failed;
 }
 
 int EXPORTED(gemm)(const gemm_arguments *arguments, int threads) {
@@ -107,8 +102,7 @@ int EXPORTED(gemm)(const gemm_arguments *arguments, int threads) {
     } else if (plan.rows.pieces > 1 && NAME(shares)(&g)) {
         return NAME(run_shared)(&g, NAME(options_of)(&g), threads);
     }
-    const int status = gemm_pieces(&plan) == 1 ? NAME(run_alone)(&g, &plan)
-                                               : NAME(run_threads)(&g, &plan, partials, threads);
+    const int status = NAME(run_product)(&g, &plan, partials, threads);
     free(partials);
     return status;
 }

@@ -1,7 +1,7 @@
 /* A large product, whose panels are packed once by all threads together and then shared.
  *
  * REAL_BITS must be defined; gemm_slab.h, gemm_block.h and gemm_scratch.h included. Each slab takes
- * two parallel loops: over what is to be packed, and over pieces of C.
+ * two jobs: what is to be packed, and pieces of C.
  */
 
 #ifndef FASTNN_GEMM_SHARED_H
@@ -47,38 +47,43 @@ INLINE struct shared_pieces NAME(cut_slab)(const struct NAME(slab) *slab) {
     return pieces;
 }
 
-/* Called by every thread of the team. */
-static void NAME(pack_shared)(const struct NAME(slab) *slab) {
-    const int in_rows = slab->g->b_col == 1;
-    const ptrdiff_t turns_b = in_rows ? ceil_div(slab->depth, PACKED_ROWS) : slab->panels.pieces;
-    const ptrdiff_t turns_a = slab->a ? ceil_div(slab->tiles.pieces, PACKED_TILES) : 0;
-#pragma omp for schedule(dynamic)
-    for (ptrdiff_t turn = 0; turn < turns_b + turns_a; turn++) {
-        const ptrdiff_t k = turn * PACKED_ROWS, tile = (turn - turns_b) * PACKED_TILES;
-        if (turn >= turns_b)
-            NAME(pack_tiles)(slab, tile, smaller(tile + PACKED_TILES, slab->tiles.pieces));
-        else if (in_rows)
-            for (ptrdiff_t panel = 0; panel < slab->panels.pieces; panel++)
-                NAME(pack_panel)(slab, panel, k, smaller(PACKED_ROWS, slab->depth - k));
-        else
-            NAME(pack_panel)(slab, turn, 0, slab->depth);
-    }
+/* B is packed in turns of rows where they are dense, else of whole panels; A after it. */
+INLINE ptrdiff_t NAME(turns_of_b)(const struct NAME(slab) *slab) {
+    return slab->g->b_col == 1 ? ceil_div(slab->depth, PACKED_ROWS) : slab->panels.pieces;
 }
 
-static void NAME(run_shared_slab)(const struct NAME(slab) *slab) {
+static void NAME(pack_shared)(const void *work, ptrdiff_t turn, int worker) {
+    const struct NAME(slab) *slab = work;
+    const ptrdiff_t turns_b = NAME(turns_of_b)(slab);
+    const ptrdiff_t k = turn * PACKED_ROWS, tile = (turn - turns_b) * PACKED_TILES;
+    (void)worker;
+    if (turn >= turns_b)
+        NAME(pack_tiles)(slab, tile, smaller(tile + PACKED_TILES, slab->tiles.pieces));
+    else if (slab->g->b_col == 1)
+        for (ptrdiff_t panel = 0; panel < slab->panels.pieces; panel++)
+            NAME(pack_panel)(slab, panel, k, smaller(PACKED_ROWS, slab->depth - k));
+    else
+        NAME(pack_panel)(slab, turn, 0, slab->depth);
+}
+
+static void NAME(multiply_shared)(const void *work, ptrdiff_t piece, int worker) {
+    const struct NAME(slab) *slab = work;
     const struct shared_pieces cut = NAME(cut_slab)(slab);
-    NAME(pack_shared)(slab);
-#pragma omp for schedule(dynamic)
-    for (ptrdiff_t piece = 0; piece < cut.rows * cut.columns; piece++) {
-        const ptrdiff_t tile = piece % cut.rows * cut.tiles;
-        const ptrdiff_t panel = piece / cut.rows * cut.panels;
-        NAME(run_tiles)(slab, tile, smaller(tile + cut.tiles, slab->tiles.pieces), panel,
-                        smaller(panel + cut.panels, slab->panels.pieces));
-    }
+    const ptrdiff_t tile = piece % cut.rows * cut.tiles, panel = piece / cut.rows * cut.panels;
+    (void)worker;
+    NAME(run_tiles)(slab, tile, smaller(tile + cut.tiles, slab->tiles.pieces), panel,
+                    smaller(panel + cut.panels, slab->panels.pieces));
+}
+
+static void NAME(run_shared_slab)(const struct NAME(slab) *slab, int threads) {
+    const struct shared_pieces cut = NAME(cut_slab)(slab);
+    const ptrdiff_t turns_a = slab->a ? ceil_div(slab->tiles.pieces, PACKED_TILES) : 0;
+    team_run(NAME(pack_shared), slab, NAME(turns_of_b)(slab) + turns_a, threads);
+    team_run(NAME(multiply_shared), slab, cut.rows * cut.columns, threads);
 }
 
 static void NAME(run_shared_block)(const gemm_arguments *g, const struct block *block, int options,
-                                   REAL *a, REAL *b) {
+                                   REAL *a, REAL *b, int threads) {
     const struct cut depths = cut_evenly(block->depth, 1, SLAB_DEPTH);
     for (ptrdiff_t i = 0; i < depths.pieces; i++) {
         const struct NAME(slab) slab = {
@@ -88,7 +93,7 @@ static void NAME(run_shared_block)(const gemm_arguments *g, const struct block *
             .panels = cut_evenly(block->columns, LANES, TILE_VECTORS),
             .options = slab_options(options, i, depths.pieces),
         };
-        NAME(run_shared_slab)(&slab);
+        NAME(run_shared_slab)(&slab, threads);
     }
 }
 
@@ -100,19 +105,13 @@ static int NAME(run_shared)(const gemm_arguments *g, int options, int threads) {
         NAME(packs_a)(g) ? (size_t)cut_start(&rows, 1) * (SLAB_DEPTH + ROW_PADDING) : 0;
     REAL *b = scratch_memory((size_a + size_b) * sizeof(REAL)), *a = size_a ? b + size_b : NULL;
     if (!b) return -1;
-    (void)threads;
-#pragma omp parallel num_threads(threads) if (threads > 1)
-    {
-        const uint64_t saved = denormals_flush();
-        for (ptrdiff_t i = 0; i < rows.pieces; i++)
-            for (ptrdiff_t j = 0; j < columns.pieces; j++) {
-                struct block block = {.m = cut_start(&rows, i), .n = cut_start(&columns, j),
-                                      .depth = g->k};
-                block.rows = smaller(cut_start(&rows, i + 1), g->m) - block.m;
-                block.columns = smaller(cut_start(&columns, j + 1), g->n) - block.n;
-                NAME(run_shared_block)(g, &block, options, a, b);
-            }
-        denormals_restore(saved);
-    }
+    for (ptrdiff_t i = 0; i < rows.pieces; i++)
+        for (ptrdiff_t j = 0; j < columns.pieces; j++) {
+            struct block block = {.m = cut_start(&rows, i), .n = cut_start(&columns, j),
+                                  .depth = g->k};
+            block.rows = smaller(cut_start(&rows, i + 1), g->m) - block.m;
+            block.columns = smaller(cut_start(&columns, j + 1), g->n) - block.n;
+            NAME(run_shared_block)(g, &block, options, a, b, threads);
+        }
     return 0;
 }

@@ -2,6 +2,14 @@
 #include "simd.h"
 #include "layout.h"
 
+#define ROWS_PER_PART 64
+
+typedef struct {
+    ptrdiff_t rows, cols;
+    const void *from;
+    void *to;
+} transposition;
+
 typedef uint32_t square_row_4 __attribute__((vector_size(32)));
 typedef uint64_t square_row_8 __attribute__((vector_size(64)));
 

@@ -41,16 +41,21 @@ static void SIZED(transpose_rows)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t firs
         for (ptrdiff_t i = first; i < last; i++) to[j * rows + i] = from[i * cols + j];
 }
 
+static void SIZED(transpose_part)(const void *work, ptrdiff_t piece, int worker) {
+    const transposition *call = work;
+    ptrdiff_t parts = (call->rows + ROWS_PER_PART - 1) / ROWS_PER_PART;
+    ptrdiff_t matrix = piece / parts * call->rows * call->cols;
+    ptrdiff_t first = piece % parts * ROWS_PER_PART, last = first + ROWS_PER_PART;
+    (void)worker;
+    SIZED(transpose_rows)(call->rows, call->cols, first, last < call->rows ? last : call->rows,
+                          (const ITEM *)call->from + matrix, (ITEM *)call->to + matrix);
+}
+
 void FN(SIZED(transpose))(ptrdiff_t batch, ptrdiff_t rows, ptrdiff_t cols, const void *from,
                           void *to, int threads) {
-    ptrdiff_t part = 64, parts = (rows + part - 1) / part;
-#pragma omp parallel for schedule(static) num_threads(threads)
-    for (ptrdiff_t task = 0; task < batch * parts; task++) {
-        ptrdiff_t matrix = task / parts * rows * cols, first = task % parts * part;
-        ptrdiff_t last = first + part < rows ? first + part : rows;
-        SIZED(transpose_rows)(rows, cols, first, last, (const ITEM *)from + matrix,
-                              (ITEM *)to + matrix);
-    }
+    const transposition call = {rows, cols, from, to};
+    ptrdiff_t parts = (rows + ROWS_PER_PART - 1) / ROWS_PER_PART;
+    team_run(SIZED(transpose_part), &call, batch * parts, threads);
 }
 
 #undef SIDE

@@ -54,6 +54,14 @@ static inline ptrdiff_t pool_channel(const pool_plan *plan, ptrdiff_t lanes, ptr
     return part == parts ? plan->c : part * (plan->c / lanes) / parts * lanes;
 }
 
+/* A call: images or their gradient, from one to the other, and the places of the maxima. */
+typedef struct {
+    const pool_plan *plan;
+    const void *from;
+    void *to, *index;
+    ptrdiff_t parts; /* of the channels */
+} pool_call;
+
 #include "conv_f32.h"
 #define KERNELS FN(pool_f32)
 #include "conv_lanes.h"

@@ -90,16 +90,17 @@ static void TYPED(max_row)(const pool_plan *plan, const REAL *x, REAL *y, void *
     }
 }
 
+static void TYPED(max_rows)(const void *work, ptrdiff_t row, int worker) {
+    const pool_call *call = work;
+    (void)worker;
+    TYPED(max_row)(call->plan, call->from, call->to, call->index, row / call->plan->oh,
+                   row % call->plan->oh);
+}
+
 static void TYPED(max_forward)(const pool_plan *plan, const void *x, void *y, void *index,
                                int threads) {
-#pragma omp parallel num_threads(threads)
-    {
-        uint64_t saved = denormals_flush();
-#pragma omp for schedule(static)
-        for (ptrdiff_t task = 0; task < plan->n * plan->oh; task++)
-            TYPED(max_row)(plan, x, y, index, task / plan->oh, task % plan->oh);
-        denormals_restore(saved);
-    }
+    const pool_call call = {.plan = plan, .from = x, .to = y, .index = index};
+    team_run(TYPED(max_rows), &call, plan->n * plan->oh, threads);
 }
 
 /* Adds one window's gradient to its chosen place. Windows that touch nobody else's inputs (`own`)
@@ -148,25 +149,26 @@ static void TYPED(zero_channels)(const pool_plan *plan, REAL *gx, ptrdiff_t n, p
         memset(to, 0, (last - first) * sizeof(REAL));
 }
 
+static void TYPED(max_backward_part)(const void *work, ptrdiff_t piece, int worker) {
+    const pool_call *call = work;
+    const pool_plan *plan = call->plan;
+    ptrdiff_t parts = call->parts, n = piece / parts, part = piece % parts;
+    ptrdiff_t first = pool_channel(plan, LANES, parts, part);
+    ptrdiff_t last = pool_channel(plan, LANES, parts, part + 1);
+    (void)worker;
+    if (pool_windows_tile(plan)) {
+        TYPED(max_backward_task)(plan, call->from, call->index, call->to, n, first, last, 1);
+        return;
+    }
+    TYPED(zero_channels)(plan, call->to, n, first, last);
+    TYPED(max_backward_task)(plan, call->from, call->index, call->to, n, first, last, 0);
+}
+
 static void TYPED(max_backward)(const pool_plan *plan, const void *gy, const void *index,
                                 void *gx, int threads) {
-    ptrdiff_t parts = pool_channel_parts(plan, LANES), own = pool_windows_tile(plan);
-#pragma omp parallel num_threads(threads)
-    {
-        uint64_t saved = denormals_flush();
-#pragma omp for schedule(static)
-        for (ptrdiff_t task = 0; task < plan->n * parts; task++) {
-            ptrdiff_t n = task / parts, part = task % parts;
-            ptrdiff_t first = pool_channel(plan, LANES, parts, part);
-            ptrdiff_t last = pool_channel(plan, LANES, parts, part + 1);
-            if (!own) TYPED(zero_channels)(plan, gx, n, first, last);
-            if (own)
-                TYPED(max_backward_task)(plan, gy, index, gx, n, first, last, 1);
-            else
-                TYPED(max_backward_task)(plan, gy, index, gx, n, first, last, 0);
-        }
-        denormals_restore(saved);
-    }
+    const pool_call call = {.plan = plan, .from = gy, .to = gx, .index = (void *)index,
+                            .parts = pool_channel_parts(plan, LANES)};
+    team_run(TYPED(max_backward_part), &call, plan->n * call.parts, threads);
 }
 
 static void TYPED(gather_row)(const pool_plan *plan, const REAL *x, const void *index, REAL *y,
@@ -190,11 +192,17 @@ static void TYPED(gather_row)(const pool_plan *plan, const REAL *x, const void *
     }
 }
 
+static void TYPED(gather_rows)(const void *work, ptrdiff_t row, int worker) {
+    const pool_call *call = work;
+    (void)worker;
+    TYPED(gather_row)(call->plan, call->from, call->index, call->to, row / call->plan->oh,
+                      row % call->plan->oh);
+}
+
 static void TYPED(max_gather)(const pool_plan *plan, const void *x, const void *index, void *y,
                               int threads) {
-#pragma omp parallel for schedule(static) num_threads(threads)
-    for (ptrdiff_t task = 0; task < plan->n * plan->oh; task++)
-        TYPED(gather_row)(plan, x, index, y, task / plan->oh, task % plan->oh);
+    const pool_call call = {.plan = plan, .from = x, .to = y, .index = (void *)index};
+    team_run(TYPED(gather_rows), &call, plan->n * plan->oh, threads);
 }
 
 static inline void TYPED(average_window)(const pool_plan *plan, const REAL *x, REAL *y,
@@ -225,15 +233,16 @@ static void TYPED(average_row)(const pool_plan *plan, const REAL *x, REAL *y, pt
     }
 }
 
+static void TYPED(average_rows)(const void *work, ptrdiff_t row, int worker) {
+    const pool_call *call = work;
+    (void)worker;
+    TYPED(average_row)(call->plan, call->from, call->to, row / call->plan->oh,
+                       row % call->plan->oh);
+}
+
 static void TYPED(average_forward)(const pool_plan *plan, const void *x, void *y, int threads) {
-#pragma omp parallel num_threads(threads)
-    {
-        uint64_t saved = denormals_flush();
-#pragma omp for schedule(static)
-        for (ptrdiff_t task = 0; task < plan->n * plan->oh; task++)
-            TYPED(average_row)(plan, x, y, task / plan->oh, task % plan->oh);
-        denormals_restore(saved);
-    }
+    const pool_call call = {.plan = plan, .from = x, .to = y};
+    team_run(TYPED(average_rows), &call, plan->n * plan->oh, threads);
 }
 
 static inline void TYPED(average_scatter)(const pool_plan *plan, const REAL *gy, REAL *gx,
@@ -267,22 +276,22 @@ static void TYPED(average_backward_task)(const pool_plan *plan, const REAL *gy, 
     }
 }
 
+static void TYPED(average_backward_part)(const void *work, ptrdiff_t piece, int worker) {
+    const pool_call *call = work;
+    const pool_plan *plan = call->plan;
+    ptrdiff_t parts = call->parts, n = piece / parts, part = piece % parts;
+    ptrdiff_t first = pool_channel(plan, LANES, parts, part);
+    ptrdiff_t last = pool_channel(plan, LANES, parts, part + 1), own = pool_windows_tile(plan);
+    (void)worker;
+    if (!own) TYPED(zero_channels)(plan, call->to, n, first, last);
+    TYPED(average_backward_task)(plan, call->from, call->to, n, first, last, own);
+}
+
 static void TYPED(average_backward)(const pool_plan *plan, const void *gy, void *gx,
                                     int threads) {
-    ptrdiff_t parts = pool_channel_parts(plan, LANES), own = pool_windows_tile(plan);
-#pragma omp parallel num_threads(threads)
-    {
-        uint64_t saved = denormals_flush();
-#pragma omp for schedule(static)
-        for (ptrdiff_t task = 0; task < plan->n * parts; task++) {
-            ptrdiff_t n = task / parts, part = task % parts;
-            ptrdiff_t first = pool_channel(plan, LANES, parts, part);
-            ptrdiff_t last = pool_channel(plan, LANES, parts, part + 1);
-            if (!own) TYPED(zero_channels)(plan, gx, n, first, last);
-            TYPED(average_backward_task)(plan, gy, gx, n, first, last, own);
-        }
-        denormals_restore(saved);
-    }
+    const pool_call call = {.plan = plan, .from = gy, .to = gx,
+                            .parts = pool_channel_parts(plan, LANES)};
+    team_run(TYPED(average_backward_part), &call, plan->n * call.parts, threads);
 }
 
 const pool_kernels KERNELS = {TYPED(max_forward), TYPED(max_backward), TYPED(max_gather),

@@ -1,7 +1,4 @@
 /* Recurrent layers for float32 and float64; rnn.h says what they compute. */
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 #include "rnn.h"
 #define REAL_BITS 32
 #include "rnn_run.h"

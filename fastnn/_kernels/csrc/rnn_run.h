@@ -1,8 +1,9 @@
-/* The way of the spans through the products and the gates, on one team of threads.
+/* The way of the spans through the products and the gates.
  *
  * REAL_BITS must be defined. Rows of the batch do not touch each other, so the threads share the
- * batch first and then never wait; what threads are left share the hidden units, with a barrier in
- * every span. The recurrent weight is packed once, in panels of up to TILE_VECTORS vectors of units.
+ * batch first, and each takes its rows through all spans; where there are too few tiles of rows,
+ * they share the hidden units too, anew in every span. The recurrent weight is packed once, in panels
+ * of up to TILE_VECTORS vectors of units.
  */
 #include "gemm_micro.h"
 #include "gemm_pack.h"
@@ -14,28 +15,47 @@
 #define FASTNN_RNN_RUN_H
 #define RNN_DEPTH 512 /* k's in one pass of a panel */
 
-/* What one thread does: every so many tiles of rows, and every so many pieces of units. */
+/* A call: tiles of rows are dealt to the groups in turn, hidden units are cut into pieces. */
+struct rnn_call {
+    const rnn_arguments *a;
+    int backward;
+    struct cut units;
+    ptrdiff_t tile_rows, row_groups;
+    const rnn_span *span; /* where the pieces of one span are the work */
+};
+
+/* What one piece of work does: every so many tiles of rows, and the pieces [first, last) of units. */
 struct rnn_share {
     const rnn_arguments *a;
     struct cut units;
-    ptrdiff_t tile_rows, row_group, row_groups, unit_group, unit_groups;
+    ptrdiff_t tile_rows, row_group, row_groups, first, last;
 };
 
 static inline struct cut rnn_units(const rnn_arguments *a, ptrdiff_t lanes) {
     return cut_evenly(a->hidden, lanes, TILE_VECTORS);
 }
 
-static inline struct rnn_share rnn_share_of(const rnn_arguments *a, ptrdiff_t lanes, int thread,
-                                            int threads) {
-    struct rnn_share share = {.a = a, .units = rnn_units(a, lanes)};
+static inline struct rnn_call rnn_call_of(const rnn_arguments *a, int backward, ptrdiff_t lanes,
+                                          int threads) {
+    struct rnn_call call = {.a = a, .backward = backward, .units = rnn_units(a, lanes)};
     const ptrdiff_t tiles = ceil_div(a->batch, TILE_ROWS);
-    share.row_groups = smaller(threads, tiles);
-    share.unit_groups = smaller(threads / share.row_groups, share.units.pieces);
-    const ptrdiff_t even_tiles = ceil_div(tiles, share.row_groups) * share.row_groups;
-    share.tile_rows = ceil_div(a->batch, even_tiles);
-    share.row_group = thread % share.row_groups;
-    share.unit_group = thread / share.row_groups;
-    if (share.unit_group >= share.unit_groups) share.unit_group = share.units.pieces; /* none */
+    call.row_groups = smaller(threads, tiles);
+    const ptrdiff_t even_tiles = ceil_div(tiles, call.row_groups) * call.row_groups;
+    call.tile_rows = ceil_div(a->batch, even_tiles);
+    return call;
+}
+
+/* A group of rows with all units. */
+static inline struct rnn_share rnn_rows(const struct rnn_call *call, ptrdiff_t group) {
+    return (struct rnn_share){call->a, call->units, call->tile_rows, group, call->row_groups,
+                              0, call->units.pieces};
+}
+
+/* A group of rows with one piece of the units. */
+static inline struct rnn_share rnn_units_of_rows(const struct rnn_call *call, ptrdiff_t piece) {
+    struct rnn_share share = rnn_rows(call, piece % call->row_groups);
+    share.first = piece / call->row_groups;
+    share.last = share.first + 1;
     return share;
 }
 
@@ -51,30 +71,29 @@ static inline ptrdiff_t rnn_tile(const struct rnn_share *share, const rnn_span *
 #define EACH_TILE(tile, share, span)                                        \
     (ptrdiff_t tile = (share)->row_group;                                   \
      tile * (share)->tile_rows < (span)->batch + (span)->count; tile += (share)->row_groups)
-#define EACH_PIECE(piece, share)                                            \
-    (ptrdiff_t piece = (share)->unit_group; piece < (share)->units.pieces;  \
-     piece += (share)->unit_groups)
+#define EACH_PIECE(piece, share) \
+    (ptrdiff_t piece = (share)->first; piece < (share)->last; piece++)
 #endif
 
-static void NAME(pack_weight)(const rnn_arguments *a, int backward) {
+static void NAME(pack_weight)(const void *work, ptrdiff_t piece, int worker) {
+    const struct rnn_call *call = work;
+    const rnn_arguments *a = call->a;
     const ptrdiff_t hidden = a->hidden, gates = rnn_gates(a->kind);
-    const struct cut units = rnn_units(a, LANES);
-#pragma omp for schedule(static)
-    for (ptrdiff_t piece = 0; piece < units.pieces; piece++) {
-        const ptrdiff_t start = cut_start(&units, piece), columns = cut_length(&units, piece);
-        const ptrdiff_t width = cut_units(&units, piece) * LANES;
-        REAL *to = (REAL *)a->packed + start * gates * hidden;
-        if (backward)
-            NAME(pack_rows)(to, (const REAL *)a->weight + start, hidden, gates * hidden, columns);
-        else
-            for (ptrdiff_t gate = 0; gate < gates; gate++)
-                NAME(pack_columns)(to + gate * hidden * width, width,
-                                   (const REAL *)a->weight + (gate * hidden + start) * hidden,
-                                   hidden, hidden, columns);
-    }
+    const ptrdiff_t start = cut_start(&call->units, piece);
+    const ptrdiff_t columns = cut_length(&call->units, piece);
+    const ptrdiff_t width = cut_units(&call->units, piece) * LANES;
+    REAL *to = (REAL *)a->packed + start * gates * hidden;
+    (void)worker;
+    if (call->backward)
+        NAME(pack_rows)(to, (const REAL *)a->weight + start, hidden, gates * hidden, columns);
+    else
+        for (ptrdiff_t gate = 0; gate < gates; gate++)
+            NAME(pack_columns)(to + gate * hidden * width, width,
+                               (const REAL *)a->weight + (gate * hidden + start) * hidden, hidden,
+                               hidden, columns);
 }
 
-/* C += A B (+ bias), or = A B, for the thread's tiles of a span; B is one packed panel. */
+/* C += A B (+ bias), or = A B, for a share's tiles of a span; B is one packed panel. */
 struct NAME(span_product) {
     const REAL *a, *b, *bias;
     REAL *c;
@@ -174,50 +193,69 @@ static void NAME(run_gates)(const struct rnn_share *share, const rnn_span *span,
     }
 }
 
-static void NAME(walk_forward)(const struct rnn_share *share) {
-    const rnn_arguments *a = share->a;
-    for (ptrdiff_t i = 0; i < a->span_count; i++) {
-        for EACH_PIECE(piece, share) {
-            if (a->packed) NAME(multiply_forward)(share, &a->spans[i], piece);
-            NAME(run_gates)(share, &a->spans[i], piece, NAME(rows_forward)[a->kind]);
-        }
-        if (share->unit_groups > 1) {
-#pragma omp barrier
-        }
+static void NAME(forward_span)(const struct rnn_share *share, const rnn_span *span) {
+    for EACH_PIECE(piece, share) {
+        if (share->a->packed) NAME(multiply_forward)(share, span, piece);
+        NAME(run_gates)(share, span, piece, NAME(rows_forward)[share->a->kind]);
     }
 }
 
-static void NAME(walk_backward)(const struct rnn_share *share) {
-    const rnn_arguments *a = share->a;
-    for (ptrdiff_t i = a->span_count - 1; i >= 0; i--) {
-        for EACH_PIECE(piece, share)
-            NAME(run_gates)(share, &a->spans[i], piece, NAME(rows_backward)[a->kind]);
-        if (share->unit_groups > 1) {
-#pragma omp barrier
-        }
-        if (a->packed)
-            for EACH_PIECE(piece, share) NAME(multiply_backward)(share, &a->spans[i], piece);
+/* The gates of a span need what its product, which needs all of its gates, gives the one before. */
+static void NAME(backward_gates)(const struct rnn_share *share, const rnn_span *span) {
+    for EACH_PIECE(piece, share)
+        NAME(run_gates)(share, span, piece, NAME(rows_backward)[share->a->kind]);
+}
+
+static void NAME(backward_products)(const struct rnn_share *share, const rnn_span *span) {
+    for EACH_PIECE(piece, share) NAME(multiply_backward)(share, span, piece);
+}
+
+/* Pieces of work: a group of rows in all spans, and a group of rows and of units in one. */
+static void NAME(walk_rows)(const void *work, ptrdiff_t group, int worker) {
+    const struct rnn_call *call = work;
+    const rnn_arguments *a = call->a;
+    const struct rnn_share share = rnn_rows(call, group);
+    (void)worker;
+    for (ptrdiff_t i = 0; i < a->span_count && !call->backward; i++)
+        NAME(forward_span)(&share, &a->spans[i]);
+    for (ptrdiff_t i = a->span_count - 1; i >= 0 && call->backward; i--) {
+        NAME(backward_gates)(&share, &a->spans[i]);
+        if (a->packed) NAME(backward_products)(&share, &a->spans[i]);
+    }
+}
+
+#define PIECE_OF_SPAN(step)                                                          \
+    static void NAME(step##_piece)(const void *work, ptrdiff_t piece, int worker) {  \
+        const struct rnn_call *call = work;                                          \
+        const struct rnn_share share = rnn_units_of_rows(call, piece);               \
+        (void)worker;                                                                \
+        NAME(step)(&share, call->span);                                              \
+    }
+PIECE_OF_SPAN(forward_span)
+PIECE_OF_SPAN(backward_gates)
+PIECE_OF_SPAN(backward_products)
+#undef PIECE_OF_SPAN
+
+static void NAME(walk_spans)(struct rnn_call *call, int threads) {
+    const rnn_arguments *a = call->a;
+    const ptrdiff_t pieces = call->row_groups * call->units.pieces;
+    for (ptrdiff_t i = 0; i < a->span_count; i++) {
+        call->span = &a->spans[call->backward ? a->span_count - 1 - i : i];
+        team_run(call->backward ? NAME(backward_gates_piece) : NAME(forward_span_piece), call,
+                 pieces, threads);
+        if (call->backward && a->packed)
+            team_run(NAME(backward_products_piece), call, pieces, threads);
     }
 }
 
 static void NAME(run_rnn)(const rnn_arguments *a, int backward, int threads) {
     if (!a->span_count || a->batch < 1 || a->hidden < 1) return;
-    (void)threads;
-#pragma omp parallel num_threads(threads) if (threads > 1)
-    {
-        const uint64_t saved = denormals_flush();
-        int thread = 0, team = 1;
-#ifdef _OPENMP
-        thread = omp_get_thread_num(), team = omp_get_num_threads();
-#endif
-        const struct rnn_share share = rnn_share_of(a, LANES, thread, team);
-        if (a->packed) NAME(pack_weight)(a, backward);
-        if (backward)
-            NAME(walk_backward)(&share);
-        else
-            NAME(walk_forward)(&share);
-        denormals_restore(saved);
-    }
+    struct rnn_call call = rnn_call_of(a, backward, LANES, threads);
+    if (a->packed) team_run(NAME(pack_weight), &call, call.units.pieces, threads);
+    if (2 * call.row_groups > threads || call.units.pieces == 1)
+        team_run(NAME(walk_rows), &call, call.row_groups, threads);
+    else
+        NAME(walk_spans)(&call, threads);
 }
 
 static void NAME(rnn_forward)(const rnn_arguments *arguments, int threads) {

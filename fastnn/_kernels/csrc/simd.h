@@ -31,6 +31,6 @@ typedef double vector_f64 __attribute__((vector_size(VECTOR_BYTES)));
 typedef float loose_f32 __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
 typedef double loose_f64 __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias));
 
-#include "denormals.h"
+#include "team.h"
 
 #endif
