@@ -17,7 +17,7 @@ OPTIMISE = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contrac
 MODULES = {
     "fastnn._kernels.runtime": [],
     "fastnn._kernels.gemm": ["gemm.c"],
-    "fastnn._kernels.conv": ["conv.c"],
+    "fastnn._kernels.conv": ["conv.c", "winograd.c"],
     "fastnn._kernels.pool": ["pool.c"],
     "fastnn._kernels.layout": ["layout.c"],
     "fastnn._kernels.rnn": ["rnn.c"],

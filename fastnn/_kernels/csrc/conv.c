@@ -4,6 +4,7 @@
 #include "conv_phase.h"
 #include "conv_pixels_plan.h"
 #include "conv_weight_plan.h"
+#include "winograd.h"
 
 typedef int64_t vector_i64 __attribute__((vector_size(VECTOR_BYTES)));
 

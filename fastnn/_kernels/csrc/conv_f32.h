@@ -12,6 +12,7 @@
 #undef STORE_MASKED
 #undef STORE_MASKED_HALF
 #undef TYPED
+#undef TAKES_WINOGRAD
 #undef KERNELS
 
 typedef int32_t mask_f32 __attribute__((vector_size(VECTOR_BYTES)));
@@ -38,3 +39,4 @@ typedef int32_t mask_f32 __attribute__((vector_size(VECTOR_BYTES)));
         _mm256_mask_storeu_ps(to, (__mmask8)(mask), half);                                        \
     } while (0)
 #define TYPED(name) name##_f32
+#define TAKES_WINOGRAD(plan, rows, columns) winograd_takes(plan, rows, columns)

@@ -12,6 +12,7 @@
 #undef STORE_MASKED
 #undef STORE_MASKED_HALF
 #undef TYPED
+#undef TAKES_WINOGRAD
 #undef KERNELS
 
 typedef int64_t mask_f64 __attribute__((vector_size(VECTOR_BYTES)));
@@ -38,3 +39,4 @@ typedef int64_t mask_f64 __attribute__((vector_size(VECTOR_BYTES)));
         _mm256_mask_storeu_pd(to, (__mmask8)(mask), half);                                        \
     } while (0)
 #define TYPED(name) name##_f64
+#define TAKES_WINOGRAD(plan, rows, columns) 0 /* it would lose digits */

@@ -201,22 +201,32 @@ static void TYPED(gather)(const conv_plan *plan, int transposed, const REAL *in,
 static void TYPED(forward)(const conv_plan *plan, const void *x, const void *weight,
                            const void *bias, int activation, void *y, void *scratch,
                            int threads) {
-    if (!TYPED(pixels_forward)(plan, x, weight, bias, activation, y, threads))
-        TYPED(gather)(plan, 0, x, weight, bias, activation, y, scratch, threads);
+    if (TYPED(pixels_forward)(plan, x, weight, bias, activation, y, threads)) return;
+    if (TAKES_WINOGRAD(plan, plan->oh, plan->ow) &&
+        FN(winograd_forward)(plan, x, weight, bias, activation, y, scratch, threads))
+        return;
+    TYPED(gather)(plan, 0, x, weight, bias, activation, y, scratch, threads);
 }
 
 static void TYPED(data_gradient)(const conv_plan *plan, const void *gy, const void *weight,
                                  const void *bias, int activation, void *gx, void *scratch,
                                  int threads) {
+    if (TAKES_WINOGRAD(plan, plan->h, plan->w) &&
+        FN(winograd_data_gradient)(plan, gy, weight, bias, activation, gx, scratch, threads))
+        return;
     TYPED(gather)(plan, 1, gy, weight, bias, activation, gx, scratch, threads);
 }
 
 static size_t TYPED(forward_scratch)(const conv_plan *plan) {
     conv_gather all = conv_gather_of(plan, 0, LANES, TILE_VECTORS);
-    return conv_gather_bytes(&all, LANES, sizeof(REAL));
+    size_t bytes = conv_gather_bytes(&all, LANES, sizeof(REAL));
+    if (!TAKES_WINOGRAD(plan, plan->oh, plan->ow)) return bytes;
+    return ptrdiff_max(bytes, FN(winograd_forward_scratch)(plan));
 }
 
 static size_t TYPED(data_gradient_scratch)(const conv_plan *plan) {
     conv_gather all = conv_gather_of(plan, 1, LANES, TILE_VECTORS);
-    return conv_gather_bytes(&all, LANES, sizeof(REAL));
+    size_t bytes = conv_gather_bytes(&all, LANES, sizeof(REAL));
+    if (!TAKES_WINOGRAD(plan, plan->h, plan->w)) return bytes;
+    return ptrdiff_max(bytes, FN(winograd_data_gradient_scratch)(plan));
 }

@@ -309,6 +309,9 @@ static void TYPED(weight_reduce)(const void *argument, ptrdiff_t index, int work
 static void TYPED(weight_gradient)(const conv_plan *plan, const void *x, const void *gy, void *gw,
                                    void *gbias, void *memory, int threads) {
     if (TYPED(pixels_weight_gradient)(plan, x, gy, gw, gbias, memory, threads)) return;
+    if (TAKES_WINOGRAD(plan, plan->oh, plan->ow) &&
+        FN(winograd_weight_gradient)(plan, x, gy, gw, gbias, memory, threads))
+        return;
     if (TYPED(swapped_weight_gradient)(plan, x, gy, gw, gbias, memory, threads)) return;
     char *scratch = memory;
     conv_weight_plan work = conv_weight_plan_of(plan, LANES, TILE_VECTORS, sizeof(REAL));
@@ -333,7 +336,9 @@ static void TYPED(weight_gradient)(const conv_plan *plan, const void *x, const v
 
 static size_t TYPED(weight_gradient_scratch)(const conv_plan *plan, int threads) {
     conv_weight_plan work = conv_weight_plan_of(plan, LANES, TILE_VECTORS, sizeof(REAL));
-    return ptrdiff_max(conv_weight_bytes(&work, sizeof(REAL), threads),
-                       ptrdiff_max(TYPED(pixels_weight_scratch)(plan),
-                                   TYPED(swapped_scratch)(plan)));
+    size_t bytes = ptrdiff_max(conv_weight_bytes(&work, sizeof(REAL), threads),
+                               ptrdiff_max(TYPED(pixels_weight_scratch)(plan),
+                                           TYPED(swapped_scratch)(plan)));
+    if (!TAKES_WINOGRAD(plan, plan->oh, plan->ow)) return bytes;
+    return ptrdiff_max(bytes, FN(winograd_weight_gradient_scratch)(plan));
 }
