@@ -26,7 +26,6 @@ class Tensor(tape.TensorBase):
             [6., 8.]])
     """
 
-    __slots__ = ()
     __array_priority__ = 1000  # NumPy's operators leave an operand of ours to us
     __array_ufunc__ = None
     __hash__ = tape.TensorBase.__hash__
@@ -174,7 +173,7 @@ class Tensor(tape.TensorBase):
     def __iter__(self):
         if not self.array.ndim:
             raise TypeError("iter: a tensor without dimensions cannot be walked")
-        return iter([self[i] for i in range(len(self))])
+        return iter(self.unbind())
 
     def __bool__(self):
         if self.array.size != 1:

@@ -162,7 +162,12 @@ def _split_sizes(name, input, sizes, dim):
     if sum(sizes) != total or any(size < 0 for size in sizes):
         raise ValueError(f"{name}: sizes {sizes} do not add up to {total}")
     stops = list(itertools.accumulate(sizes))
-    return _parts(name, input, _cut_dim(name, input, dim), stops[:-1]) if sizes else ()
+    return _as_parts(_parts(name, input, _cut_dim(name, input, dim), stops[:-1])) if sizes else ()
+
+
+def _as_parts(views):
+    """Views of which PyTorch, and so the tape, allows no change in place."""
+    return tuple(view._become_part() for view in views)
 
 
 @public("fastnn", "method", cases=[case(floats(2, 5), 2, 1), case(floats(2, 5), [1, 4], 1)])
@@ -174,7 +179,7 @@ def split(tensor, split_size_or_sections, dim=0):
         return _split_sizes("split", tensor, list(size), dim)
     if size < 0 or (not size and total):
         raise ValueError(f"split: the size of a part must be positive, got {size}")
-    return _parts("split", tensor, dim, range(size, total, size) if size else ())
+    return _as_parts(_parts("split", tensor, dim, range(size, total, size) if size else ()))
 
 
 @public("fastnn", "method", cases=[case(floats(2, 5), 3, 1), case(floats(4, 3), 2)])
@@ -182,8 +187,10 @@ def chunk(input, chunks, dim=0):
     """At most ``chunks`` parts of equal size (the last may be smaller) along one dimension."""
     if chunks <= 0:
         raise ValueError(f"chunk: expected a positive number of parts, got {chunks}")
-    size = input.shape[_cut_dim("chunk", input, dim)]
-    return split(input, -(-size // chunks), dim) if size else tuple([input] * chunks)
+    dim = _cut_dim("chunk", input, dim)
+    size = input.shape[dim]
+    return split(input, -(-size // chunks), dim) if size else _as_parts(
+        section(input, dim, 0, 0) for _ in range(chunks))
 
 
 @public("fastnn", "method", cases=[case(floats(2, 7), 3, 1), case(floats(2, 7), (1, 1, 5), 1)])
@@ -227,7 +234,7 @@ dsplit = _split_along("dsplit", 3, lambda input: 2)
 def unbind(input, dim=0):
     """The slices along one dimension, without it, as views."""
     dim = _cut_dim("unbind", input, dim)
-    return tuple(input[(slice(None),) * dim + (i,)] for i in range(input.shape[dim]))
+    return _as_parts(input[(slice(None),) * dim + (i,)] for i in range(input.shape[dim]))
 
 
 def _repeated(name, input, repeats):

@@ -62,8 +62,8 @@ def fill(input, value):
 
 def masked_fill_(input, mask, value):
     """``masked_fill`` in place."""
-    value = _fill_value("masked_fill_", input, mask, value)
-    return _filled.into(input, mask, value)
+    made = _fill_value("masked_fill_", input, mask, value)
+    return _filled.into(input, mask, made.clone() if made is value else made)
 
 
 def _broadcast_with(operation, input, mask):

@@ -4,6 +4,7 @@ import numpy
 
 from .. import tensor as tensors
 from .._kernels import reducing, rows
+from ..changes import check_source
 from ..op import Operation
 from ..registry import case, floats, integers, public
 from .checks import axis
@@ -140,7 +141,10 @@ def _scatter_plan(operation, input, dim, index, source, reduce):
 
 
 def _scatter(operation, input, dim, index, source, reduce=None, in_place=False):
+    given = source
     scattered, plan, source = _scatter_plan(operation, input, dim, index, source, reduce)
+    if in_place and isinstance(given, tensors.Tensor) and given.ndim:
+        check_source(operation, input.array, given.array, False)
     if not input.ndim or not plan[1].ndim:
         dim, index = plan
         target = input.unsqueeze(0) if not input.ndim else input
@@ -292,6 +296,8 @@ def slices_plan(operation, input, dim, index, source):
 
 def _run(operation, plan, input, source, in_place):
     """Run a slice operation on a tensor, which as a single number is a row of one."""
+    if in_place and source.ndim:
+        check_source(operation.name, input.array, source.array, False)
     if input.ndim:
         return operation.into(plan, input, source) if in_place else operation(plan, input, source)
     source = reshape(source, 1)

@@ -1,5 +1,6 @@
 """Shapes: views of the same memory where that is possible."""
 
+import contextlib
 import math
 
 import numpy
@@ -20,6 +21,25 @@ permute_ = Operation(
 expand_ = Operation(
     "expand", lambda plan, x: runtime.expanded(x, tuple(plan[1])),
     lambda node, gradient: sum_to(gradient, node.plan[0]), shares_memory=True)
+
+
+def _once_forward(plan, x):
+    view = x[plan]
+    with contextlib.suppress(ValueError):  # of memory that is for reading only
+        view.flags.writeable = True
+    return view
+
+
+_once = Operation("once", _once_forward, lambda node, gradient: None, shares_memory=True)
+
+
+def once(input):
+    """A view in which each element of an expanded tensor stands once, to be filled."""
+    strides, shape = input.array.strides, input.array.shape
+    if 0 not in strides or input.array.flags.writeable:
+        return input
+    return _once(tuple(slice(0, 1) if not stride and size else slice(None)
+                       for stride, size in zip(strides, shape, strict=True)), input)
 
 
 def sum_to(gradient, shape):

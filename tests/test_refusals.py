@@ -1,0 +1,190 @@
+"""What PyTorch refuses is refused, and what it takes beside that is taken."""
+
+import numpy as np
+import pytest
+
+import fastnn
+
+F = fastnn.nn.functional
+
+
+def leaf(*values):
+    return fastnn.tensor(values, dtype=fastnn.float64, requires_grad=True)
+
+
+OVERLAPPING = {
+    "shifted": lambda x: x[:-1].add_(x[1:]),
+    "one beside all": lambda x: x.mul_(x[:1]),
+    "a transpose": lambda x: x.view(2, 2).add_(x.view(2, 2).t()),
+    "copied": lambda x: x[:-1].copy_(x[1:]),
+    "assigned": lambda x: x.__setitem__(slice(1, None), x[:-1]),
+    "assigned at places": lambda x: x.__setitem__(fastnn.arange(4), x),
+    "index_put_": lambda x: x.index_put_((fastnn.arange(4),), x),
+    "scatter_": lambda x: x.scatter_(0, fastnn.arange(4), x),
+    "scatter_add_": lambda x: x.scatter_add_(0, fastnn.arange(4), x),
+    "index_add_": lambda x: x.index_add_(0, fastnn.arange(4), x),
+    "index_copy_": lambda x: x[1:].index_copy_(0, fastnn.arange(3), x[:-1]),
+}
+
+
+@pytest.mark.parametrize("change", OVERLAPPING.values(), ids=OVERLAPPING)
+def test_operands_that_share_a_part_of_their_memory(change):
+    x = fastnn.arange(4.0)
+    with pytest.raises(RuntimeError, match="shares a part of its memory with another operand"):
+        change(x)
+    assert x.tolist() == [0, 1, 2, 3]
+
+
+APART = {
+    "itself": lambda x: x.add_(x), "a view of all": lambda x: x.add_(x[:]),
+    "halves": lambda x: x[:2].add_(x[2:]), "every second": lambda x: x[::2].add_(x[1::2]),
+    "columns": lambda x: x.view(2, 2)[:, 0].add_(x.view(2, 2)[:, 1]),
+    "a number of its own": lambda x: x.fill_(x[1]), "one assigned": lambda x: put(x, x[:1]),
+    "masked": lambda x: x.masked_fill_(x > 1, x[1]),
+    "index_fill_": lambda x: x.index_fill_(0, fastnn.tensor([0]), x[1]),
+    "assigned to itself": lambda x: put(x, x), "empty": lambda x: x[:0].add_(x[1:1]),
+    "a copy": lambda x: x[:-1].add_(x[1:].clone()),
+}
+
+
+def put(x, value):
+    x[:] = value
+
+
+@pytest.mark.parametrize("change", APART.values(), ids=APART)
+def test_operands_that_may_share_their_memory(change):
+    x = fastnn.arange(4.0)
+    change(x)
+
+
+def test_operands_with_gaps_that_share_memory_are_read_before_they_are_written():
+    x = fastnn.arange(8.0)
+    x[::2][1:].add_(x[::2][:-1])
+    assert x.tolist() == [0, 1, 2, 3, 6, 5, 10, 7]
+
+
+def test_an_expanded_tensor_is_filled_and_not_changed_otherwise():
+    x = fastnn.zeros(2, 1)
+    wide = x.expand(2, 3)
+    assert wide.fill_(2.0) is wide and x.tolist() == [[2.0], [2.0]] and wide.sum().item() == 12
+    assert wide.zero_() is wide and x.tolist() == [[0.0], [0.0]]
+    fastnn.nn.init.constant_(wide, 3.0)
+    assert x.tolist() == [[3.0], [3.0]]
+    for change in (lambda t: t.add_(1), lambda t: t.copy_(fastnn.ones(2, 3)), fastnn.relu_,
+                   lambda t: t.uniform_(), lambda t: t.clamp_(0, 1), lambda t: put(t, 1.0),
+                   lambda t: t.fill_(fastnn.tensor(1.0)), lambda t: t.cumsum_(0),
+                   lambda t: t.scatter_(0, fastnn.zeros(1, 1, dtype=fastnn.int64), 1.0)):
+        with pytest.raises(RuntimeError, match="several elements of an expanded tensor are one"):
+            change(wide)
+    assert x.tolist() == [[3.0], [3.0]]
+    assert x.expand(2, 1).add_(1).tolist() == [[4.0], [4.0]]
+
+
+def test_an_expanded_tensor_filled_on_the_tape():
+    x = leaf(1.0, 2.0)
+    y = x * 1
+    y[:1].expand(3).fill_(5.0)
+    assert y.tolist() == [5.0, 2.0]
+    (y * y).sum().backward()
+    assert x.grad.tolist() == [0.0, 4.0]
+
+
+def test_memory_that_is_only_read_is_not_filled_through_an_expanded_tensor():
+    array = np.ones(1)
+    array.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        fastnn.from_numpy(array).expand(3).fill_(2.0)
+    assert array.tolist() == [1]
+
+
+PARTS = {
+    "split": lambda y: y.split(2), "of sizes": lambda y: y.split([1, 3]),
+    "split_with_sizes": lambda y: y.split_with_sizes([1, 3]), "chunk": lambda y: y.chunk(2),
+    "unbind": lambda y: y.reshape(2, 2).unbind(), "walked": lambda y: list(y.reshape(2, 2)),
+    "one": lambda y: y.split(4),
+}
+
+
+@pytest.mark.parametrize("cut", PARTS.values(), ids=PARTS)
+def test_parts_are_not_changed_on_the_tape(cut):
+    x = leaf(1.0, 2.0, 3.0, 4.0)
+    for change in (lambda part: part.mul_(2), lambda part: part[:1].mul_(2),
+                   lambda part: put(part, 0.0)):
+        with pytest.raises(RuntimeError, match="a part made by split, chunk or unbind cannot be"):
+            change(cut(x * 1)[0])
+    with pytest.raises(RuntimeError, match="a part made by split, chunk or unbind cannot be"):
+        cut(fastnn.ones(4))[0].mul_(x.sum())
+    y = x * 1
+    part = cut(y)[0]
+    y.mul_(2)
+    with pytest.raises(RuntimeError, match="used after its tensor was changed in place"):
+        part.sum()
+
+
+@pytest.mark.parametrize("cut", PARTS.values(), ids=PARTS)
+def test_parts_are_changed_beside_the_tape(cut):
+    plain = fastnn.ones(4)
+    part = cut(plain)[0]
+    part.mul_(2)
+    plain.mul_(2)
+    assert part.sum().item() == 4 * part.numel()
+    x = leaf(1.0, 2.0, 3.0, 4.0)
+    with fastnn.no_grad():
+        cut(x)[0].mul_(2)
+    assert x.tolist()[0] == 2
+    cut(x * 1)[0].detach().mul_(2)
+
+
+@pytest.mark.parametrize("name", ["tensor_split", "hsplit"])
+def test_other_parts_are_changed_on_the_tape(name):
+    x = leaf(1.0, 2.0)
+    y = x * 1
+    getattr(y, name)(2)[0].mul_(3)
+    y.sum().backward()
+    assert x.grad.tolist() == [3.0, 1.0]
+
+
+def test_a_view_of_a_tensor_on_the_tape_made_beside_it():
+    x = leaf(1.0, 2.0)
+    for tensor in (x, x * 1):
+        with fastnn.no_grad():
+            view = tensor[:1]
+        for change in (lambda: view.mul_(2), lambda: view[:1].mul_(2), lambda: put(view, 0.0)):
+            with pytest.raises(RuntimeError, match=r"a view that was made under no_grad\(\)"):
+                change()
+        view.detach().mul_(1)
+        with fastnn.no_grad():
+            view.mul_(1)
+    with fastnn.no_grad():
+        view = x.detach()[:1]
+    view.mul_(1)
+
+
+@pytest.mark.parametrize("index", [
+    fastnn.tensor([0, 1]), fastnn.tensor([True, True, False]), [0, 1]])
+def test_values_of_another_type_at_places(index):
+    x, values = fastnn.zeros(3), fastnn.ones(2, dtype=fastnn.float64)
+    with pytest.raises(TypeError, match="the tensor is float32, the value float64"):
+        x[index] = values
+    with pytest.raises(TypeError, match="index_put_: the tensor is float32, the value int64"):
+        x.index_put_((fastnn.tensor([0]),), fastnn.tensor(1))
+    x[:2] = values * 2
+    x[0] = fastnn.tensor(3)
+    x[fastnn.tensor(2)] = fastnn.tensor(4)
+    assert x.tolist() == [3, 2, 4]
+    x[x > 2] = fastnn.tensor(1)
+    x.index_put_((x > 1,), fastnn.tensor([5]))
+    assert x.tolist() == [1, 5, 1]
+
+
+def test_the_saved_input_that_was_changed_is_named_by_its_own_place():
+    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0).detach()
+    y = x * w
+    w.add_(1)
+    with pytest.raises(RuntimeError, match="mul had saved its input 1 of shape"):
+        y.sum().backward()
+    rows, weight = leaf(1.0, 2.0).reshape(1, 2), fastnn.ones(3, 2, dtype=fastnn.float64)
+    y = F.linear(rows, weight)
+    weight.add_(1)
+    with pytest.raises(RuntimeError, match="had saved its input 1 of shape"):
+        y.sum().backward()
