@@ -1,5 +1,6 @@
 """`Tensor`: an array with a place on the tape. Its operations come from ``fastnn/ops``."""
 
+import copy
 import numbers
 
 import numpy
@@ -206,8 +207,7 @@ class Tensor(tape.TensorBase):
         result = type(self).__new__(type(self))
         result._set_array(self.array)
         result.requires_grad = self.requires_grad
-        for name, value in getattr(self, "__dict__", {}).items():
-            setattr(result, name, value)
+        result.__dict__.update(self.__dict__)
         return result
 
     def __deepcopy__(self, memo):
@@ -216,8 +216,7 @@ class Tensor(tape.TensorBase):
         result = type(self).__new__(type(self))
         result._set_array(self.array.copy(order="K"))
         result.requires_grad = self.requires_grad
-        for name, value in getattr(self, "__dict__", {}).items():
-            setattr(result, name, value)
+        result.__dict__.update(copy.deepcopy(self.__dict__, memo))
         result.grad = None if self.grad is None else self.grad.detach().clone()
         memo[id(self)] = result
         return result

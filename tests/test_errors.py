@@ -17,7 +17,7 @@ from fastnn.nn import functional as F
 
 def floats(*shape, dtype="float32"):
     """A tensor of a shape, so that a case reads as what a user would write."""
-    return fastnn.ones(*shape, dtype=dtype)
+    return fastnn.ones(shape, dtype=dtype)
 
 
 def labels(*values):

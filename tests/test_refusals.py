@@ -1,5 +1,7 @@
 """What PyTorch refuses is refused, and what it takes beside that is taken."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -149,9 +151,9 @@ def test_a_view_of_a_tensor_on_the_tape_made_beside_it():
     for tensor in (x, x * 1):
         with fastnn.no_grad():
             view = tensor[:1]
-        for change in (lambda: view.mul_(2), lambda: view[:1].mul_(2), lambda: put(view, 0.0)):
+        for change in (lambda v: v.mul_(2), lambda v: v[:1].mul_(2), lambda v: put(v, 0.0)):
             with pytest.raises(RuntimeError, match=r"a view that was made under no_grad\(\)"):
-                change()
+                change(view)
         view.detach().mul_(1)
         with fastnn.no_grad():
             view.mul_(1)
@@ -188,3 +190,79 @@ def test_the_saved_input_that_was_changed_is_named_by_its_own_place():
     weight.add_(1)
     with pytest.raises(RuntimeError, match="had saved its input 1 of shape"):
         y.sum().backward()
+
+
+ONES = fastnn.ones(2, 3)
+OF_ARGUMENTS = {
+    **{f"{name} with keepdim alone": (lambda name=name: getattr(ONES, name)(keepdim=True),
+                                      f"{name}: keepdim needs dim")
+       for name in ("sum", "mean", "prod", "max", "min", "median")},
+    **{f"{name} of None": (lambda name=name: getattr(ONES, name)(None), "must be an integer")
+       for name in ("prod", "max", "min", "median")},
+    "logsumexp of None": (lambda: ONES.logsumexp(None), "logsumexp: dim must be"),
+    **{f"{name} keepdim": (lambda name=name: getattr(ONES, name)(0, keepdim=1),
+                           "keepdim must be True or False, got 1")
+       for name in ("sum", "amax", "max", "argmin", "std", "all", "nansum", "median")},
+    "unbiased": (lambda: ONES.var(0, 1), "var: unbiased must be True or False"),
+    "descending": (lambda: ONES.sort(0, 1), "sort: descending must be True or False"),
+    "flip": (lambda: fastnn.flip(ONES, 0), "flip: dims must be a tuple or a list, got 0"),
+    "permute": (lambda: fastnn.permute(ONES, 1, 0), "permute: dims must be a tuple or a list"),
+    "reshape": (lambda: fastnn.reshape(ONES, 6), "reshape: shape must be a tuple or a list"),
+    "tile": (lambda: fastnn.tile(ONES, 2), "tile: dims must be a tuple or a list"),
+    "broadcast_to": (lambda: fastnn.broadcast_to(ONES[:1, :1], 3), "broadcast_to: size must be"),
+    "full": (lambda: fastnn.full(2, 1), "full: size must be a tuple or a list, got int"),
+    "new_full": (lambda: ONES.new_full(2, 1), "full: size must be a tuple or a list"),
+    "randint": (lambda: fastnn.randint(3, 2), "randint: size must be a tuple or a list"),
+    "normal": (lambda: fastnn.normal(0.0, 1.0, 2), "normal: size must be a tuple or a list"),
+    "unflatten": (lambda: ONES.unflatten(1, 3), "unflatten: sizes must be a tuple or a list"),
+    "size by name": (lambda: fastnn.zeros(size=2), "zeros: the sizes must be a tuple or a list"),
+    "no size": (lambda: fastnn.zeros(), "zeros: sizes must be given"),
+    "no dims": (lambda: ONES.permute(), "permute: sizes must be given"),
+    "a truth as size": (lambda: fastnn.zeros(True), "zeros: sizes must be integers"),
+    "chunks": (lambda: ONES.chunk(True), "chunk: chunks must be an integer, got bool"),
+    "turns": (lambda: fastnn.rot90(ONES, 1.0), "rot90: k must be an integer, got float"),
+    "diagonal": (lambda: ONES.tril(True), "tril: diagonal must be an integer, got bool"),
+    "eye": (lambda: fastnn.eye(True), "eye: n must be an integer"),
+    "randperm": (lambda: fastnn.randperm(2.0), "randperm: n must be an integer"),
+    "steps": (lambda: fastnn.linspace(0, 1, True), "linspace: steps must be an integer"),
+    "movedim": (lambda: ONES.movedim(0, (1,)), "movedim: source and destination"),
+    "a generator": (lambda: fastnn.cat(each for each in (ONES,)), "cat: tensors must be a tuple"),
+}
+
+
+@pytest.mark.parametrize("call, message", OF_ARGUMENTS.values(), ids=OF_ARGUMENTS)
+def test_arguments_of_another_kind(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def test_arguments_that_are_taken():
+    for name in ("sum", "mean", "nansum", "amax", "all", "std", "argmax"):
+        assert getattr(ONES, name)(None, keepdim=True).ndim == 2
+    for name in ("amax", "all", "any", "std", "nansum", "argmax"):
+        assert getattr(ONES, name)(keepdim=True).ndim == 2
+    assert ONES.flip(0).shape == ONES.flip((0, 1)).shape == fastnn.flip(ONES, [0]).shape == (2, 3)
+    assert ONES[:1, :1].broadcast_to(2, 3).shape == ONES.reshape(2, 3).shape == (2, 3)
+    assert fastnn.zeros(()).shape == fastnn.reshape(ONES[0, 0], ()).shape == ()
+    with pytest.raises(ValueError, match="triu_indices: sizes must be at least 0"):
+        fastnn.triu_indices(-1, 2)
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"label_smoothing": 0.1}, {"weight": fastnn.tensor([1.0, 2.0], dtype=fastnn.float64)}])
+def test_a_loss_of_ignored_targets_is_nan_and_its_gradients_are_zero(options):
+    x = fastnn.tensor([[1.0, 2.0], [0.0, 3.0]], dtype=fastnn.float64, requires_grad=True)
+    loss = F.cross_entropy(x, fastnn.tensor([-100, -100]), **options)
+    first, = fastnn.autograd.grad(loss, x, create_graph=True)
+    second, = fastnn.autograd.grad(first.sum(), x)
+    assert loss.isnan() and not first.any() and not second.any()
+
+
+def test_tensors_carry_attributes_of_their_own():
+    for tensor in (fastnn.ones(2), fastnn.nn.Parameter(fastnn.ones(2))):
+        tensor.note = ["kept"]
+        assert copy.copy(tensor).note is tensor.note
+        assert copy.deepcopy(tensor).note == ["kept"] is not tensor.note
+        assert not hasattr(tensor.detach(), "note") and not hasattr(tensor + 1, "note")
+        with pytest.raises(AttributeError):
+            tensor.dtype = fastnn.float64

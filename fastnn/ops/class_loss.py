@@ -9,6 +9,7 @@ from ..op import Operation
 from ..registry import case, floats, integers, public
 from ..tape import from_array
 from .checks import floating
+from .comparison import where
 from .composed import rule_of_composition
 from .picking import gather
 from .pointwise_loss import UNIT, check_reduction, reduced
@@ -54,8 +55,8 @@ def _cross_entropy_gradient_composition(plan, gradient, x):
     kept = target != ignored
     one_hot = numpy.zeros((target.size, x.shape[classes]), x.dtype)
     one_hot[kept, target[kept]] = 1
-    weights = _rows_back(numpy.repeat(kept.astype(x.dtype)[:, None] * scale, x.shape[classes], 1),
-                         x.array.shape)
+    weights = numpy.where(kept, scale, 0).astype(x.dtype)  # the scale is NaN where none is kept
+    weights = _rows_back(numpy.repeat(weights[:, None], x.shape[classes], 1), x.array.shape)
     difference = softmax(x, classes) - from_array(_rows_back(one_hot, x.array.shape))
     if gradient.ndim:
         gradient = gradient.unsqueeze(classes)
@@ -157,8 +158,7 @@ def _uniform_loss(logs, target, weight, ignore_index, reduction):
     classes = 1 if logs.ndim > 1 else 0
     weighted = logs if weight is None else logs * weight.reshape(
         (-1,) + (1,) * (logs.ndim - classes - 1))
-    kept = _weights_of(target, None, ignore_index, logs.dtype)
-    values = -weighted.sum(classes) * kept
+    values = where(target != ignore_index, -weighted.sum(classes), 0.0)
     if reduction != "mean":
         return reduced(values, reduction)
     return values.sum() / _weights_of(target, weight, ignore_index, logs.dtype).sum()
@@ -191,5 +191,5 @@ def nll_loss(input, target, weight=None, *, ignore_index=-100, reduction="mean")
     weights = _weights_of(target, weight, ignore_index, input.dtype)
     safe = target * (target != ignore_index)
     picked = gather(input, classes, safe.unsqueeze(classes)).squeeze(classes)
-    values = -picked * weights
+    values = where(target != ignore_index, -picked * weights, 0.0)
     return values.sum() / weights.sum() if reduction == "mean" else reduced(values, reduction)

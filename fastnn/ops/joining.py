@@ -8,7 +8,7 @@ from .. import dtypes, tape
 from .. import tensor as tensors
 from ..op import Operation, are_floating_alike
 from ..registry import case, floats, integers, public
-from .checks import axis, remembered, shape_argument
+from .checks import axis, remembered, several, shape_argument, whole
 from .indexing import index_select, section
 from .shape import (
     atleast_1d,
@@ -33,9 +33,7 @@ _cat = Operation("cat", lambda plan, *arrays: numpy.concatenate(arrays, axis=pla
 
 
 def _tensors(name, sequence):
-    if isinstance(sequence, tensors.Tensor):
-        raise TypeError(f"{name}: expected a sequence of tensors, got one tensor")
-    parts = [tensors.as_tensor(name, part) for part in sequence]
+    parts = [tensors.as_tensor(name, part) for part in several(name, "tensors", sequence)]
     if not parts:
         raise ValueError(f"{name}: expected at least one tensor")
     return parts
@@ -175,8 +173,9 @@ def split(tensor, split_size_or_sections, dim=0):
     """Parts along one dimension, of one size (the last may be smaller) or of the sizes given."""
     dim = _cut_dim("split", tensor, dim)
     total, size = tensor.shape[dim], split_size_or_sections
-    if not isinstance(size, int):
+    if isinstance(size, (tuple, list)):
         return _split_sizes("split", tensor, list(size), dim)
+    size = whole("split", "the size of a part", size)
     if size < 0 or (not size and total):
         raise ValueError(f"split: the size of a part must be positive, got {size}")
     return _as_parts(_parts("split", tensor, dim, range(size, total, size) if size else ()))
@@ -185,6 +184,7 @@ def split(tensor, split_size_or_sections, dim=0):
 @public("fastnn", "method", cases=[case(floats(2, 5), 3, 1), case(floats(4, 3), 2)])
 def chunk(input, chunks, dim=0):
     """At most ``chunks`` parts of equal size (the last may be smaller) along one dimension."""
+    chunks = whole("chunk", "chunks", chunks)
     if chunks <= 0:
         raise ValueError(f"chunk: expected a positive number of parts, got {chunks}")
     dim = _cut_dim("chunk", input, dim)
@@ -255,7 +255,8 @@ def repeat(input, *counts, repeats=None):
     return _repeated("repeat", input, shape_argument("repeat", counts, repeats))
 
 
-@public("fastnn", "method", cases=[case(floats(2, 3), (2,)), case(floats(2, 3), (3, 1, 2))])
+@public("fastnn", "method", sequence="dims", cases=[
+    case(floats(2, 3), (2,)), case(floats(2, 3), (3, 1, 2))])
 def tile(input, *counts, dims=None):
     """As ``repeat``, but missing leading counts are 1."""
     dims = shape_argument("tile", counts, dims)
