@@ -262,7 +262,32 @@ def test_tensors_carry_attributes_of_their_own():
     for tensor in (fastnn.ones(2), fastnn.nn.Parameter(fastnn.ones(2))):
         tensor.note = ["kept"]
         assert copy.copy(tensor).note is tensor.note
-        assert copy.deepcopy(tensor).note == ["kept"] is not tensor.note
+        assert copy.deepcopy(tensor).note == ["kept"]
+        assert copy.deepcopy(tensor).note is not tensor.note
         assert not hasattr(tensor.detach(), "note") and not hasattr(tensor + 1, "note")
         with pytest.raises(AttributeError):
             tensor.dtype = fastnn.float64
+
+
+nn = fastnn.nn
+MADE = {
+    "Hardtanh": (lambda: nn.Hardtanh(2, 1), ValueError, "Hardtanh: min_val 2 is not below max_val"),
+    "Hardtanh of one": (lambda: nn.Hardtanh(1, 1), ValueError, "min_val 1 is not below max_val 1"),
+    "TripletMarginLoss": (lambda: nn.TripletMarginLoss(0), ValueError,
+                          "TripletMarginLoss: margin must be positive, got 0"),
+    "TripletMarginWithDistanceLoss": (lambda: nn.TripletMarginWithDistanceLoss(margin=-1),
+                                      ValueError, "margin must be positive, got -1"),
+    "MultiMarginLoss": (lambda: nn.MultiMarginLoss(3), ValueError, "p must be 1 or 2, got 3"),
+    "Unflatten": (lambda: nn.Unflatten(0, (3.0,)), TypeError, "sizes must be integers"),
+    "Unflatten dim": (lambda: nn.Unflatten(0.5, (3,)), TypeError, "dim must be an integer"),
+    "Parameter": (lambda: nn.Parameter([1.0]), TypeError, "Parameter: expected a Tensor, got list"),
+    "Parameter of a number": (lambda: nn.Parameter(2), TypeError, "expected a Tensor, got int"),
+    "SGD": (lambda: fastnn.optim.SGD(fastnn.ones(2, requires_grad=True)), TypeError,
+            "SGD: parameters must be several, or dicts of them, got one tensor"),
+}
+
+
+@pytest.mark.parametrize("make, kind, message", MADE.values(), ids=MADE)
+def test_settings_refused_when_a_module_is_made(make, kind, message):
+    with pytest.raises(kind, match=message):
+        make()

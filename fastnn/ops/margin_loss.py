@@ -99,8 +99,7 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, *, reduction=
     name = "multi_margin_loss"
     check_reduction(name, reduction)
     floating(name, input=input, weight=weight)
-    if p not in (1, 2):
-        raise ValueError(f"{name}: p must be 1 or 2, got {p}")
+    check_power(name, p)
     if input.ndim == 1 and target.ndim == 1 and target.numel() == 1:
         target = target.reshape(())
     scores, labels = _rows(name, input, target)
@@ -165,10 +164,21 @@ def _triplet(name, distances, margin, swap, reduction):
                    reduction)
 
 
-def _check_triplet(name, margin, *three):
-    floating(name, **dict(zip(("anchor", "positive", "negative"), three, strict=True)))
+def check_margin(name, margin):
+    """ValueError for a margin that is not positive."""
     if not margin > 0:
         raise ValueError(f"{name}: margin must be positive, got {margin}")
+
+
+def check_power(name, p):
+    """ValueError for powers but 1 and 2."""
+    if p not in (1, 2):
+        raise ValueError(f"{name}: p must be 1 or 2, got {p}")
+
+
+def _check_triplet(name, margin, *three):
+    floating(name, **dict(zip(("anchor", "positive", "negative"), three, strict=True)))
+    check_margin(name, margin)
     if len({each.ndim for each in three}) > 1:
         shapes = ", ".join(str(tuple(each.shape)) for each in three)
         raise ValueError(f"{name}: anchor, positive and negative must have as many dimensions each,"

@@ -23,6 +23,12 @@ def _hardtanh_slope(input, min_val, max_val):
     return 0 if input <= min_val or input >= max_val else 1
 
 
+def check_distinct_limits(name, min_val, max_val):
+    """What the module asks for, when it is made: the function takes limits that are one."""
+    if not min_val < max_val:
+        raise ValueError(f"{name}: min_val {min_val} is not below max_val {max_val}")
+
+
 @with_in_place("functional")
 @public("functional", cases=[case(floats(3, 4, kinks=(-1, 1))),
                              case(floats(3, 4, kinks=(-0.5, 0.7)), -0.5, 0.7)])
