@@ -217,7 +217,6 @@ OF_ARGUMENTS = {
     "unflatten": (lambda: ONES.unflatten(1, 3), "unflatten: sizes must be a tuple or a list"),
     "size by name": (lambda: fastnn.zeros(size=2), "zeros: the sizes must be a tuple or a list"),
     "no size": (lambda: fastnn.zeros(), "zeros: sizes must be given"),
-    "no dims": (lambda: ONES.permute(), "permute: sizes must be given"),
     "a truth as size": (lambda: fastnn.zeros(True), "zeros: sizes must be integers"),
     "chunks": (lambda: ONES.chunk(True), "chunk: chunks must be an integer, got bool"),
     "turns": (lambda: fastnn.rot90(ONES, 1.0), "rot90: k must be an integer, got float"),
@@ -291,3 +290,53 @@ MADE = {
 def test_settings_refused_when_a_module_is_made(make, kind, message):
     with pytest.raises(kind, match=message):
         make()
+
+
+IMAGE = fastnn.ones(1, 4, 4, 4)
+ROWS = fastnn.ones(4, 3)
+AT = fastnn.zeros(4, 3, dtype=fastnn.int64)
+OF_TYPES = {
+    "a number alone": (lambda: fastnn.exp(2.5), TypeError, "exp: input must be a tensor, got float"),
+    "numbers alone": (lambda: fastnn.maximum(1, 2), TypeError, "maximum: input must be a tensor"),
+    "a truth as stride": (lambda: F.max_pool2d(IMAGE, 2, True), TypeError, "stride must be"),
+    "no output size": (lambda: F.adaptive_avg_pool2d(IMAGE, None), TypeError,
+                       "adaptive_avg_pool2d: output_size must be given"),
+    "gather at uint8": (lambda: ROWS.gather(0, AT.byte()), ValueError, "int32 or int64"),
+    "take at int32": (lambda: ROWS.take(AT.int()), TypeError, "take: index must be int64"),
+    "along at int32": (lambda: fastnn.take_along_dim(ROWS, AT.int(), 0), TypeError, "be int64"),
+    "softshrink": (lambda: F.softshrink(AT), TypeError, "softshrink: not defined for int64"),
+    "threshold": (lambda: F.threshold(ROWS > 0, 1, 1), TypeError, "threshold: not defined for bool"),
+    "heaviside": (lambda: ROWS.heaviside(AT), TypeError, "heaviside: the tensors must have one"),
+    "median": (lambda: (ROWS > 0).median(), TypeError, "median: not defined for boolean"),
+    "trace": (lambda: (ROWS > 0).trace(), TypeError, "trace: not defined for boolean"),
+    "several factors": (lambda: F.pixel_shuffle(IMAGE, (2,)), TypeError, "upscale_factor must be"),
+    "groups": (lambda: F.group_norm(IMAGE, 2.0), TypeError, "num_groups must be an integer"),
+    "several dims": (lambda: F.cosine_similarity(ROWS, ROWS, (0,)), TypeError, "must be an integer"),
+    "eps": (lambda: F.cosine_similarity(ROWS, ROWS, eps=-1.0), ValueError, "eps must be at least 0"),
+    "upper": (lambda: F.rrelu(ROWS, upper=float("inf")), ValueError, "not finite"),
+    "a list in isin": (lambda: fastnn.isin(AT, [1]), TypeError, "expected tensors or a number"),
+    "a list of repeats": (lambda: ROWS.repeat_interleave([2], 1), TypeError, "repeats must be"),
+    "int32 labels": (lambda: F.multilabel_margin_loss(ROWS, AT.int()), ValueError, "be int64"),
+    "ignore_index": (lambda: F.nll_loss(ROWS, AT[:, 0], ignore_index=1.0), TypeError,
+                     "nll_loss: ignore_index must be an integer"),
+    "soft margins": (lambda: F.soft_margin_loss(ROWS[0], ROWS), ValueError,
+                     r"soft_margin_loss: input has shape \(3,\), target \(4, 3\)"),
+}
+
+
+@pytest.mark.parametrize("call, kind, message", OF_TYPES.values(), ids=OF_TYPES)
+def test_types_and_shapes(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()
+
+
+def test_what_pytorch_takes_beside_the_usual():
+    assert fastnn.add(3.5, 1.5).item() == 5
+    assert F.dropout(AT, training=False) is AT and F.dropout(AT, 0.0) is AT
+    first = fastnn.take_along_dim(ROWS.cumsum(0), AT[:1] - 1, 0)
+    assert first.tolist() == [[4, 4, 4]]
+    assert ROWS.index_fill(1, fastnn.tensor([-1]), 0.0).sum(0).tolist() == [4, 4, 0]
+    assert fastnn.tensor([float("nan")]).nan_to_num(None).tolist() == [0]
+    labels, weight = fastnn.tensor([1, 0, 2, 1], dtype=fastnn.uint8), fastnn.tensor([1.0, 2, 3])
+    assert F.nll_loss(-ROWS, labels, weight).item() == F.nll_loss(-ROWS, labels.long(), weight)
+    assert len(fastnn.meshgrid(ROWS[0], ROWS[0], indexing=None)) == 2

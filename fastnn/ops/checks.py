@@ -116,7 +116,7 @@ def numbers(operation, name, value, low, count):
     if len(values) == 1:
         values *= count
     try:
-        values = tuple(operator.index(each) for each in values)
+        values = tuple(whole(operation, name, each) for each in values)
     except TypeError:
         raise TypeError(f"{operation}: {name} must be {FORMS[count]}, got {value!r}") from None
     if len(values) != count:

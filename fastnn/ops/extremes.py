@@ -191,7 +191,8 @@ def median(input, dim=NOT_GIVEN, keepdim=False):
 
     That of all values shares its gradient among equals, and is NaN where there is none.
     """
-    tensors.as_tensor("median", input)
+    if tensors.as_tensor("median", input).dtype == bool:
+        raise TypeError("median: not defined for boolean tensors")
     if not is_given("median", dim, keepdim):
         if not input.numel() and input.is_floating_point():
             return sum(input) * math.nan

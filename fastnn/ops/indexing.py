@@ -354,11 +354,11 @@ def select(input, dim, index):
     return lookup(input, (slice(None),) * dim + (index,))
 
 
-def one_dimension(operation, input, dim, index):
+def one_dimension(operation, input, dim, index, wrap=False):
     """(dimension, positions in it) of a 1-d tensor of integers, or an error."""
     dim = axis(operation, dim, input.ndim)
     index = tensors.as_tensor(operation, index)
     if index.dtype not in POSITIONS or index.ndim > 1:
         raise ValueError(f"{operation}: index must be int32 or int64 with one dimension, got "
                          f"{index.dtype} of shape {tuple(index.shape)}")
-    return dim, positions(operation, index.array.reshape(-1), dim, input.array.shape)
+    return dim, positions(operation, index.array.reshape(-1), dim, input.array.shape, wrap)

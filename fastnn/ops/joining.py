@@ -278,7 +278,8 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     if dim is None:
         input, dim = reshape(input, -1), 0
     dim = axis("repeat_interleave", dim, input.ndim)
-    counts = repeats.array if isinstance(repeats, tensors.Tensor) else numpy.asarray(repeats)
+    counts = repeats.array if isinstance(repeats, tensors.Tensor) else numpy.asarray(
+        whole("repeat_interleave", "repeats", repeats))
     size = input.shape[dim]
     if counts.dtype.kind not in "iu" or counts.ndim > 1 or counts.size not in (1, size) or (
             counts.size and counts.min() < 0):
@@ -299,6 +300,7 @@ def meshgrid(*tensors, indexing="ij"):
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         tensors = tensors[0]
     parts = _tensors("meshgrid", tensors)
+    indexing = "ij" if indexing is None else indexing
     if indexing not in ("ij", "xy") or any(part.ndim > 1 for part in parts):
         raise ValueError(f"meshgrid: expected vectors and indexing 'ij' or 'xy', got shapes "
                          f"{[tuple(part.shape) for part in parts]} and {indexing!r}")

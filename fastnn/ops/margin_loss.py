@@ -142,8 +142,8 @@ def multilabel_margin_loss(input, target, *, reduction="mean"):
     check_reduction(name, reduction)
     floating(name, input=input)
     tensors.as_tensor(name, target)
-    if target.dtype.kind not in "iu" or target.array.shape != input.array.shape:
-        raise ValueError(f"{name}: target must be class numbers of shape {tuple(input.shape)}, got "
+    if target.dtype != dtypes.int64 or target.array.shape != input.array.shape:
+        raise ValueError(f"{name}: target must be int64 of shape {tuple(input.shape)}, got "
                          f"{target.dtype} of shape {tuple(target.shape)}")
     scores, labels = _rows(name, input, target)
     flat = labels.array.astype(dtypes.int64, copy=False)

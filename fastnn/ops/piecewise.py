@@ -72,7 +72,7 @@ def hardsigmoid(input):
     return 0 if input <= -3 else 1 if input >= 3 else input / 6 + 0.5
 
 
-@elementwise(inplace=True)
+@elementwise(name="threshold", inplace=True)
 def _threshold(input, threshold=0.0, value=0.0):
     return value if input <= threshold else input
 
@@ -89,7 +89,7 @@ def threshold(input, threshold, value, inplace=False):
     return _threshold(input, threshold, value, inplace=inplace)
 
 
-@elementwise
+@elementwise(name="softshrink")
 def _softshrink(input, lambd=0.5):
     return input - lambd if input > lambd else input + lambd if input < -lambd else \
         0 if input == input else input

@@ -182,6 +182,8 @@ def trace(input):
     """The sum of the main diagonal of a matrix."""
     if tensors.as_tensor("trace", input).ndim != 2:
         raise ValueError(f"trace: input must have 2 dimensions, got shape {tuple(input.shape)}")
+    if input.dtype == dtypes.bool_:
+        raise TypeError("trace: not defined for boolean tensors")
     return diagonal(input).sum()
 
 

@@ -54,7 +54,7 @@ def sum_to(gradient, shape):
 
 def _sequence(name, numbers, whole=None):
     """Numbers that were given one by one, as one sequence, or by name as ``whole``."""
-    if whole is not None or not numbers:
+    if whole is not None:
         return shape_argument(name, numbers, whole)
     alone = len(numbers) == 1 and isinstance(numbers[0], (tuple, list))
     return numbers[0] if alone else numbers

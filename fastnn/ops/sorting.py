@@ -223,6 +223,9 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False):
     >>> fastnn.isin(fastnn.tensor([1, 2, 3]), fastnn.tensor([3, 1]))
     tensor([ True, False,  True])
     """
+    for each in (elements, test_elements):
+        if not isinstance(each, tensors.Tensor) and not tensors.is_number(each):
+            raise TypeError(f"isin: expected tensors or a number, got {type(each).__name__}")
     given = [each.array if isinstance(each, tensors.Tensor) else numpy.asarray(each)
              for each in (elements, test_elements)]
     if not any(isinstance(each, tensors.Tensor) for each in (elements, test_elements)):
