@@ -2,7 +2,7 @@
 
 cimport numpy as cnp
 
-from fastnn.operands cimport fills_a_block, overlap_apart, repeats_itself, same_memory
+from fastnn.operands cimport fills_a_block, may_repeat, overlap_apart, same_memory
 from fastnn.tape cimport (
     TensorBase, Version, is_recording, record, refresh, requires_grad, version_of)
 
@@ -37,11 +37,7 @@ cdef void note_change(TensorBase target, bint recorded) except *:
 cdef void check_change(str name, TensorBase target, bint recorded) except *:
     """Raise where a tensor cannot be changed in place, on the tape or beside it."""
     if not cnp.PyArray_ISWRITEABLE(target.array):
-        if repeats_itself(target.array):
-            raise RuntimeError(
-                f"{name}: several elements of an expanded tensor are one in memory and cannot be "
-                "changed apart; clone() it first")
-        raise ValueError(f"{name}: the tensor's memory is read-only")
+        _make_writeable(name, target)
     if not is_recording():
         return
     if target.is_untaped:
@@ -60,6 +56,23 @@ cdef void check_change(str name, TensorBase target, bint recorded) except *:
         raise RuntimeError(
             f"{name}: a view that was made under no_grad() cannot be changed in place on the "
             "tape; change the tensor it views, or clone() it first")
+
+
+cdef void _make_writeable(str name, TensorBase target) except *:
+    """Allow a part of an expanded tensor to be changed that holds each of its elements once."""
+    if may_repeat(target.array):
+        raise RuntimeError(
+            f"{name}: several elements of an expanded tensor are one in memory and cannot be "
+            "changed apart; clone() it first")
+    cdef bint possible = target.is_view and (
+        target.base is None or cnp.PyArray_ISWRITEABLE(target.base.array))
+    try:
+        if possible:  # where the memory itself is for reading, NumPy raises
+            (<object> target.array).flags.writeable = True
+    except ValueError:
+        possible = False
+    if not possible:
+        raise ValueError(f"{name}: the tensor's memory is read-only")
 
 
 cdef void check_castable(str name, int source, cnp.ndarray target) except *:

@@ -12,4 +12,4 @@ cdef bint starts_within(cnp.ndarray view, cnp.ndarray array) noexcept
 cdef bint overlap_apart(cnp.ndarray a, cnp.ndarray b) noexcept
 cdef bint same_memory(cnp.ndarray a, cnp.ndarray b) noexcept
 cdef bint fills_a_block(cnp.ndarray array) noexcept
-cdef bint repeats_itself(cnp.ndarray array) noexcept
+cdef bint may_repeat(cnp.ndarray array) noexcept

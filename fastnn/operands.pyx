@@ -125,11 +125,20 @@ cdef bint fills_a_block(cnp.ndarray array) noexcept:
     return True
 
 
-cdef bint repeats_itself(cnp.ndarray array) noexcept:
-    """Whether one place in memory is an element several times along an axis."""
-    cdef int axis
-    for axis in range(cnp.PyArray_NDIM(array)):
-        if cnp.PyArray_STRIDE(array, axis) == 0 and cnp.PyArray_DIM(array, axis) > 1:
+cdef bint may_repeat(cnp.ndarray array) noexcept:
+    """Whether one place in memory may be several elements: a step is within a smaller axis."""
+    cdef int axis, other, ndim = cnp.PyArray_NDIM(array)
+    cdef cnp.npy_intp step, inner, reach
+    for axis in range(ndim):
+        if cnp.PyArray_DIM(array, axis) < 2:
+            continue
+        step = abs(cnp.PyArray_STRIDE(array, axis))
+        reach = 0
+        for other in range(ndim):
+            inner = abs(cnp.PyArray_STRIDE(array, other))
+            if other != axis and (inner < step or (inner == step and other > axis)):
+                reach += (cnp.PyArray_DIM(array, other) - 1) * inner
+        if step <= reach or step == 0:
             return True
     return False
 

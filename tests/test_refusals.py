@@ -80,6 +80,9 @@ def test_an_expanded_tensor_is_filled_and_not_changed_otherwise():
             change(wide)
     assert x.tolist() == [[3.0], [3.0]]
     assert x.expand(2, 1).add_(1).tolist() == [[4.0], [4.0]]
+    wide[0].fill_(1.0)
+    wide[:, 1].mul_(2)
+    assert x.tolist() == [[2.0], [8.0]]
 
 
 def test_an_expanded_tensor_filled_on_the_tape():

@@ -276,7 +276,7 @@ def _is_fill(picks, value):
 
 def _check_apart(tensor, view, picks, value):
     """Raise where the values lie in the memory that is assigned to; one value is read first."""
-    if value.numel() > 1:
+    if value.numel() > 1 or picks is not None and not _is_fill(picks, value):
         with contextlib.suppress(IndexError):  # raised with a better text when it is assigned
             check_source("indexed assignment", tensor.array[view], value.array, picks is None)
 

@@ -13,7 +13,7 @@ from .promotion import copy_
 from .shape import broadcast_to, reshape
 
 
-@elementwise
+@elementwise(name="masked_fill")
 def _filled(input, mask: bool, value):
     return value if mask else input
 
