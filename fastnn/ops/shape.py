@@ -116,6 +116,8 @@ def flatten(input, start_dim=0, end_dim=-1):
     start, end = axis("flatten", start_dim, input.ndim), axis("flatten", end_dim, input.ndim)
     if not input.ndim:
         return reshape(input, 1)
+    if start == end:
+        return input
     if start > end:
         raise ValueError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim}")
     joined = math.prod(input.shape[start:end + 1])
