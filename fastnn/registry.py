@@ -56,7 +56,7 @@ class Entry:
     cases: tuple
     differentiable: bool
     reference: object  # a plain NumPy function for the cases' values, or None: the reference module
-    sequence: str  # what a method takes as separate numbers and a function does not, or None
+    sequence: str = None  # what a method takes as separate numbers and a function does not, or None
 
 
 REGISTRY = {}
