@@ -11,7 +11,8 @@ from libc.string cimport memcpy
 from fastnn._kernels.launch cimport (
     MAX_NUMBERS, MAX_OPERANDS, Kernel, Operands, kernel_t, launch_elementwise, launch_flat)
 from fastnn._kernels.runtime cimport empty
-from fastnn.changes cimport begin_change, check_castable, check_change, note_change
+from fastnn.changes cimport (
+    begin_change, check_apart, check_castable, check_change, note_change)
 from fastnn.operands cimport (
     check_target, new_output, overlap_apart, prepare, same_shape, starts_within)
 from fastnn.tape cimport Node, TensorBase, is_recording, note_view, record, requires_grad, wrap
@@ -87,6 +88,10 @@ cdef class Operation:
     def vjp(self, node, gradient):
         """The gradients of the inputs, given that of the output."""
         return self.rule(node, gradient)
+
+    def saved_name(self, node, int index):
+        """What the tensor is that was saved at ``index``, for messages."""
+        return f"input {self.saves[index]}"
 
     def __call__(self, plan, *inputs):
         cdef list arrays = [plan]
@@ -267,20 +272,21 @@ cdef class Elementwise:
 
     cdef TensorBase _run_in_place(self, tuple inputs, double* numbers, int typenum,
                                   TensorBase target, bint recorded):
-        """Operands that overlap the target are copied, and so is what the derivative reads of it;
-        a result of another type is converted where PyTorch does."""
+        """Operands whose elements lie between the target's are copied, and so is what the
+        derivative reads of it; a result of another type is converted where PyTorch does."""
         cdef int result_type = cnp.NPY_BOOL if self.boolean_result else typenum
         cdef list separate = list(inputs)
         cdef int index
         begin_change(self.name, target, recorded)
+        for index in range(self.arity):
+            if isinstance(inputs[index], TensorBase) and inputs[index] is not target:
+                if overlap_apart((<TensorBase> inputs[index]).array, target.array):
+                    check_apart(self.name, target.array, (<TensorBase> inputs[index]).array)
+                    separate[index] = _copy_of(<TensorBase> inputs[index])
         if result_type != cnp.PyArray_TYPE(target.array):
             check_castable(self.name, result_type, target.array)
             return _write_over(self.name, target, self._run(
                 inputs, numbers, typenum, None, recorded, False, None))
-        for index in range(self.arity):
-            if isinstance(inputs[index], TensorBase) and inputs[index] is not target:
-                if overlap_apart((<TensorBase> inputs[index]).array, target.array):
-                    separate[index] = _copy_of(<TensorBase> inputs[index])
         if recorded and inputs[0] is target and 0 in self._plan_of(inputs).kept:
             inputs = (_copy_of(target), *inputs[1:])
         return self._run(tuple(separate), numbers, typenum, target, recorded, False, None, inputs)
@@ -384,6 +390,11 @@ cdef class Elementwise:
             values[self.formula.output_name] = node.saved_output()
         return tuple([self._input_gradient(node, gradient, values, index)
                       for index in range(self.arity)])
+
+    def saved_name(self, Node node, int index):
+        """What the tensor is that was saved at ``index``, for messages."""
+        cdef int mask = sum([1 << i for i in range(self.arity) if node.edges[i] is not None])
+        return f"input {(<_Plan> self.plans[mask]).kept[index]}"
 
     cdef object _input_gradient(self, Node node, TensorBase gradient, dict values, int index):
         if not node.needs[index]:

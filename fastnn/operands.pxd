@@ -10,3 +10,6 @@ cdef void check_target(str name, cnp.ndarray target, Operands* o) except *
 cdef bint same_shape(cnp.ndarray a, cnp.ndarray b) noexcept
 cdef bint starts_within(cnp.ndarray view, cnp.ndarray array) noexcept
 cdef bint overlap_apart(cnp.ndarray a, cnp.ndarray b) noexcept
+cdef bint same_memory(cnp.ndarray a, cnp.ndarray b) noexcept
+cdef bint fills_a_block(cnp.ndarray array) noexcept
+cdef bint may_repeat(cnp.ndarray array) noexcept

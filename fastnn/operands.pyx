@@ -102,20 +102,45 @@ cdef cnp.ndarray new_output(tuple inputs, Operands* o, int typenum):
 
 cdef bint _dense(cnp.ndarray array, Operands* o) noexcept:
     """Whether the array has the full shape and fills one block of memory once."""
-    cdef int axis, other
-    cdef cnp.npy_intp expected
+    cdef int axis
     for axis in range(o.ndim):
         if cnp.PyArray_DIM(array, axis) != o.shape[axis]:
             return False
+    return fills_a_block(array)
+
+
+cdef bint fills_a_block(cnp.ndarray array) noexcept:
+    """Whether the elements lie without gaps, each in a place of its own, in any order of axes."""
+    cdef int axis, other, ndim = cnp.PyArray_NDIM(array)
+    cdef cnp.npy_intp expected
+    for axis in range(ndim):
         expected = cnp.PyArray_ITEMSIZE(array)
-        for other in range(o.ndim):
+        for other in range(ndim):
             if (cnp.PyArray_STRIDE(array, other) < cnp.PyArray_STRIDE(array, axis)
                     or (cnp.PyArray_STRIDE(array, other) == cnp.PyArray_STRIDE(array, axis)
                         and other > axis)):
-                expected *= o.shape[other]
-        if o.shape[axis] != 1 and cnp.PyArray_STRIDE(array, axis) != expected:
+                expected *= cnp.PyArray_DIM(array, other)
+        if cnp.PyArray_DIM(array, axis) != 1 and cnp.PyArray_STRIDE(array, axis) != expected:
             return False
     return True
+
+
+cdef bint may_repeat(cnp.ndarray array) noexcept:
+    """Whether one place in memory may be several elements: a step is within a smaller axis."""
+    cdef int axis, other, ndim = cnp.PyArray_NDIM(array)
+    cdef cnp.npy_intp step, inner, reach
+    for axis in range(ndim):
+        if cnp.PyArray_DIM(array, axis) < 2:
+            continue
+        step = abs(cnp.PyArray_STRIDE(array, axis))
+        reach = 0
+        for other in range(ndim):
+            inner = abs(cnp.PyArray_STRIDE(array, other))
+            if other != axis and (inner < step or (inner == step and other > axis)):
+                reach += (cnp.PyArray_DIM(array, other) - 1) * inner
+        if step <= reach or step == 0:
+            return True
+    return False
 
 
 cdef void check_target(str name, cnp.ndarray target, Operands* o) except *:
@@ -152,6 +177,12 @@ cdef bint starts_within(cnp.ndarray view, cnp.ndarray array) noexcept:
         else:
             high += (cnp.PyArray_DIM(array, axis) - 1) * cnp.PyArray_STRIDE(array, axis)
     return low <= <char*> cnp.PyArray_DATA(view) <= high
+
+
+cdef bint same_memory(cnp.ndarray a, cnp.ndarray b) noexcept:
+    """Whether two arrays begin with the same element."""
+    return (cnp.PyArray_SIZE(a) > 0 and cnp.PyArray_SIZE(b) > 0
+            and cnp.PyArray_DATA(a) == cnp.PyArray_DATA(b))
 
 
 cdef bint overlap_apart(cnp.ndarray a, cnp.ndarray b) noexcept:

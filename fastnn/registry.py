@@ -56,6 +56,7 @@ class Entry:
     cases: tuple
     differentiable: bool
     reference: object  # a plain NumPy function for the cases' values, or None: the reference module
+    sequence: str = None  # what a method takes as separate numbers and a function does not, or None
 
 
 REGISTRY = {}
@@ -83,8 +84,12 @@ def case(*arguments, **keywords):
     return Case(arguments, keywords)
 
 
-def public(*places, cases=(), name=None, differentiable=True, reference=None):
-    """Enter a function into the registry under its name, for the given places."""
+def public(*places, cases=(), name=None, differentiable=True, reference=None, sequence=None):
+    """Enter a function into the registry under its name, for the given places.
+
+    ``sequence`` names the tuple or list that a function expects where the method, and what is
+    decorated, takes ``*numbers`` as well.
+    """
     unknown = set(places) - set(PLACES)
     if unknown:
         raise ValueError(f"public: unknown places {sorted(unknown)}, there are {PLACES}")
@@ -94,7 +99,7 @@ def public(*places, cases=(), name=None, differentiable=True, reference=None):
         if entry_name in REGISTRY:
             raise ValueError(f"public: {entry_name} is registered already")
         REGISTRY[entry_name] = Entry(
-            entry_name, function, places, tuple(cases), differentiable, reference)
+            entry_name, function, places, tuple(cases), differentiable, reference, sequence)
         return function
 
     return enter
@@ -136,10 +141,25 @@ def _with_numpy_names(function):
     return call
 
 
+def _with_sequence(entry):
+    """The function of an entry, which takes one sequence where the method takes numbers."""
+    @functools.wraps(entry.function)
+    def call(input, *given, **keywords):
+        if entry.sequence in keywords:
+            given += (keywords.pop(entry.sequence),)
+        if len(given) != 1 or not isinstance(given[0], (tuple, list)):
+            raise TypeError(f"{entry.name}: {entry.sequence} must be a tuple or a list, got "
+                            f"{', '.join(map(repr, given)) or 'nothing'}")
+        return entry.function(input, given[0], **keywords)
+
+    return call
+
+
 def in_place(place):
     """The registered functions of one place, by name, those with second names too."""
     entries = {**REGISTRY, **{name: REGISTRY[first] for name, first in ALIASES.items()}}
-    found = {name: entry.function for name, entry in entries.items() if place in entry.places}
+    found = {name: _with_sequence(entry) if entry.sequence and place == "fastnn"
+             else entry.function for name, entry in entries.items() if place in entry.places}
     found |= {name: function for name, (function, places) in VARIANTS.items() if place in places}
     if place == "functional":
         return found

@@ -14,6 +14,8 @@ cdef class TensorBase:
     cdef list hooks
     cdef list accumulated_hooks
     cdef bint is_view
+    cdef bint is_part       # of split, chunk or unbind: not to be changed on the tape
+    cdef bint is_untaped    # a view, made beside the tape, of a tensor that is on it
     cdef TensorBase base    # of a view made while recording: the tensor whose memory it shows,
     cdef tuple path         # by which (operation, plan) one after another,
     cdef long view_version  # and the count of changes for which its node is right

@@ -84,6 +84,8 @@ cdef void note_view(TensorBase output, TensorBase source, object operation, obje
     """``output`` is a view of ``source``: changes of either count and, on the tape, are both's."""
     output.version = version_of(source)
     output.is_view = True
+    output.is_part = source.is_part
+    output.is_untaped = source.is_untaped or (not fastnn_recording and requires_grad(source))
     if fastnn_recording:
         step = ((operation, plan),)
         output.base = source if source.base is None else source.base
@@ -97,6 +99,10 @@ cdef int refresh(TensorBase tensor) except -1:
     cdef bint before
     if tensor.base is None or tensor.view_version == tensor.version.count:
         return 0
+    if tensor.is_part and requires_grad(tensor.base):
+        raise RuntimeError(
+            "a part made by split, chunk or unbind was used after its tensor was changed in "
+            "place; use narrow() for parts that are to follow changes")
     tensor.view_version = tensor.version.count
     before = set_recording(True)
     try:
@@ -185,6 +191,11 @@ cdef class TensorBase:
 
     def _set_array(self, cnp.ndarray array):
         self.array = array
+
+    def _become_part(self):
+        """One of the views that split, chunk or unbind return; and the tensor itself."""
+        self.is_part = True
+        return self
 
     def detach_(self):
         """Forget the history: the tensor is a leaf that does not require gradients."""
@@ -312,7 +323,7 @@ cdef class Node:
             if isinstance(self.kept[index], TensorBase):
                 tensor = <TensorBase> self.kept[index]
                 if tensor.version.count != <long> self.kept_versions[index]:
-                    _changed(self, f"input {index}", tensor.array)
+                    _changed(self, self.operation.saved_name(self, index), tensor.array)
         return self.kept
 
     cdef TensorBase saved_output(self):

@@ -1,5 +1,6 @@
 """`Tensor`: an array with a place on the tape. Its operations come from ``fastnn/ops``."""
 
+import copy
 import numbers
 
 import numpy
@@ -26,7 +27,6 @@ class Tensor(tape.TensorBase):
             [6., 8.]])
     """
 
-    __slots__ = ()
     __array_priority__ = 1000  # NumPy's operators leave an operand of ours to us
     __array_ufunc__ = None
     __hash__ = tape.TensorBase.__hash__
@@ -174,7 +174,7 @@ class Tensor(tape.TensorBase):
     def __iter__(self):
         if not self.array.ndim:
             raise TypeError("iter: a tensor without dimensions cannot be walked")
-        return iter([self[i] for i in range(len(self))])
+        return iter(self.unbind())
 
     def __bool__(self):
         if self.array.size != 1:
@@ -207,8 +207,7 @@ class Tensor(tape.TensorBase):
         result = type(self).__new__(type(self))
         result._set_array(self.array)
         result.requires_grad = self.requires_grad
-        for name, value in getattr(self, "__dict__", {}).items():
-            setattr(result, name, value)
+        result.__dict__.update(self.__dict__)
         return result
 
     def __deepcopy__(self, memo):
@@ -217,8 +216,7 @@ class Tensor(tape.TensorBase):
         result = type(self).__new__(type(self))
         result._set_array(self.array.copy(order="K"))
         result.requires_grad = self.requires_grad
-        for name, value in getattr(self, "__dict__", {}).items():
-            setattr(result, name, value)
+        result.__dict__.update(copy.deepcopy(self.__dict__, memo))
         result.grad = None if self.grad is None else self.grad.detach().clone()
         memo[id(self)] = result
         return result

@@ -163,7 +163,7 @@ ERRORS = {
         lambda: F.multilabel_margin_loss(ONES, fastnn.tensor([0, -2])), IndexError,
         "multilabel_margin_loss: target holds class -2, input has 2 classes"),
     "multilabel floats": (lambda: F.multilabel_margin_loss(ONES, ONES), ValueError,
-                          "multilabel_margin_loss: target must be class numbers"),
+                          "multilabel_margin_loss: target must be int64"),
     "triplet margin": (lambda: F.triplet_margin_loss(ROWS, ROWS, ROWS, margin=0), ValueError,
                        "triplet_margin_loss: margin must be positive, got 0"),
     "triplet shapes": (lambda: F.triplet_margin_loss(ROWS, ROWS, ONES), ValueError,

@@ -234,14 +234,15 @@ def empty_array(tuple shape, dtype):
 
 
 def expanded(cnp.ndarray array, tuple shape):
-    """A read-only view that repeats the axes of size 1, and new first axes, up to ``shape``.
+    """A view that repeats the axes of size 1, and new first axes, up to ``shape``.
 
-    ``numpy.broadcast_to`` takes 2 us, this 0.1.
+    It is read-only where it repeats anything. ``numpy.broadcast_to`` takes 2 us, this 0.1.
     """
     cdef cnp.npy_intp sizes[64]
     cdef cnp.npy_intp strides[64]
     cdef int axis, ndim = len(shape), extra = ndim - cnp.PyArray_NDIM(array)
     cdef cnp.npy_intp size
+    cdef bint repeats = False
     if extra < 0 or ndim > 64:
         raise ValueError(f"expand: shape {(<object> array).shape} does not expand to {shape}")
     for axis in range(ndim):
@@ -251,10 +252,14 @@ def expanded(cnp.ndarray array, tuple shape):
             raise ValueError(f"expand: shape {(<object> array).shape} does not expand to {shape}")
         strides[axis] = 0 if size != sizes[axis] or axis < extra else cnp.PyArray_STRIDE(
             array, axis - extra)
+        repeats = repeats or size != sizes[axis]
+    cdef int flags = NPY_ARRAY_ALIGNED
+    if not repeats and cnp.PyArray_ISWRITEABLE(array):
+        flags |= NPY_ARRAY_WRITEABLE
     cdef cnp.dtype descr = (<object> array).dtype
     Py_INCREF(descr)
     view = PyArray_NewFromDescr(cnp.ndarray, descr, ndim, sizes, strides, cnp.PyArray_DATA(array),
-                                NPY_ARRAY_ALIGNED, None)
+                                flags, None)
     Py_INCREF(array)
     PyArray_SetBaseObject(view, array)
     return view

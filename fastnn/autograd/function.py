@@ -171,6 +171,10 @@ class _Call:
         tape.record_operation(result, _Output(self, place), None, (joint,), (), False)
         return result
 
+    def saved_name(self, node, index):
+        """What the tensor is that was saved at ``index``, for messages."""
+        return f"tensor {index} of save_for_backward"
+
     def vjp(self, node, mark):
         """Call ``backward`` with what came, and check what it returns."""
         ctx = self.ctx

@@ -7,13 +7,15 @@ from .module import Module
 EMPTY = inspect.Parameter.empty
 
 
-def module_of(function, name, *, settings=(), without=(), tensors=(), last=(), shows_all=False):
+def module_of(function, name, *, settings=(), without=(), tensors=(), last=(), check=None,
+              shows_all=False):
     """A module class whose settings are the parameters of ``function`` that have a default.
 
     ``settings`` names parameters without a default that are settings too, ``without`` those that
     the module does not offer, ``tensors`` those that are tensors and become buffers, ``last`` those
-    that the module takes behind the others. The module's text shows the settings that are not at
-    their defaults; with ``shows_all`` all but switches that are off.
+    that the module takes behind the others. ``check`` is called when a module is made, with its
+    class as ``name`` and those settings that are its parameters. The module's text shows the
+    settings that are not at their defaults; with ``shows_all`` all but switches that are off.
     """
     signature = _signature(function, settings, without, last)
     inputs = [key for key, each in inspect.signature(function).parameters.items()
@@ -22,7 +24,11 @@ def module_of(function, name, *, settings=(), without=(), tensors=(), last=(), s
 
     def __init__(self, *args, **kwargs):
         Module.__init__(self)
-        for key, value in _bound(name, signature, args, kwargs).items():
+        given = _bound(name, signature, args, kwargs)
+        if check is not None:
+            check(name=name, **{key: given[key] for key in inspect.signature(check).parameters
+                                if key != "name"})
+        for key, value in given.items():
             if key in tensors:
                 self.register_buffer(key, value)
             else:

@@ -25,11 +25,14 @@ MultiLabelSoftMarginLoss = module_of(
 
 MarginRankingLoss = module_of(margin_loss.margin_ranking_loss, "MarginRankingLoss")
 CosineEmbeddingLoss = module_of(margin_loss.cosine_embedding_loss, "CosineEmbeddingLoss")
-MultiMarginLoss = module_of(margin_loss.multi_margin_loss, "MultiMarginLoss", tensors=("weight",))
+MultiMarginLoss = module_of(margin_loss.multi_margin_loss, "MultiMarginLoss", tensors=("weight",),
+                            check=margin_loss.check_power)
 MultiLabelMarginLoss = module_of(margin_loss.multilabel_margin_loss, "MultiLabelMarginLoss")
-TripletMarginLoss = module_of(margin_loss.triplet_margin_loss, "TripletMarginLoss")
+TripletMarginLoss = module_of(
+    margin_loss.triplet_margin_loss, "TripletMarginLoss", check=margin_loss.check_margin)
 TripletMarginWithDistanceLoss = module_of(
-    margin_loss.triplet_margin_with_distance_loss, "TripletMarginWithDistanceLoss")
+    margin_loss.triplet_margin_with_distance_loss, "TripletMarginWithDistanceLoss",
+    check=margin_loss.check_margin)
 
 CosineSimilarity = module_of(distance.cosine_similarity, "CosineSimilarity")
 PairwiseDistance = module_of(distance.pairwise_distance, "PairwiseDistance")

@@ -1,6 +1,6 @@
 """`Parameter`: a tensor that a module trains."""
 
-from ..tensor import Tensor
+from ..tensor import Tensor, as_tensor
 
 
 class Parameter(Tensor):
@@ -13,8 +13,10 @@ class Parameter(Tensor):
     """
 
     def __init__(self, data=(), requires_grad=True):
-        super().__init__(data) if not isinstance(data, Tensor) else self._set_array(data.array)
-        if isinstance(data, Tensor):
+        if data is None or isinstance(data, tuple) and not data:
+            super().__init__()
+        else:
+            self._set_array(as_tensor("Parameter", data).array)
             self._share_version(data)
         self.requires_grad = requires_grad
 

@@ -33,12 +33,12 @@ class Unflatten(Module):
 
     def __init__(self, dim, unflattened_size):
         super().__init__()
-        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
+        self.dim = checks.whole("Unflatten", "dim", dim)
+        self.unflattened_size = checks.integers("Unflatten", checks.several(
+            "Unflatten", "unflattened_size", unflattened_size))
 
     def forward(self, input):
-        dim = checks.axis("Unflatten", self.dim, input.ndim)
-        return shape.reshape(input, *input.shape[:dim], *self.unflattened_size,
-                             *input.shape[dim + 1:])
+        return shape.unflatten(input, self.dim, self.unflattened_size)
 
     def extra_repr(self):
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

@@ -32,6 +32,8 @@ MAXIMUM = {1: max_pool1d, 2: max_pool2d, 3: max_pool3d}
 @checks.remembered
 def _counts(name, sizes, output_size):
     """The windows along each axis; None in ``output_size`` keeps the axis."""
+    if output_size is None:
+        raise TypeError(f"{name}: output_size must be given; None is for one dimension of several")
     given = output_size if isinstance(output_size, (tuple, list)) else (output_size,)
     given = tuple(given) * (len(sizes) if len(given) == 1 else 1)
     if len(given) == len(sizes):

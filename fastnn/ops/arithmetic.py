@@ -263,5 +263,5 @@ def nan_to_num(input, nan=0.0, posinf=None, neginf=None):
     if not tensors.as_tensor("nan_to_num", input).is_floating_point():
         return input.clone()
     largest = float(numpy.finfo(input.dtype).max)
-    return _nan_to_num(input, nan, largest if posinf is None else posinf,
+    return _nan_to_num(input, 0.0 if nan is None else nan, largest if posinf is None else posinf,
                        -largest if neginf is None else neginf)

@@ -3,7 +3,7 @@
 import math
 
 from .. import tensor as tensors
-from .checks import axes, remembered
+from .checks import axes, remembered, truth
 from .shape import permute, reshape
 
 
@@ -18,7 +18,7 @@ def chosen(name, input, dim):
 
 def keep(result, input, dims, keepdim):
     """The result with the dimensions that were reduced, as ones, where that is wanted."""
-    if not keepdim:
+    if not truth("reduction", "keepdim", keepdim):
         return result
     return reshape(result, tuple(1 if i in dims else n for i, n in enumerate(input.shape)))
 
@@ -46,6 +46,7 @@ def reduced(operation, plan, input, dims, keepdim):
 @remembered
 def _form(shape, dims, keepdim):
     """(order of the axes, or None for theirs; sizes of the three axes; shape of the result)."""
+    truth("reduction", "keepdim", keepdim)
     kept = tuple(1 if i in dims else n for i, n in enumerate(shape) if keepdim or i not in dims)
     first = dims[0] if dims else 0
     last = dims[-1] + 1 if dims else 0

@@ -117,6 +117,9 @@ def soft_margin_loss(input, target, *, reduction="mean"):
     """
     check_reduction("soft_margin_loss", reduction)
     pair = broadcast("soft_margin_loss", alike("soft_margin_loss", {"input": input}, target=target))
+    if pair[0].shape != input.shape:
+        raise ValueError(f"soft_margin_loss: input has shape {tuple(input.shape)}, target "
+                         f"{tuple(target.shape)}")
     return _soft_margin("soft_margin_loss", pair, reduction)
 
 

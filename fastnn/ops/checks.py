@@ -24,6 +24,14 @@ def remembered(rule):
     return remember
 
 
+class NotGiven:
+    """The default of an argument for which None would be a value."""
+
+    def __repr__(self):
+        return "not given"
+
+
+NOT_GIVEN = NotGiven()
 LARGEST = 2 ** 31 - 1  # of a kernel, a stride and the like
 
 
@@ -35,6 +43,28 @@ def whole(operation, name, value):
     except TypeError:
         pass
     raise TypeError(f"{operation}: {name} must be an integer, got {type(value).__name__}")
+
+
+def truth(operation, name, value):
+    """True or False, which numbers and None do not stand for, or a TypeError."""
+    if value is not True and value is not False:
+        raise TypeError(f"{operation}: {name} must be True or False, got {value!r}")
+    return value
+
+
+def is_given(operation, dim, keepdim):
+    """Whether ``dim`` was given, of reductions that have no ``keepdim`` without it."""
+    if dim is NOT_GIVEN and keepdim:
+        raise TypeError(f"{operation}: keepdim needs dim")
+    return dim is not NOT_GIVEN
+
+
+def several(operation, name, value):
+    """A tuple or list, for which one number does not stand, or a TypeError."""
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"{operation}: {name} must be a tuple or a list, got "
+                        f"{type(value).__name__}")
+    return value
 
 
 def axis(operation, dim, ndim):
@@ -59,13 +89,22 @@ def shape_argument(operation, sizes, whole=None):
     if whole is not None:
         if sizes:
             raise TypeError(f"{operation}: sizes are given twice, as {sizes} and {whole!r}")
-        sizes = (whole,)
+        sizes = (several(operation, "the sizes", whole),)
+    elif not sizes:
+        raise TypeError(f"{operation}: sizes must be given; () is a tensor without dimensions")
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         sizes = sizes[0]
+    return integers(operation, sizes)
+
+
+def integers(operation, sizes):
+    """Several integers, of which the first is not True or False, as a tuple."""
     try:
-        return tuple(operator.index(size) for size in sizes)
+        if not sizes or type(sizes[0]) is not bool:
+            return tuple(operator.index(size) for size in sizes)
     except TypeError:
-        raise TypeError(f"{operation}: sizes must be integers, got {sizes!r}") from None
+        pass
+    raise TypeError(f"{operation}: sizes must be integers, got {sizes!r}")
 
 
 FORMS = {1: "an integer", 2: "an integer or a pair", 3: "an integer or three of them"}
@@ -77,7 +116,7 @@ def numbers(operation, name, value, low, count):
     if len(values) == 1:
         values *= count
     try:
-        values = tuple(operator.index(each) for each in values)
+        values = tuple(whole(operation, name, each) for each in values)
     except TypeError:
         raise TypeError(f"{operation}: {name} must be {FORMS[count]}, got {value!r}") from None
     if len(values) != count:

@@ -8,7 +8,8 @@ from .._kernels import losses, memory
 from ..op import Operation
 from ..registry import case, floats, integers, public
 from ..tape import from_array
-from .checks import floating
+from .checks import floating, whole
+from .comparison import where
 from .composed import rule_of_composition
 from .picking import gather
 from .pointwise_loss import UNIT, check_reduction, reduced
@@ -54,8 +55,8 @@ def _cross_entropy_gradient_composition(plan, gradient, x):
     kept = target != ignored
     one_hot = numpy.zeros((target.size, x.shape[classes]), x.dtype)
     one_hot[kept, target[kept]] = 1
-    weights = _rows_back(numpy.repeat(kept.astype(x.dtype)[:, None] * scale, x.shape[classes], 1),
-                         x.array.shape)
+    weights = numpy.where(kept, scale, 0).astype(x.dtype)  # the scale is NaN where none is kept
+    weights = _rows_back(numpy.repeat(weights[:, None], x.shape[classes], 1), x.array.shape)
     difference = softmax(x, classes) - from_array(_rows_back(one_hot, x.array.shape))
     if gradient.ndim:
         gradient = gradient.unsqueeze(classes)
@@ -72,6 +73,8 @@ def class_numbers(name, input, target, ignore_index):
     """Check class numbers; returns them flat, and how many of them are not ignored."""
     floating(name, input=tensors.as_tensor(name, input))
     tensors.as_tensor(name, target)
+    if ignore_index is not None:
+        whole(name, "ignore_index", ignore_index)
     shape, labels = input.array.shape, target.array
     if not shape:
         raise ValueError(f"{name}: input must have at least one dimension")
@@ -148,7 +151,7 @@ def cross_entropy(input, target, weight=None, *, ignore_index=-100, reduction="m
 def _weights_of(target, weight, ignore_index, dtype):
     """The weight of each target: 0 where it is ignored."""
     kept = target != ignore_index
-    safe = target * kept
+    safe = target.to(dtypes.int64) * kept
     return kept.to(dtype) if weight is None else weight[safe] * kept
 
 
@@ -157,8 +160,7 @@ def _uniform_loss(logs, target, weight, ignore_index, reduction):
     classes = 1 if logs.ndim > 1 else 0
     weighted = logs if weight is None else logs * weight.reshape(
         (-1,) + (1,) * (logs.ndim - classes - 1))
-    kept = _weights_of(target, None, ignore_index, logs.dtype)
-    values = -weighted.sum(classes) * kept
+    values = where(target != ignore_index, -weighted.sum(classes), 0.0)
     if reduction != "mean":
         return reduced(values, reduction)
     return values.sum() / _weights_of(target, weight, ignore_index, logs.dtype).sum()
@@ -189,7 +191,7 @@ def nll_loss(input, target, weight=None, *, ignore_index=-100, reduction="mean")
     class_numbers("nll_loss", input, target, ignore_index)
     classes = 1 if input.ndim > 1 else 0
     weights = _weights_of(target, weight, ignore_index, input.dtype)
-    safe = target * (target != ignore_index)
+    safe = target.to(dtypes.int64) * (target != ignore_index)
     picked = gather(input, classes, safe.unsqueeze(classes)).squeeze(classes)
-    values = -picked * weights
+    values = where(target != ignore_index, -picked * weights, 0.0)
     return values.sum() / weights.sum() if reduction == "mean" else reduced(values, reduction)

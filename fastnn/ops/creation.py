@@ -7,7 +7,7 @@ from .. import tensor as tensors
 from .._kernels import memory
 from ..device import check_device
 from ..registry import public
-from .checks import shape_argument
+from .checks import several, shape_argument, whole
 
 
 def new(array, requires_grad=False, device=None):
@@ -128,6 +128,7 @@ def ones(*sizes, size=None, dtype=None, device=None, requires_grad=False):
 @public("fastnn", differentiable=False)
 def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
     """A tensor filled with one value, whose type decides that of the tensor."""
+    several("full", "size", size)
     if dtype is None and isinstance(fill_value, (bool, int)):
         dtype = dtypes.bool_ if isinstance(fill_value, bool) else dtypes.int64
     return _filled("full", (), size, fill_value, dtype, requires_grad, device)
@@ -197,6 +198,7 @@ def _spaced(operation, start, end, steps, dtype):
     """float64 values equally spaced, and the type that is asked for."""
     dtype = dtypes.check(operation, dtype or dtypes.get_default_dtype())
     ends = [each.item() if isinstance(each, tensors.Tensor) else each for each in (start, end)]
+    steps = whole(operation, "steps", steps)
     if steps < 0:
         raise ValueError(f"{operation}: steps must be at least 0, got {steps}")
     return numpy.linspace(*ends, steps), dtype
@@ -220,6 +222,7 @@ def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_
 def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
     """A matrix with ones on its diagonal."""
     dtype = dtypes.check("eye", dtype or dtypes.get_default_dtype())
+    n, m = whole("eye", "n", n), None if m is None else whole("eye", "m", m)
     if n < 0 or (m is not None and m < 0):
         raise ValueError(f"eye: sizes must be at least 0, got {n} and {m}")
     return new(numpy.eye(n, m, dtype=dtype), requires_grad, device)

@@ -7,7 +7,7 @@ import numpy
 from .. import tensor as tensors
 from ..registry import case, floats, public
 from ..tape import from_array
-from .checks import axes, dimensions, floating
+from .checks import axis, dimensions, floating
 from .comparison import clamp
 from .indexing import index_select
 from .norms import vector_norm
@@ -48,7 +48,9 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """
     floating("cosine_similarity", x1=x1, x2=x2)
     x1, x2 = broadcast("cosine_similarity", {"x1": x1, "x2": x2})
-    dims = axes("cosine_similarity", dim, x1.ndim)
+    dims = (axis("cosine_similarity", dim, x1.ndim),)
+    if not eps >= 0:
+        raise ValueError(f"cosine_similarity: eps must be at least 0, got {eps}")
     first, second = (x / clamp(vector_norm(x, 2.0, dims, keepdim=True), min=eps) for x in (x1, x2))
     return (first * second).sum(dims)
 

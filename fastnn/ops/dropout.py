@@ -48,10 +48,13 @@ def _channel_mask(input, p, batch=True):
 
 def _keeps_all(name, input, p, training):
     """Check the arguments; whether the input is to come back as it is."""
-    floating(name, input=tensors.as_tensor(name, input))
+    tensors.as_tensor(name, input)
     if not 0 <= p <= 1:
         raise ValueError(f"{name}: p must lie in [0, 1], got {p}")
-    return not training or p == 0
+    keeps_all = not training or p == 0
+    if not keeps_all:
+        floating(name, input=input)
+    return keeps_all
 
 
 def _result(input, result, inplace):
@@ -177,8 +180,8 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     Evaluation of Rectified Activations in Convolution Network, 2015.
     """
     floating("rrelu", input=tensors.as_tensor("rrelu", input))
-    if not lower <= upper:
-        raise ValueError(f"rrelu: lower {lower} is above upper {upper}")
+    if not lower <= upper < math.inf:
+        raise ValueError(f"rrelu: lower {lower} is above upper {upper}, or that is not finite")
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace=inplace)
     key, offset = default_generator.take(kernels.blocks(input.numel()))

@@ -11,7 +11,7 @@ from .._kernels import memory, reductions, rows, selecting
 from ..op import Operation
 from ..registry import case, floats, public
 from .axes import chosen, keep, not_empty, reduced
-from .checks import axis
+from .checks import NOT_GIVEN, axis, is_given, truth
 from .comparison import maximum, minimum
 from .indexing import joined
 from .reduction import sum
@@ -86,7 +86,7 @@ def _extreme_along(name, input, dim, keepdim, largest):
 def _extreme_of(name, input, dim, keepdim, largest):
     if isinstance(dim, tensors.Tensor):
         return (maximum if largest else minimum)(input, dim)
-    if dim is not None:
+    if is_given(name, dim, keepdim):
         return Extremes(*_extreme_along(name, input, dim, keepdim, largest))
     return _shared(name, input, None, False, largest)
 
@@ -132,7 +132,7 @@ def aminmax(input, *, dim=None, keepdim=False):
 
 
 @public("fastnn", "method", cases=[case(floats(2, 5)), case(floats(2, 5), floats(5))])
-def max(input, dim=None, keepdim=False, *, other=None):
+def max(input, dim=NOT_GIVEN, keepdim=False, *, other=None):
     """The largest value, or (values, indices) along ``dim``; NaN wins, of equals the first.
 
     The largest of all shares its gradient among equals; along a dimension it goes to the index.
@@ -142,13 +142,14 @@ def max(input, dim=None, keepdim=False, *, other=None):
 
 
 @public("fastnn", "method", cases=[case(floats(2, 5)), case(floats(2, 5), floats(5))])
-def min(input, dim=None, keepdim=False, *, other=None):
+def min(input, dim=NOT_GIVEN, keepdim=False, *, other=None):
     """The smallest value, or (values, indices) along ``dim``; otherwise as ``max``."""
     return _extreme_of("min", input, dim if other is None else other, keepdim, False)
 
 
 def _position(name, input, dim, keepdim, largest):
     if dim is None:
+        truth(name, "keepdim", keepdim)
         place = _extreme_along(name, reshape(input, -1), 0, False, largest)[1]
         return reshape(place, (1,) * input.ndim) if keepdim else place
     return _extreme_along(name, input, dim, keepdim, largest)[1]
@@ -185,13 +186,14 @@ _shared_median = Operation(
 
 
 @public("fastnn", "method", cases=[case(floats(7))])
-def median(input, dim=None, keepdim=False):
+def median(input, dim=NOT_GIVEN, keepdim=False):
     """The lower of the two middle values, or (values, indices) along ``dim``; NaN wins.
 
     That of all values shares its gradient among equals, and is NaN where there is none.
     """
-    tensors.as_tensor("median", input)
-    if dim is None:
+    if tensors.as_tensor("median", input).dtype == bool:
+        raise TypeError("median: not defined for boolean tensors")
+    if not is_given("median", dim, keepdim):
         if not input.numel() and input.is_floating_point():
             return sum(input) * math.nan
         not_empty("median", input, chosen("median", input, None))

@@ -1,5 +1,6 @@
 """Indexing, slicing and indexed assignment, with NumPy's and PyTorch's common rules."""
 
+import contextlib
 import math
 import operator
 
@@ -8,6 +9,7 @@ import numpy
 from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import memory, rows
+from ..changes import check_source
 from ..op import Operation
 from ..registry import case, floats, integers, public
 from .checks import axis
@@ -247,8 +249,12 @@ def _assign_rule(node, gradient):
 assigned = overwriting("indexed assignment", _assign_write, _assign_rule)
 
 
-def _value(operation, value, dtype):
+def _value(operation, value, dtype, picks):
+    """The value in a type; PyTorch converts it, but not what is put at picked places."""
     if isinstance(value, tensors.Tensor):
+        if value.dtype != dtype and picks is not None and not _is_fill(picks, value):
+            raise TypeError(f"{operation}: the tensor is {dtype}, the value {value.dtype}, and "
+                            "values at places given by tensors are not converted")
         return value.to(dtype)
     if not tensors.is_number(value):
         raise TypeError(f"{operation}: expected a tensor or a number, got {type(value).__name__}")
@@ -262,11 +268,26 @@ def assign_plan(view, picks, tensor, value):
     return view, picks, value.array.shape
 
 
+def _is_fill(picks, value):
+    """Whether one value goes to the places of one mask."""
+    arrays = [part for part in picks if not isinstance(part, slice)]
+    return value.numel() == 1 and len(arrays) == 1 and arrays[0].dtype == bool
+
+
+def _check_apart(tensor, view, picks, value):
+    """Raise where the values lie in the memory that is assigned to; one value is read first."""
+    if value.numel() > 1 or picks is not None and not _is_fill(picks, value):
+        with contextlib.suppress(IndexError):  # raised with a better text when it is assigned
+            check_source("indexed assignment", tensor.array[view], value.array, picks is None)
+
+
 def assign(tensor, index, value):
     """``tensor[index] = value`` in place; on the tape, with gradients to both."""
     view, picks = _split(index, tensor.ndim)
-    value = _value("indexed assignment", value, tensor.dtype)
-    assigned.into(assign_plan(view, picks, tensor, value), tensor, value)
+    made = _value("indexed assignment", value, tensor.dtype, picks)
+    if made is value:
+        _check_apart(tensor, view, picks, value)
+    assigned.into(assign_plan(view, picks, tensor, made), tensor, made)
 
 
 def _put_arguments(operation, indices, values, dtype):
@@ -274,9 +295,9 @@ def _put_arguments(operation, indices, values, dtype):
         raise TypeError(f"{operation}: indices must be a tuple of tensors, got "
                         f"{type(indices).__name__}")
     index = tuple(tensors.as_tensor(operation, each) for each in indices)
-    if tensors.as_tensor(operation, values).dtype != dtype:
-        raise TypeError(f"{operation}: values are {values.dtype}, the tensor {dtype}")
-    return tuple(each.reshape(1) if not each.ndim else each for each in index)
+    values = _value(operation, tensors.as_tensor(operation, values), dtype,
+                    tuple(each.array for each in index))
+    return tuple(each.reshape(1) if not each.ndim else each for each in index), values
 
 
 def _accumulated(input, index, values):
@@ -292,7 +313,7 @@ def _accumulated(input, index, values):
     case(floats(4, 3), [integers(5, high=4)], floats(5, 3), accumulate=True)])
 def index_put(input, indices, values, accumulate=False):
     """``input`` with ``values`` at the positions of a tuple of index tensors, or added there."""
-    index = _put_arguments("index_put", indices, values, input.dtype)
+    index, values = _put_arguments("index_put", indices, values, input.dtype)
     if accumulate:
         return input + _accumulated(input, index, values)
     view, picks = _split(index, input.ndim)
@@ -301,9 +322,9 @@ def index_put(input, indices, values, accumulate=False):
 
 def index_put_(input, indices, values, accumulate=False):
     """``index_put`` in place."""
-    index = _put_arguments("index_put_", indices, values, input.dtype)
+    index, made = _put_arguments("index_put_", indices, values, input.dtype)
     if accumulate:
-        return input.add_(_accumulated(input, index, values))
+        return input.add_(_accumulated(input, index, made))
     assign(input, index, values)
     return input
 
@@ -333,11 +354,11 @@ def select(input, dim, index):
     return lookup(input, (slice(None),) * dim + (index,))
 
 
-def one_dimension(operation, input, dim, index):
+def one_dimension(operation, input, dim, index, wrap=False):
     """(dimension, positions in it) of a 1-d tensor of integers, or an error."""
     dim = axis(operation, dim, input.ndim)
     index = tensors.as_tensor(operation, index)
     if index.dtype not in POSITIONS or index.ndim > 1:
         raise ValueError(f"{operation}: index must be int32 or int64 with one dimension, got "
                          f"{index.dtype} of shape {tuple(index.shape)}")
-    return dim, positions(operation, index.array.reshape(-1), dim, input.array.shape)
+    return dim, positions(operation, index.array.reshape(-1), dim, input.array.shape, wrap)

@@ -8,7 +8,7 @@ from .. import dtypes, tape
 from .. import tensor as tensors
 from ..op import Operation, are_floating_alike
 from ..registry import case, floats, integers, public
-from .checks import axis, remembered, shape_argument
+from .checks import axis, remembered, several, shape_argument, whole
 from .indexing import index_select, section
 from .shape import (
     atleast_1d,
@@ -33,9 +33,7 @@ _cat = Operation("cat", lambda plan, *arrays: numpy.concatenate(arrays, axis=pla
 
 
 def _tensors(name, sequence):
-    if isinstance(sequence, tensors.Tensor):
-        raise TypeError(f"{name}: expected a sequence of tensors, got one tensor")
-    parts = [tensors.as_tensor(name, part) for part in sequence]
+    parts = [tensors.as_tensor(name, part) for part in several(name, "tensors", sequence)]
     if not parts:
         raise ValueError(f"{name}: expected at least one tensor")
     return parts
@@ -162,7 +160,12 @@ def _split_sizes(name, input, sizes, dim):
     if sum(sizes) != total or any(size < 0 for size in sizes):
         raise ValueError(f"{name}: sizes {sizes} do not add up to {total}")
     stops = list(itertools.accumulate(sizes))
-    return _parts(name, input, _cut_dim(name, input, dim), stops[:-1]) if sizes else ()
+    return _as_parts(_parts(name, input, _cut_dim(name, input, dim), stops[:-1])) if sizes else ()
+
+
+def _as_parts(views):
+    """Views of which PyTorch, and so the tape, allows no change in place."""
+    return tuple(view._become_part() for view in views)
 
 
 @public("fastnn", "method", cases=[case(floats(2, 5), 2, 1), case(floats(2, 5), [1, 4], 1)])
@@ -170,20 +173,24 @@ def split(tensor, split_size_or_sections, dim=0):
     """Parts along one dimension, of one size (the last may be smaller) or of the sizes given."""
     dim = _cut_dim("split", tensor, dim)
     total, size = tensor.shape[dim], split_size_or_sections
-    if not isinstance(size, int):
+    if isinstance(size, (tuple, list)):
         return _split_sizes("split", tensor, list(size), dim)
+    size = whole("split", "the size of a part", size)
     if size < 0 or (not size and total):
         raise ValueError(f"split: the size of a part must be positive, got {size}")
-    return _parts("split", tensor, dim, range(size, total, size) if size else ())
+    return _as_parts(_parts("split", tensor, dim, range(size, total, size) if size else ()))
 
 
 @public("fastnn", "method", cases=[case(floats(2, 5), 3, 1), case(floats(4, 3), 2)])
 def chunk(input, chunks, dim=0):
     """At most ``chunks`` parts of equal size (the last may be smaller) along one dimension."""
+    chunks = whole("chunk", "chunks", chunks)
     if chunks <= 0:
         raise ValueError(f"chunk: expected a positive number of parts, got {chunks}")
-    size = input.shape[_cut_dim("chunk", input, dim)]
-    return split(input, -(-size // chunks), dim) if size else tuple([input] * chunks)
+    dim = _cut_dim("chunk", input, dim)
+    size = input.shape[dim]
+    return split(input, -(-size // chunks), dim) if size else _as_parts(
+        section(input, dim, 0, 0) for _ in range(chunks))
 
 
 @public("fastnn", "method", cases=[case(floats(2, 7), 3, 1), case(floats(2, 7), (1, 1, 5), 1)])
@@ -227,7 +234,7 @@ dsplit = _split_along("dsplit", 3, lambda input: 2)
 def unbind(input, dim=0):
     """The slices along one dimension, without it, as views."""
     dim = _cut_dim("unbind", input, dim)
-    return tuple(input[(slice(None),) * dim + (i,)] for i in range(input.shape[dim]))
+    return _as_parts(input[(slice(None),) * dim + (i,)] for i in range(input.shape[dim]))
 
 
 def _repeated(name, input, repeats):
@@ -248,7 +255,8 @@ def repeat(input, *counts, repeats=None):
     return _repeated("repeat", input, shape_argument("repeat", counts, repeats))
 
 
-@public("fastnn", "method", cases=[case(floats(2, 3), (2,)), case(floats(2, 3), (3, 1, 2))])
+@public("fastnn", "method", sequence="dims", cases=[
+    case(floats(2, 3), (2,)), case(floats(2, 3), (3, 1, 2))])
 def tile(input, *counts, dims=None):
     """As ``repeat``, but missing leading counts are 1."""
     dims = shape_argument("tile", counts, dims)
@@ -270,7 +278,8 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     if dim is None:
         input, dim = reshape(input, -1), 0
     dim = axis("repeat_interleave", dim, input.ndim)
-    counts = repeats.array if isinstance(repeats, tensors.Tensor) else numpy.asarray(repeats)
+    counts = repeats.array if isinstance(repeats, tensors.Tensor) else numpy.asarray(
+        whole("repeat_interleave", "repeats", repeats))
     size = input.shape[dim]
     if counts.dtype.kind not in "iu" or counts.ndim > 1 or counts.size not in (1, size) or (
             counts.size and counts.min() < 0):
@@ -291,6 +300,7 @@ def meshgrid(*tensors, indexing="ij"):
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         tensors = tensors[0]
     parts = _tensors("meshgrid", tensors)
+    indexing = "ij" if indexing is None else indexing
     if indexing not in ("ij", "xy") or any(part.ndim > 1 for part in parts):
         raise ValueError(f"meshgrid: expected vectors and indexing 'ij' or 'xy', got shapes "
                          f"{[tuple(part.shape) for part in parts]} and {indexing!r}")

@@ -11,7 +11,7 @@ from .._kernels import memory, row_norms, windows
 from ..op import Operation
 from ..registry import case, floats, public
 from .arithmetic import div, square
-from .checks import floating
+from .checks import floating, whole
 from .composed import rule_of_composition
 from .exponential import power, sqrt
 
@@ -139,7 +139,7 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
     if input.ndim < 3:
         raise ValueError("local_response_norm: input must have 3 or more dimensions, got shape "
                          f"{tuple(input.shape)}")
-    if size < 1:
+    if whole("local_response_norm", "size", size) < 1:
         raise ValueError(f"local_response_norm: size must be at least 1, got {size}")
     if not input.numel():
         return input

@@ -99,8 +99,7 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, *, reduction=
     name = "multi_margin_loss"
     check_reduction(name, reduction)
     floating(name, input=input, weight=weight)
-    if p not in (1, 2):
-        raise ValueError(f"{name}: p must be 1 or 2, got {p}")
+    check_power(name, p)
     if input.ndim == 1 and target.ndim == 1 and target.numel() == 1:
         target = target.reshape(())
     scores, labels = _rows(name, input, target)
@@ -143,8 +142,8 @@ def multilabel_margin_loss(input, target, *, reduction="mean"):
     check_reduction(name, reduction)
     floating(name, input=input)
     tensors.as_tensor(name, target)
-    if target.dtype.kind not in "iu" or target.array.shape != input.array.shape:
-        raise ValueError(f"{name}: target must be class numbers of shape {tuple(input.shape)}, got "
+    if target.dtype != dtypes.int64 or target.array.shape != input.array.shape:
+        raise ValueError(f"{name}: target must be int64 of shape {tuple(input.shape)}, got "
                          f"{target.dtype} of shape {tuple(target.shape)}")
     scores, labels = _rows(name, input, target)
     flat = labels.array.astype(dtypes.int64, copy=False)
@@ -165,10 +164,21 @@ def _triplet(name, distances, margin, swap, reduction):
                    reduction)
 
 
-def _check_triplet(name, margin, *three):
-    floating(name, **dict(zip(("anchor", "positive", "negative"), three, strict=True)))
+def check_margin(name, margin):
+    """ValueError for a margin that is not positive."""
     if not margin > 0:
         raise ValueError(f"{name}: margin must be positive, got {margin}")
+
+
+def check_power(name, p):
+    """ValueError for powers but 1 and 2."""
+    if p not in (1, 2):
+        raise ValueError(f"{name}: p must be 1 or 2, got {p}")
+
+
+def _check_triplet(name, margin, *three):
+    floating(name, **dict(zip(("anchor", "positive", "negative"), three, strict=True)))
+    check_margin(name, margin)
     if len({each.ndim for each in three}) > 1:
         shapes = ", ".join(str(tuple(each.shape)) for each in three)
         raise ValueError(f"{name}: anchor, positive and negative must have as many dimensions each,"

@@ -13,7 +13,7 @@ from .promotion import copy_
 from .shape import broadcast_to, reshape
 
 
-@elementwise
+@elementwise(name="masked_fill")
 def _filled(input, mask: bool, value):
     return value if mask else input
 
@@ -62,8 +62,8 @@ def fill(input, value):
 
 def masked_fill_(input, mask, value):
     """``masked_fill`` in place."""
-    value = _fill_value("masked_fill_", input, mask, value)
-    return _filled.into(input, mask, value)
+    made = _fill_value("masked_fill_", input, mask, value)
+    return _filled.into(input, mask, made.clone() if made is value else made)
 
 
 def _broadcast_with(operation, input, mask):

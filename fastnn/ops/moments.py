@@ -9,6 +9,7 @@ from ..elementwise import elementwise
 from ..op import Operation
 from ..registry import case, floats, public
 from .axes import chosen, count, reduced
+from .checks import truth
 from .reduction import mean
 
 SPREADS = [
@@ -44,6 +45,8 @@ def _arguments(name, input, dim, unbiased, correction):
     tensors.as_tensor(name, input)
     if isinstance(dim, bool):
         dim, unbiased = None, dim
+    if unbiased is not None:
+        truth(name, "unbiased", unbiased)
     if unbiased is not None and correction is not None:
         raise TypeError(f"{name}: unbiased and correction cannot both be given")
     if not input.is_floating_point():

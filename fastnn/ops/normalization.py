@@ -10,7 +10,7 @@ from .. import tensor as tensors
 from .._kernels import memory, norms
 from ..op import Operation
 from ..registry import case, floats, public
-from .checks import floating
+from .checks import floating, whole
 from .composed import rule_of_composition
 from .exponential import sqrt
 
@@ -258,6 +258,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     """
     _check("group_norm", input, weight=weight, bias=bias)
     channels = input.array.shape[1]
+    num_groups = whole("group_norm", "num_groups", num_groups)
     if num_groups < 1 or channels % num_groups:
         raise ValueError(f"group_norm: {channels} channels do not divide into num_groups="
                          f"{num_groups}")

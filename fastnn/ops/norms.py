@@ -48,6 +48,8 @@ def logsumexp(input, dim, keepdim=False):
     tensors.as_tensor("logsumexp", input)
     if not input.is_floating_point():
         input = input.to(dtypes.get_default_dtype())
+    if dim is None:
+        raise TypeError("logsumexp: dim must be a dimension or several, got None")
     return reduced(_logsumexp, None, input, chosen("logsumexp", input, dim), keepdim)
 
 

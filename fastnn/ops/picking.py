@@ -4,11 +4,13 @@ import numpy
 
 from .. import tensor as tensors
 from .._kernels import reducing, rows
+from ..changes import check_source
 from ..op import Operation
 from ..registry import case, floats, integers, public
 from .checks import axis
+from .comparison import where
 from .in_place import constant, overwriting
-from .indexing import joined, lookup, one_dimension, pick, positions
+from .indexing import POSITIONS, joined, lookup, one_dimension, pick, positions
 from .shape import broadcast_to, reshape
 
 
@@ -86,9 +88,9 @@ def index_along(operation, input, dim, index, source=None):
     """(dimension, checked positions) of an index with the dimensions of ``input``."""
     dim = axis(operation, dim, tensors.as_tensor(operation, input).ndim)
     index = tensors.as_tensor(operation, index)
-    if index.dtype.kind not in "iu" or max(index.ndim, 1) != max(input.ndim, 1):
-        raise ValueError(f"{operation}: index must be integers with {input.ndim} dimensions, got "
-                         f"{index.dtype} of shape {tuple(index.shape)}")
+    if index.dtype not in POSITIONS or max(index.ndim, 1) != max(input.ndim, 1):
+        raise ValueError(f"{operation}: index must be int32 or int64 with {input.ndim} dimensions, "
+                         f"got {index.dtype} of shape {tuple(index.shape)}")
     for name, other, kept in (("input", input, dim), ("src", source, None)):
         if other is None or not index.numel():
             continue
@@ -140,7 +142,10 @@ def _scatter_plan(operation, input, dim, index, source, reduce):
 
 
 def _scatter(operation, input, dim, index, source, reduce=None, in_place=False):
+    given = source
     scattered, plan, source = _scatter_plan(operation, input, dim, index, source, reduce)
+    if in_place and isinstance(given, tensors.Tensor) and given.ndim:
+        check_source(operation, input.array, given.array, False)
     if not input.ndim or not plan[1].ndim:
         dim, index = plan
         target = input.unsqueeze(0) if not input.ndim else input
@@ -184,8 +189,11 @@ def scatter_add(input, dim, index, src):
 def take_along_dim(input, indices, dim=None):
     """As ``gather``, but both broadcast in the other dimensions; without ``dim`` both are flat."""
     tensors.as_tensor("take_along_dim", input)
+    tensors.as_tensor("take_along_dim", indices)
     if dim is None:
         return gather(reshape(input, -1), 0, reshape(indices, -1))
+    if indices.dtype != numpy.int64:
+        raise TypeError(f"take_along_dim: indices must be int64, got {indices.dtype}")
     dim = axis("take_along_dim", dim, input.ndim)
     if indices.ndim != input.ndim:
         raise ValueError(f"take_along_dim: indices have {indices.ndim} dimensions, input "
@@ -197,7 +205,8 @@ def take_along_dim(input, indices, dim=None):
     def spread(tensor):
         return broadcast_to(tensor, sizes[:dim] + (tensor.shape[dim],) + sizes[dim + 1:])
 
-    return gather(spread(input), dim, spread(indices))
+    size = input.shape[dim]
+    return gather(spread(input), dim, spread(where(indices < 0, indices + size, indices)))
 
 
 @public("fastnn", "method", cases=[case(floats(4, 3), integers(2, 5, low=-12, high=12))])
@@ -205,8 +214,8 @@ def take(input, index):
     """The elements of ``input``, read as one row, at the positions ``index``."""
     tensors.as_tensor("take", input)
     index = tensors.as_tensor("take", index)
-    if index.dtype.kind not in "iu":
-        raise TypeError(f"take: index must be integers, got {index.dtype}")
+    if index.dtype != numpy.int64:
+        raise TypeError(f"take: index must be int64, got {index.dtype}")
     flat = reshape(input, -1)
     place = positions("take", index.array, 0, flat.array.shape, wrap=True)
     return pick((0, 1, flat.array.shape, place), flat)
@@ -292,6 +301,8 @@ def slices_plan(operation, input, dim, index, source):
 
 def _run(operation, plan, input, source, in_place):
     """Run a slice operation on a tensor, which as a single number is a row of one."""
+    if in_place and source.ndim:
+        check_source(operation.name, input.array, source.array, False)
     if input.ndim:
         return operation.into(plan, input, source) if in_place else operation(plan, input, source)
     source = reshape(source, 1)
@@ -314,7 +325,7 @@ def _index_copy(operation, input, dim, index, source, in_place):
 
 
 def _index_fill(operation, input, dim, index, value, in_place):
-    plan = one_dimension(operation, tensors.as_tensor(operation, input), dim, index)
+    plan = one_dimension(operation, tensors.as_tensor(operation, input), dim, index, wrap=True)
     if not isinstance(value, tensors.Tensor):
         value = constant(value, input.dtype, operation)
     elif value.ndim:

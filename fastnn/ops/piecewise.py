@@ -23,6 +23,12 @@ def _hardtanh_slope(input, min_val, max_val):
     return 0 if input <= min_val or input >= max_val else 1
 
 
+def check_distinct_limits(name, min_val, max_val):
+    """What the module asks for, when it is made: the function takes limits that are one."""
+    if not min_val < max_val:
+        raise ValueError(f"{name}: min_val {min_val} is not below max_val {max_val}")
+
+
 @with_in_place("functional")
 @public("functional", cases=[case(floats(3, 4, kinks=(-1, 1))),
                              case(floats(3, 4, kinks=(-0.5, 0.7)), -0.5, 0.7)])
@@ -66,7 +72,7 @@ def hardsigmoid(input):
     return 0 if input <= -3 else 1 if input >= 3 else input / 6 + 0.5
 
 
-@elementwise(inplace=True)
+@elementwise(name="threshold", inplace=True)
 def _threshold(input, threshold=0.0, value=0.0):
     return value if input <= threshold else input
 
@@ -83,7 +89,7 @@ def threshold(input, threshold, value, inplace=False):
     return _threshold(input, threshold, value, inplace=inplace)
 
 
-@elementwise
+@elementwise(name="softshrink")
 def _softshrink(input, lambd=0.5):
     return input - lambd if input > lambd else input + lambd if input < -lambd else \
         0 if input == input else input

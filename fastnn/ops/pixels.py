@@ -7,7 +7,7 @@ from .shape import copied, permute_, reshape
 
 
 def _factor(name, argument, value):
-    factor, = checks.numbers(name, argument, value, 1, 1)
+    factor, = checks.numbers(name, argument, checks.whole(name, argument, value), 1, 1)
     return factor
 
 

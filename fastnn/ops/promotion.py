@@ -22,6 +22,8 @@ UNDEFINED = {
           "bitwise_right_shift"},
 }
 UNDEFINED["u"] = UNDEFINED["i"] | {"hardtanh"}
+OF_NUMBERS = {"add", "sub", "mul", "div", "floor_divide"}  # without a tensor among the operands
+OF_ONE_TYPE = {"lerp", "heaviside"}
 COUNTED = {"square"}  # of booleans an int64
 DIVISIONS = {"floor_divide", "remainder", "fmod", "div"}  # by which integers must not divide by 0
 
@@ -59,6 +61,9 @@ def promote(operation, inputs, target):
                 f"{operation.name}: {name} must be a tensor or a number, got "
                 f"{type(value).__name__}")
     found = [value for value in plain if isinstance(value, tensors.Tensor)]
+    if not found and len(plain) == len(inputs) and operation.name not in OF_NUMBERS:
+        raise TypeError(f"{operation.name}: {names[0]} must be a tensor, got "
+                        f"{type(inputs[0]).__name__}")
     if target is not None and not found:
         found = [target]
     dtype = dtypes.result_type(
@@ -99,10 +104,10 @@ def _check_defined(operation, dtype, values):
         kind = {"b": "boolean", "f": "floating-point"}.get(
             "b" if name == "sub" else dtype.kind, str(dtype))
         raise TypeError(f"{name}: not defined for {kind} tensors")
-    if name == "lerp":
+    if name in OF_ONE_TYPE:
         kinds = {value.dtype for value in values if isinstance(value, tensors.Tensor)}
-        if len(kinds) > 1 or any(kind.kind != "f" for kind in kinds):
-            raise TypeError("lerp: the tensors must have one floating-point type, got "
+        if len(kinds) > 1:
+            raise TypeError(f"{name}: the tensors must have one type, got "
                             f"{sorted(map(str, kinds))}")
     if name == "pow" and dtype.kind in "iu" and not isinstance(values[1], tensors.Tensor) and (
             values[1] < 0):

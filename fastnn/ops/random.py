@@ -9,7 +9,7 @@ from .._kernels import random as kernels
 from ..changes import check_in_place
 from ..generator import default_generator
 from ..registry import public
-from .checks import dimensions, floating, shape_argument
+from .checks import dimensions, floating, integers, several, shape_argument, whole
 from .creation import new
 from .promotion import copy_
 
@@ -128,13 +128,15 @@ def randint(low=None, high=None, size=None, *, generator=None, dtype=None, devic
         raise TypeError("randint: expected randint(high, size) or randint(low, high, size)")
     dtype = dtypes.check("randint", dtype or dtypes.int64)
     low, high = _bounds(low, high, dtype)
-    array = _integer_array(shape_argument("randint", (size,)), low, high, generator)
+    shape = integers("randint", several("randint", "size", size))
+    array = _integer_array(shape, low, high, generator)
     return new(array.astype(dtype, copy=False), requires_grad, device)
 
 
 @public("fastnn", differentiable=False)
 def randperm(n, *, generator=None, dtype=None, device=None, requires_grad=False):
     """The integers from 0 to ``n - 1`` in random order."""
+    n = whole("randperm", "n", n)
     if n < 0:
         raise ValueError(f"randperm: n must be at least 0, got {n}")
     keys = _integer_array((n,), -(1 << 62), (1 << 62) - 1, generator)
@@ -184,7 +186,8 @@ def normal(mean, std=1.0, size=None, *, generator=None, dtype=None, device=None,
         size = numpy.broadcast_shapes(*(each.array.shape for each in given))
         drawn = randn(size, generator=generator, dtype=given[0].dtype, device=device)
         return (drawn * _detached(std) + _detached(mean)).requires_grad_(requires_grad)
-    array = normal_array(shape_argument("normal", (size,)), _floating_type("normal", dtype), mean,
+    shape = integers("normal", several("normal", "size", size))
+    array = normal_array(shape, _floating_type("normal", dtype), mean,
                          std, generator)
     return new(array, requires_grad, device)
 

@@ -1,7 +1,5 @@
 """Elements in another order, and diagonals and triangles of matrices."""
 
-import operator
-
 import numpy
 
 from .. import dtypes, tape
@@ -9,7 +7,7 @@ from .. import tensor as tensors
 from .._kernels import memory, ranking
 from ..op import Operation
 from ..registry import case, floats, public
-from .checks import axes, axis, shape_argument
+from .checks import axes, axis, shape_argument, whole
 from .indexing import spread
 from .shape import movedim, reshape, transpose
 
@@ -34,7 +32,8 @@ _triangle = Operation(
     lambda node, gradient: _triangle(node.plan, gradient))
 
 
-@public("fastnn", "method", cases=[case(floats(2, 3, 4), (0, 2)), case(floats(2, 3), (-1,))])
+@public("fastnn", "method", sequence="dims", cases=[
+    case(floats(2, 3, 4), (0, 2)), case(floats(2, 3), (-1,))])
 def flip(input, *sizes, dims=None):
     """A copy with the order of the elements along some dimensions, ``dims``, reversed."""
     dims = shape_argument("flip", sizes, dims)
@@ -64,7 +63,7 @@ def flipud(input):
 def roll(input, shifts, dims=None):
     """Elements moved along dimensions, and from their end to the begin; without ``dims`` flat."""
     shifts = shape_argument("roll", shifts if isinstance(shifts, (tuple, list)) else (shifts,))
-    if dims is None:
+    if dims is None or dims == ():
         if len(shifts) != 1:
             raise ValueError(f"roll: {len(shifts)} shifts need as many dims")
         return reshape(_roll((shifts, (0,)), reshape(input, -1)), input.shape)
@@ -82,6 +81,7 @@ def roll(input, shifts, dims=None):
 def rot90(input, k=1, dims=(0, 1)):
     """Turned ``k`` times by 90 degrees in a plane, from its first dimension to the second."""
     first, second = axes("rot90", dims, _matrix("rot90", input, 2).ndim)
+    k = whole("rot90", "k", k)
     if k % 4 == 1:
         return transpose(_flip((second,), input), first, second)
     if k % 4 == 2:
@@ -92,7 +92,7 @@ def rot90(input, k=1, dims=(0, 1)):
 def _offset(name, input, diagonal):
     """The diagonal, as an integer no further away than the matrix is large."""
     size = sum(_matrix(name, input, 2).array.shape[-2:]) + 1
-    return max(-size, min(size, operator.index(diagonal)))
+    return max(-size, min(size, whole(name, "diagonal", diagonal)))
 
 
 @public("fastnn", "method", cases=[case(floats(3, 4)), case(floats(2, 3, 3), -1)])
@@ -107,20 +107,25 @@ def triu(input, diagonal=0):
     return _triangle((_offset("triu", input, diagonal), True), input)
 
 
-def _indices(keep, dtype):
-    return tape.from_array(numpy.stack(keep.nonzero()).astype(dtypes.check("tril_indices", dtype)))
+def _indices(name, row, col, offset, dtype, upper):
+    row, col, offset = (whole(name, "a size or offset", each) for each in (row, col, offset))
+    if row < 0 or col < 0:
+        raise ValueError(f"{name}: sizes must be at least 0, got {row} and {col}")
+    below = numpy.tri(row, col, offset - upper, dtype=bool)
+    found = numpy.stack((~below if upper else below).nonzero())
+    return tape.from_array(found.astype(dtypes.check(name, dtype)))
 
 
 @public("fastnn", differentiable=False)
 def tril_indices(row, col, offset=0, *, dtype=dtypes.int64, device=None):
     """The positions of the elements on and below a diagonal, shape (2, count), row by row."""
-    return _indices(numpy.tri(row, col, offset, dtype=bool), dtype)
+    return _indices("tril_indices", row, col, offset, dtype, False)
 
 
 @public("fastnn", differentiable=False)
 def triu_indices(row, col, offset=0, *, dtype=dtypes.int64, device=None):
     """The positions of the elements on and above a diagonal, shape (2, count), row by row."""
-    return _indices(~numpy.tri(row, col, offset - 1, dtype=bool), dtype)
+    return _indices("triu_indices", row, col, offset, dtype, True)
 
 
 def _diagonal_forward(plan, x):
@@ -177,6 +182,8 @@ def trace(input):
     """The sum of the main diagonal of a matrix."""
     if tensors.as_tensor("trace", input).ndim != 2:
         raise ValueError(f"trace: input must have 2 dimensions, got shape {tuple(input.shape)}")
+    if input.dtype == dtypes.bool_:
+        raise TypeError("trace: not defined for boolean tensors")
     return diagonal(input).sum()
 
 

@@ -10,7 +10,7 @@ from ..elementwise import elementwise
 from ..op import Operation
 from ..registry import booleans, case, floats, public
 from .axes import chosen, count
-from .checks import axes, remembered
+from .checks import NOT_GIVEN, axes, is_given, remembered, truth
 from .shape import expand_, reshape_
 
 OVER_DIMS = [
@@ -75,7 +75,8 @@ def _plan(name, shape, dim, keepdim, is_mean):
 
     (shape, sorted dims, shape of the result, scale, steps in C order, shape with dims of size 1).
     """
-    everything = dim is None or dim == () or dim == []
+    truth(name, "keepdim", keepdim)
+    everything = not is_given(name, dim, keepdim) or dim is None or dim == () or dim == []
     dims = tuple(range(len(shape))) if everything else tuple(sorted(axes(name, dim, len(shape))))
     dims = dims if shape else ()
     kept = tuple(1 if i in dims else n for i, n in enumerate(shape))
@@ -86,7 +87,7 @@ def _plan(name, shape, dim, keepdim, is_mean):
 
 
 @public("fastnn", "method", cases=OVER_DIMS)
-def sum(input, dim=None, keepdim=False, *, dtype=None):
+def sum(input, dim=NOT_GIVEN, keepdim=False, *, dtype=None):
     """The sum over all or some dimensions; integers and booleans are summed as int64.
 
     >>> import fastnn
@@ -100,7 +101,7 @@ def sum(input, dim=None, keepdim=False, *, dtype=None):
 
 
 @public("fastnn", "method", cases=OVER_DIMS)
-def mean(input, dim=None, keepdim=False, *, dtype=None):
+def mean(input, dim=NOT_GIVEN, keepdim=False, *, dtype=None):
     """The mean over all or some dimensions of a floating-point tensor; NaN over no element."""
     tensors.as_tensor("mean", input)
     if dtype is not None:

@@ -9,7 +9,7 @@ from ..elementwise import elementwise
 from ..op import Operation
 from ..registry import case, floats, public
 from .axes import chosen, reduced
-from .checks import axis
+from .checks import NOT_GIVEN, axis, is_given
 from .creation import ones_like, zeros_like
 from .extremes import Extremes
 from .joining import cat
@@ -72,7 +72,7 @@ _product = Operation("prod", lambda plan, x: scans.product(memory.contiguous(x))
 @public("fastnn", "method", cases=[
     case(floats(2, 3)), case(floats(2, 3, 2), 1), case(floats(2, 3), -1, keepdim=True),
     case(floats()), case(floats(2, 3), 0, dtype=dtypes.float64)])
-def prod(input, dim=None, keepdim=False, *, dtype=None):
+def prod(input, dim=NOT_GIVEN, keepdim=False, *, dtype=None):
     """The product over all dimensions or one, with the right gradients where there are zeros.
 
     Integers and booleans are multiplied as int64.
@@ -83,7 +83,8 @@ def prod(input, dim=None, keepdim=False, *, dtype=None):
     >>> x.grad
     tensor([0., 6., 0.])
     """
-    dims = chosen("prod", input, None if dim is None else axis("prod", dim, input.ndim))
+    one = axis("prod", dim, input.ndim) if is_given("prod", dim, keepdim) else None
+    dims = chosen("prod", input, one)
     return reduced(_product, None, _whole(input, dtype), dims, keepdim)
 
 

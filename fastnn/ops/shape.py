@@ -9,7 +9,7 @@ from .. import tensor as tensors
 from .._kernels import memory, runtime
 from ..op import Operation
 from ..registry import case, floats, public
-from .checks import axes, axis, remembered, shape_argument
+from .checks import axes, axis, integers, remembered, several, shape_argument
 
 reshape_ = Operation(
     "reshape", lambda plan, x: memory.reshape(x, plan[1]),
@@ -20,6 +20,18 @@ permute_ = Operation(
 expand_ = Operation(
     "expand", lambda plan, x: runtime.expanded(x, tuple(plan[1])),
     lambda node, gradient: sum_to(gradient, node.plan[0]), shares_memory=True)
+
+
+_once = Operation("once", lambda plan, x: x[plan], lambda node, gradient: None, shares_memory=True)
+
+
+def once(input):
+    """A view in which each element of an expanded tensor stands once, to be filled."""
+    strides, shape = input.array.strides, input.array.shape
+    if 0 not in strides or input.array.flags.writeable:
+        return input
+    return _once(tuple(slice(0, 1) if not stride and size else slice(None)
+                       for stride, size in zip(strides, shape, strict=True)), input)
 
 
 def sum_to(gradient, shape):
@@ -49,7 +61,7 @@ def _reshaped(name, x, sizes, whole):
 @remembered
 def _full_shape(name, given, *sizes):
     """The wanted sizes with the -1 replaced."""
-    shape, count = shape_argument(name, sizes), math.prod(given)
+    shape, count = integers(name, sizes), math.prod(given)
     unknown = [position for position, size in enumerate(shape) if size == -1]
     known = math.prod(size for size in shape if size != -1)
     if len(unknown) > 1 or any(size < -1 for size in shape):
@@ -62,7 +74,8 @@ def _full_shape(name, given, *sizes):
     return tuple(shape)
 
 
-@public("fastnn", "method", cases=[case(floats(2, 6), (3, -1)), case(floats(2, 3), (6,))])
+@public("fastnn", "method", sequence="shape", cases=[
+    case(floats(2, 6), (3, -1)), case(floats(2, 3), (6,))])
 def reshape(input, *sizes, shape=None):
     """The same elements, in C order, in another shape; one size may be -1.
 
@@ -103,13 +116,15 @@ def flatten(input, start_dim=0, end_dim=-1):
     start, end = axis("flatten", start_dim, input.ndim), axis("flatten", end_dim, input.ndim)
     if not input.ndim:
         return reshape(input, 1)
+    if start == end:
+        return input
     if start > end:
         raise ValueError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim}")
     joined = math.prod(input.shape[start:end + 1])
     return reshape(input, *input.shape[:start], joined, *input.shape[end + 1:])
 
 
-@public("fastnn", "method", cases=[case(floats(2, 3, 4), (2, 0, 1))])
+@public("fastnn", "method", cases=[case(floats(2, 3, 4), (2, 0, 1))], sequence="dims")
 def permute(input, *order, dims=None):
     """The dimensions in another order, as a view."""
     return permute_(_order(input.ndim, *_sequence("permute", order, dims)), input)
@@ -117,7 +132,7 @@ def permute(input, *order, dims=None):
 
 @remembered
 def _order(ndim, *dims):
-    order = axes("permute", shape_argument("permute", dims), ndim)
+    order = axes("permute", integers("permute", dims), ndim)
     if len(order) != ndim:
         raise ValueError(f"permute: {len(order)} dimensions given, the tensor has {ndim}")
     return order
@@ -146,6 +161,8 @@ def movedim(input, source, destination):
     """Dimensions moved to other places, the rest in their order; also as ``moveaxis``."""
     ndim = tensors.as_tensor("movedim", input).ndim
     sources, places = axes("movedim", source, ndim), axes("movedim", destination, ndim)
+    if isinstance(source, int) != isinstance(destination, int):
+        raise TypeError("movedim: source and destination must both be integers, or both several")
     if len(sources) != len(places):
         raise ValueError(f"movedim: {len(sources)} dimensions cannot move to {len(places)} places")
     if not ndim:
@@ -177,7 +194,7 @@ def _expanded(name, input, sizes, whole=None):
 @remembered
 def _expanded_shape(name, given, *sizes):
     """The wanted sizes with each -1 replaced."""
-    sizes = shape_argument(name, sizes)
+    sizes = integers(name, sizes)
     extra = len(sizes) - len(given)
     shape = tuple(given[i - extra] if size == -1 and i >= extra else size
                   for i, size in enumerate(sizes))
@@ -195,10 +212,11 @@ def expand(input, *sizes, size=None):
     return _expanded("expand", input, sizes, size)
 
 
-@public("fastnn", "method", cases=[case(floats(2, 1), (2, 3)), case(floats(3), (2, 3))])
-def broadcast_to(input, size):
+@public("fastnn", "method", cases=[case(floats(2, 1), (2, 3)), case(floats(3), (2, 3))],
+        sequence="size")
+def broadcast_to(input, *sizes, size=None):
     """``input`` repeated, as a view, in a shape that it broadcasts to."""
-    return _expanded("broadcast_to", input, (size,))
+    return _expanded("broadcast_to", input, sizes, size)
 
 
 @public("fastnn", cases=[case(floats(4, 1), floats(3))])
@@ -245,7 +263,7 @@ def _unsqueezed(shape, dim):
 def unflatten(input, dim, sizes):
     """One dimension cut into several of the given sizes, of which one may be -1."""
     dim = axis("unflatten", dim, tensors.as_tensor("unflatten", input).ndim)
-    sizes = shape_argument("unflatten", (sizes,))
+    sizes = integers("unflatten", several("unflatten", "sizes", sizes))
     shape = input.array.shape
     if not shape:
         raise ValueError("unflatten: a tensor without dimensions has none to cut")

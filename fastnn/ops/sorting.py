@@ -12,7 +12,7 @@ from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import memory, ranking, rows, selecting, sorting
 from ..registry import case, floats, integers, public
-from .checks import axis, whole
+from .checks import axis, truth, whole
 from .picking import gather
 
 FEW = 32  # of topk: 5 of 1000 take a twentieth of a sort's time
@@ -55,7 +55,7 @@ def sort(input, dim=-1, descending=False, stable=False):
     tensor([1, 2, 0])
     """
     dim = axis("sort", dim, tensors.as_tensor("sort", input).ndim)
-    order = _indices(_order(input.array, dim, descending))
+    order = _indices(_order(input.array, dim, truth("sort", "descending", descending)))
     return _sorted(gather(input, dim, order), order)
 
 
@@ -64,7 +64,7 @@ def sort(input, dim=-1, descending=False, stable=False):
 def argsort(input, dim=-1, descending=False, *, stable=False):
     """The positions that bring the values along a dimension in order, of equals the first first."""
     dim = axis("argsort", dim, tensors.as_tensor("argsort", input).ndim)
-    return _indices(_order(input.array, dim, descending))
+    return _indices(_order(input.array, dim, truth("argsort", "descending", descending)))
 
 
 @public("fastnn", "method", differentiable=False)
@@ -90,6 +90,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
     """(values, indices) of the ``k`` largest or smallest along a dimension, in order."""
     dim = axis("topk", dim, tensors.as_tensor("topk", input).ndim)
     k = whole("topk", "k", k)
+    truth("topk", "largest", largest)
     size = input.shape[dim] if input.ndim else 1
     if not 0 <= k <= size:
         raise ValueError(f"topk: k is {k}, the dimension has {size} elements")
@@ -108,7 +109,7 @@ def kthvalue(input, k, dim=-1, keepdim=False):
     order = _indices(_lines(selecting.kth_positions(_rows(input.array, dim), k)[:, None],
                             input.array.shape, dim) if input.ndim else numpy.zeros(()))
     values = gather(input, dim, order)
-    return _kth(values, order) if keepdim or not input.ndim else _kth(
+    return _kth(values, order) if truth("kthvalue", "keepdim", keepdim) or not input.ndim else _kth(
         values.squeeze(dim), order.squeeze(dim))
 
 
@@ -222,6 +223,9 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False):
     >>> fastnn.isin(fastnn.tensor([1, 2, 3]), fastnn.tensor([3, 1]))
     tensor([ True, False,  True])
     """
+    for each in (elements, test_elements):
+        if not isinstance(each, tensors.Tensor) and not tensors.is_number(each):
+            raise TypeError(f"isin: expected tensors or a number, got {type(each).__name__}")
     given = [each.array if isinstance(each, tensors.Tensor) else numpy.asarray(each)
              for each in (elements, test_elements)]
     if not any(isinstance(each, tensors.Tensor) for each in (elements, test_elements)):

@@ -6,6 +6,7 @@ from ..op import Elementwise
 from ..registry import in_place, variant
 from . import diagonals, masks, picking, promotion
 from .indexing import index_put_
+from .shape import once
 
 # What can be done in place: each of them has a method of its name with an underscore.
 IN_PLACE = """
@@ -73,8 +74,15 @@ def _dropout(name, operation):
 
 
 def fill_(input, value):
-    """Fill with one number in place, converted to the type of the tensor."""
-    return promotion.copy_.into(input, masks.one_value("fill_", input, value))
+    """Fill with one number in place, converted to the type of the tensor.
+
+    A number fills expanded tensors too.
+    """
+    made = masks.one_value("fill_", input, value)
+    if made is value:
+        made = made.clone()  # it may be an element of the tensor
+    promotion.copy_.into(input if isinstance(value, tensors.Tensor) else once(input), made)
+    return input
 
 
 def zero_(input):

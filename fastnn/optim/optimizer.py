@@ -64,7 +64,10 @@ class Optimizer:
         self._pre_hooks, self._post_hooks = [], []
         self.state = defaultdict(dict)
         self.param_groups = []
-        groups = [params] if isinstance(params, (Tensor, dict)) else list(params)
+        if isinstance(params, Tensor):
+            raise TypeError(f"{type(self).__name__}: parameters must be several, or dicts of them, "
+                            "got one tensor")
+        groups = [params] if isinstance(params, dict) else list(params)
         if not groups:
             raise ValueError(f"{type(self).__name__}: no parameters given")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
