@@ -179,17 +179,20 @@ _recurrent("GRU")
 IMAGES = {"1x16x16x16": (1, 16, 16), "16x32x28x28": (16, 32, 28), "64x64x32x32": (64, 64, 32)}
 
 
-def _convolution(name, groups_of):
+def _convolution(name, groups_of, times=1):
     @case(name, IMAGES)
     def make(library, size):
         images, channels, side = size
         x = drawn(library, images, channels, side, side)
-        weight = drawn(library, channels, groups_of or 1, 3, 3, seed=1)
+        weight = drawn(library, channels * times, groups_of, 3, 3, seed=1)
         groups = channels // groups_of
         return lambda: library.nn.functional.conv2d(x, weight, None, 1, 1, 1, groups), [x, weight]
 
 
 _convolution("depthwise convolution", 1)
+_convolution("depthwise convolution x 2", 1, times=2)
+_convolution("convolution, groups of 2", 2)
+_convolution("convolution, groups of 4", 4)
 _convolution("grouped convolution", 8)
 
 
