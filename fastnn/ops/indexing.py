@@ -208,6 +208,12 @@ def section(tensor, dim, start, stop):
     return _view((parts, tensor.array.shape), tensor)
 
 
+def slices_along(tensor, dim):
+    """All slices along one dimension, without it, as views."""
+    before, shape = (EVERYTHING,) * dim, tensor.array.shape
+    return tuple(_view(((*before, i), shape), tensor) for i in range(shape[dim]))
+
+
 def _looked_up(tensor, view, picks):
     if picks is None or len(view) > tensor.ndim or any(part != EVERYTHING for part in view):
         tensor = _view((view, tensor.array.shape), tensor)

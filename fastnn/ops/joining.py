@@ -9,7 +9,7 @@ from .. import tensor as tensors
 from ..op import Operation, are_floating_alike
 from ..registry import case, floats, integers, public
 from .checks import axis, remembered, shape_argument
-from .indexing import index_select, section
+from .indexing import index_select, section, slices_along
 from .shape import (
     atleast_1d,
     atleast_2d,
@@ -227,7 +227,7 @@ dsplit = _split_along("dsplit", 3, lambda input: 2)
 def unbind(input, dim=0):
     """The slices along one dimension, without it, as views."""
     dim = _cut_dim("unbind", input, dim)
-    return tuple(input[(slice(None),) * dim + (i,)] for i in range(input.shape[dim]))
+    return slices_along(input, dim)
 
 
 def _repeated(name, input, repeats):

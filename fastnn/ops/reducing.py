@@ -12,9 +12,10 @@ from .checks import axis
 from .comparison import where
 from .composed import rule_of_composition
 from .in_place import constant
-from .indexing import joined, lookup
+from .indexing import joined
 from .joining import cat
 from .picking import (
+    begin_of,
     gathered,
     index_along,
     scatter_write,
@@ -194,12 +195,13 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
     if tensors.as_tensor("scatter_reduce", src).dtype != input.dtype:
         raise TypeError(f"scatter_reduce: input is {input.dtype}, src is {src.dtype}")
     dim, place = index_along("scatter_reduce", input, dim, index, src)
-    if not input.ndim or not place.ndim:
-        place, src = place.reshape(-1), reshape(src, -1)
-    x = input if input.ndim else reshape(input, 1)
-    source = lookup(src, tuple(slice(0, n) for n in place.shape))
-    return reshape(_reduced("scatter_reduce", reduce, x, (dim, place), source, include_self),
-                   input.shape)
+    if input.ndim and place.ndim:
+        return _reduced("scatter_reduce", reduce, input, (dim, place),
+                        begin_of(src, place.shape), include_self)
+    place, src = place.reshape(-1), reshape(src, -1)
+    result = _reduced("scatter_reduce", reduce, reshape(input, -1), (dim, place),
+                      begin_of(src, place.shape), include_self)
+    return reshape(result, input.shape)
 
 
 @public("fastnn", "method", cases=[

@@ -13,7 +13,7 @@ from .. import tensor as tensors
 from .._kernels import memory, ranking, rows, selecting, sorting
 from ..registry import case, floats, integers, public
 from .checks import axis, whole
-from .picking import gather
+from .picking import gather, gathered
 
 FEW = 32  # of topk: 5 of 1000 take a twentieth of a sort's time
 
@@ -24,13 +24,14 @@ _kth = namedtuple("kthvalue", "values indices")
 
 def _rows(x, dim):
     """A dimension's lines as the rows of a contiguous matrix."""
-    rows = numpy.moveaxis(x, dim, -1)
+    rows = x if dim == x.ndim - 1 else numpy.moveaxis(x, dim, -1)
     return memory.contiguous(rows).reshape(math.prod(rows.shape[:-1]), x.shape[dim])
 
 
 def _lines(found, shape, dim):
     """The rows of a matrix as lines along a dimension of a shape, whatever its size there."""
-    return numpy.moveaxis(found.reshape(*shape[:dim], *shape[dim + 1:], found.shape[1]), -1, dim)
+    lines = found.reshape(*shape[:dim], *shape[dim + 1:], found.shape[1])
+    return lines if dim == len(shape) - 1 else numpy.moveaxis(lines, -1, dim)
 
 
 def _order(x, dim, descending):
@@ -94,7 +95,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
     if not 0 <= k <= size:
         raise ValueError(f"topk: k is {k}, the dimension has {size} elements")
     order = _indices(_top_positions(input.array, dim, k, largest))
-    return _top(gather(input, dim, order), order)
+    return _top(gathered(input, dim, order.array) if input.ndim else gather(input, 0, order), order)
 
 
 @public("fastnn", "method", differentiable=False)
