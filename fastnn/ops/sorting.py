@@ -10,7 +10,7 @@ import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
-from .._kernels import memory, ranking, rows, selecting, sorting
+from .._kernels import lexical, memory, ranking, rows, selecting, sorting
 from ..registry import case, floats, integers, public
 from .checks import axis, whole
 from .picking import gather, gathered
@@ -113,16 +113,22 @@ def kthvalue(input, k, dim=-1, keepdim=False):
         values.squeeze(dim), order.squeeze(dim))
 
 
-def _distinct(x):
-    """(the distinct values in order, which of them each element is, how often each occurs)."""
-    order = sorting.order(x.reshape(1, -1), False).reshape(-1)
-    ordered = rows.take_rows(x.reshape(1, -1, 1), order).reshape(-1)
-    fresh = numpy.ones(x.size, bool)
-    fresh[1:] = ordered[1:] != ordered[:-1]
-    inverse = numpy.empty(x.size, numpy.int64)
+def _distinct_rows(x, order):
+    """(the distinct rows in order, which of them each row is, how often each occurs)."""
+    ordered = rows.take_rows(x[None], order)[0]
+    fresh = numpy.ones(len(x), bool)
+    fresh[1:] = (ordered[1:] != ordered[:-1]).any(1)
+    inverse = numpy.empty(len(x), numpy.int64)
     inverse[order] = numpy.cumsum(fresh) - 1
     starts = fresh.nonzero()[0]
-    return ordered[starts], inverse, numpy.diff(starts, append=x.size)
+    return ordered[starts], inverse, numpy.diff(starts, append=len(x))
+
+
+def _distinct(x):
+    """The same of the elements of a vector."""
+    order = sorting.order(x.reshape(1, -1), False).reshape(-1)
+    values, inverse, counts = _distinct_rows(x.reshape(-1, 1), order)
+    return values.reshape(-1), inverse, counts
 
 
 def _chosen(found, return_inverse, return_counts):
@@ -146,8 +152,10 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
         values, inverse, counts = _distinct(memory.contiguous(x).reshape(-1))
         inverse = inverse.reshape(x.shape)
     else:
-        values, inverse, counts = numpy.unique(
-            x, return_inverse=True, return_counts=True, axis=dim, equal_nan=False)
+        slices = numpy.moveaxis(x, dim, 0)
+        flat = memory.contiguous(slices).reshape(len(slices), math.prod(slices.shape[1:]))
+        values, inverse, counts = _distinct_rows(flat, lexical.order_of_rows(flat))
+        values = numpy.moveaxis(values.reshape(-1, *slices.shape[1:]), 0, dim)
     return _chosen((values, inverse, counts), return_inverse, return_counts)
 
 
