@@ -2,7 +2,7 @@
 
 import numpy
 
-from .. import dtypes
+from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import memory, reducing, sorting
 from ..op import Operation
@@ -121,8 +121,26 @@ def _product_forward(plan, x, source):
     return out
 
 
-_product = Operation("scatter_product", _product_forward, rule_of_composition(_composed_product),
-                     saves=(0, 1))
+_composed_product_rule = rule_of_composition(_composed_product)
+
+
+def _product_rule(node, gradient):
+    if tape.is_grad_enabled():
+        return _composed_product_rule(node, gradient)
+    dim, index, include_self = node.plan
+    x, source = (each.array for each in node.saved)
+    d_input = memory.copy(gradient.array, "C")
+    part = tuple(slice(None) if i == dim else slice(0, n) for i, n in enumerate(index.shape))
+    after = joined(d_input[part], dim)
+    before = memory.copy(joined(x[part], dim), "C") if include_self \
+        else numpy.ones(after.shape, x.dtype)
+    slope = reducing.scatter_product_slope(before, after, joined(index, dim), joined(source, dim),
+                                           include_self)
+    write_back(after, d_input[part])
+    return from_array(d_input), from_array(slope.reshape(index.shape))
+
+
+_product = Operation("scatter_product", _product_forward, _product_rule, saves=(0, 1))
 
 
 def _neutral(reduce, dtype):
