@@ -147,6 +147,33 @@ _cross_entropy(10)
 _cross_entropy(1000)
 
 
+SOME = {"4 K": 1 << 12, "64 K": 1 << 16, "1 M": 1 << 20}
+
+
+@case("rows one by one", SOME)
+def _unbind(library, size):
+    x = drawn(library, size // 256, 256)
+    return lambda: library.stack(x.unbind(0)), [x]
+
+
+@case("topk of 5", SOME)
+def _topk(library, size):
+    x = drawn(library, size // 256, 256)
+    return lambda: library.topk(x, 5)[0], [x]
+
+
+def _scatter_reduce(way):
+    @case(f"scatter_reduce {way}", SOME)
+    def make(library, size):
+        x, source = drawn(library, size // 16), drawn(library, size, seed=1)
+        places = chosen(library, size // 16, size)
+        return lambda: x.scatter_reduce(0, places, source, way), [x, source]
+
+
+for _name in ("sum", "mean", "amax", "prod"):
+    _scatter_reduce(_name)
+
+
 def _attention(causal):
     sizes = {"T 64, D 32": (64, 32), "T 256, D 64": (256, 64), "T 1024, D 64": (1024, 64)}
 

@@ -17,7 +17,6 @@ from .shape import (
     broadcast_to,
     expand,
     reshape,
-    unsqueeze,
 )
 
 
@@ -30,6 +29,10 @@ def _cat_rule(node, gradient):
 
 
 _cat = Operation("cat", lambda plan, *arrays: numpy.concatenate(arrays, axis=plan[0]), _cat_rule)
+
+
+_stack = Operation("stack", lambda dim, *arrays: numpy.stack(arrays, dim),
+                   lambda node, gradient: slices_along(gradient, node.plan))
 
 
 def _tensors(name, sequence):
@@ -90,7 +93,9 @@ def stack(tensors, dim=0):
         if part.array.shape != first:
             raise ValueError(f"stack: shapes {first} and {part.array.shape} differ")
     dim = axis("stack", dim, parts[0].ndim + 1)
-    return cat([unsqueeze(part, dim) for part in parts], dim)
+    if not are_floating_alike(*parts):
+        parts = _of_one_type("stack", parts)
+    return _stack(dim, *parts)
 
 
 @public("fastnn", cases=[case([floats(2, 3), floats(2, 1)]), case([floats(2), floats(3)])])
