@@ -220,7 +220,9 @@ cdef class Elementwise:
         check_change(self.name, target, False)
         if kwargs and self.keyword_form is not None:
             return _write_over(self.name, target, self.keyword_form(target, *args, **kwargs))
-        args = self._bind((target, *args), kwargs, numbers)
+        args = (target, *args)
+        if kwargs or len(args) != self.arity:
+            args = self._bind(args, kwargs, numbers)
         return self._apply(args, numbers, target)
 
     cdef tuple _bind(self, tuple args, dict kwargs, double* numbers):

@@ -22,6 +22,7 @@ cdef extern from "Python.h":
         Py_ssize_t ob_refcnt
 
 cdef object _add = None
+cdef object _slice = None
 cdef object _inspect = None  # while anomalies are looked for
 
 
@@ -29,6 +30,16 @@ def bind(add):
     """Give the walk the operation that adds gradients."""
     global _add
     _add = add
+
+
+def bind_slices(operation):
+    """Name the operation that takes slices: ``forward(plan, array)`` is a view of its elements.
+
+    Their gradients are added where they lie in that of the whole. Spread to its size first, those
+    of all rows one by one would take the square of their number.
+    """
+    global _slice
+    _slice = operation
 
 
 def inspect_with(inspect):
@@ -115,8 +126,23 @@ cdef class _Walk:
                 tensor.gradient = gradient
         return gradient
 
+    cdef bint is_added_in_place(self, Node node, TensorBase gradient) except -1:
+        """Add a slice's gradient to that of the whole, if that is ours to write to."""
+        cdef TensorBase whole
+        if node.edges[0] not in self.owned:
+            return False
+        whole = <TensorBase> self.waiting[node.edges[0]]
+        _add.into(wrap(node.operation.forward(node.plan, whole.array)), gradient)
+        return True
+
     cdef void visit(self, Node node, TensorBase gradient, bint retain_graph) except *:
         cdef int index
+        cdef bint is_slice = (node.operation is _slice and not self.create_graph
+                              and _inspect is None)
+        if is_slice and self.is_added_in_place(node, gradient):
+            if not retain_graph:
+                node.free()
+            return
         gradients = self.rule(node, gradient)
         if not isinstance(gradients, tuple):
             gradients = (gradients,)
@@ -128,6 +154,8 @@ cdef class _Walk:
                 continue
             if self.needed is not None and target not in self.needed:
                 continue
+            if is_slice and target not in self.waiting:
+                self.owned.add(target)
             self.give(target, <TensorBase?> gradients[index])
         if not retain_graph:
             node.free()

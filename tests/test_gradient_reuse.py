@@ -134,3 +134,24 @@ def test_recurrent_layers_leave_a_gradient_that_was_given(kind):
         found.append([parameter.grad.tolist() for parameter in layer.parameters()])
     assert found[0] == found[1] and any(np.any(each) for each in found[0])
     assert (given.numpy().ravel() == values(1)[:80]).all()
+
+
+def test_slices_share_no_gradient():
+    """The gradients of slices are added in place, but to nothing that a hook was given."""
+    x = fastnn.tensor(values()[:12].reshape(4, 3), requires_grad=True)
+    seen = []
+    hidden = x * 1.0
+    hidden.register_hook(lambda gradient: seen.append(gradient.numpy().copy()))
+    rows = hidden.unbind(0)
+    rows[1].register_hook(lambda gradient: gradient * 3)
+    weights = fastnn.tensor(values(1)[:12].reshape(4, 3))
+    total = sum((row * weight).sum() for row, weight in zip(rows, weights, strict=True))
+    (total + rows[0].sum() + hidden.sum()).backward(retain_graph=True)
+    wanted = weights.numpy() * np.array([[1], [3], [1], [1]]) + np.array([[2], [3], [1], [1]])
+    wanted[1] = weights.numpy()[1] * 3 + 1
+    np.testing.assert_allclose(x.grad.numpy(), wanted, rtol=1e-6)
+    np.testing.assert_array_equal(seen[0], x.grad.numpy())
+    first = x.grad.numpy().copy()
+    total.backward()
+    np.testing.assert_allclose(x.grad.numpy() - first, weights.numpy() * [[1], [3], [1], [1]],
+                               rtol=1e-4, atol=1e-6)

@@ -71,6 +71,10 @@ GROUPED = [
     Case(2, 21, 9, 8, 14, (2, 3), padding=(1, 2), dilation=(2, 3), groups=7),
     Case(2, 10, 9, 8, 35, (3, 3), stride=(1, 2), padding=(2, 1), groups=5),
     Case(2, 33, 7, 7, 99, (3, 3), padding=(1, 1), groups=33),
+    *(Case(2, i * g, 8, 7, o * g, (3, 2), padding=(1, 1), stride=(1, 2), groups=g)
+      for i, o, g in [(1, 2, 35), (1, 4, 19), (2, 1, 37), (2, 2, 21), (2, 4, 5), (4, 1, 35),
+                      (4, 2, 11), (4, 3, 9), (4, 4, 7), (8, 1, 13), (8, 3, 2), (16, 1, 5),
+                      (16, 4, 3), (2, 3, 9)]),
     Case(1, 17, 12, 9, 17, (5, 3), stride=(2, 2), padding=(2, 1), groups=17),
     Case(2, 65, 6, 5, 65, (3, 3), padding=(2, 2), dilation=(2, 2), groups=65),
     Case(3, 144, 5, 6, 36, (3, 3), padding=(1, 1), groups=2),

@@ -94,6 +94,26 @@ def test_distinct_values(dtype):
     np.testing.assert_array_equal(found[0].array[found[1].array], x)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint8", "bool"])
+@pytest.mark.parametrize("shape", [(300, 3), (4, 60), (20, 5, 2), (1, 3), (0, 2)])
+def test_distinct_slices(shape, dtype):
+    x = np.random.default_rng(0).integers(0, 3, shape).astype(dtype)
+    for dim in range(len(shape)):
+        if 0 in shape[:dim] + shape[dim + 1:]:
+            continue
+        found = fastnn.unique(fastnn.tensor(x), return_inverse=True, return_counts=True, dim=dim)
+        wanted = np.unique(x, return_inverse=True, return_counts=True, axis=dim)
+        for each, other in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(each.array, other)
+
+
+def test_distinct_slices_with_nan():
+    x = fastnn.tensor([[1.0, np.nan], [1.0, 2.0], [1.0, np.nan], [-0.0, 3.0], [0.0, 3.0]])
+    values, inverse = fastnn.unique(x, return_inverse=True, dim=0)
+    np.testing.assert_array_equal(values.array, [[0, 3], [1, 2], [1, np.nan], [1, np.nan]])
+    assert inverse.tolist() == [2, 1, 3, 0, 0]
+
+
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_search(side):
     random = np.random.default_rng(0)

@@ -147,6 +147,33 @@ _cross_entropy(10)
 _cross_entropy(1000)
 
 
+SOME = {"4 K": 1 << 12, "64 K": 1 << 16, "1 M": 1 << 20}
+
+
+@case("rows one by one", SOME)
+def _unbind(library, size):
+    x = drawn(library, size // 256, 256)
+    return lambda: library.stack(x.unbind(0)), [x]
+
+
+@case("topk of 5", SOME)
+def _topk(library, size):
+    x = drawn(library, size // 256, 256)
+    return lambda: library.topk(x, 5)[0], [x]
+
+
+def _scatter_reduce(way):
+    @case(f"scatter_reduce {way}", SOME)
+    def make(library, size):
+        x, source = drawn(library, size // 16), drawn(library, size, seed=1)
+        places = chosen(library, size // 16, size)
+        return lambda: x.scatter_reduce(0, places, source, way), [x, source]
+
+
+for _name in ("sum", "mean", "amax", "prod"):
+    _scatter_reduce(_name)
+
+
 def _attention(causal):
     sizes = {"T 64, D 32": (64, 32), "T 256, D 64": (256, 64), "T 1024, D 64": (1024, 64)}
 
@@ -179,17 +206,20 @@ _recurrent("GRU")
 IMAGES = {"1x16x16x16": (1, 16, 16), "16x32x28x28": (16, 32, 28), "64x64x32x32": (64, 64, 32)}
 
 
-def _convolution(name, groups_of):
+def _convolution(name, groups_of, times=1):
     @case(name, IMAGES)
     def make(library, size):
         images, channels, side = size
         x = drawn(library, images, channels, side, side)
-        weight = drawn(library, channels, groups_of or 1, 3, 3, seed=1)
+        weight = drawn(library, channels * times, groups_of, 3, 3, seed=1)
         groups = channels // groups_of
         return lambda: library.nn.functional.conv2d(x, weight, None, 1, 1, 1, groups), [x, weight]
 
 
 _convolution("depthwise convolution", 1)
+_convolution("depthwise convolution x 2", 1, times=2)
+_convolution("convolution, groups of 2", 2)
+_convolution("convolution, groups of 4", 4)
 _convolution("grouped convolution", 8)
 
 

@@ -5,7 +5,7 @@ Several sources of one place are taken in their order by one thread.
 
 from . import memory
 from .kernel import kernel
-from .names import pointer, pointer_i64, pointer_u8
+from .names import T, pointer, pointer_i64, pointer_u8
 
 NANOSECONDS_PER_POSITION = 2.0
 CHUNK_ELEMENTS = 16384
@@ -25,6 +25,34 @@ def scatter_extremes(start, stop, arguments, numbers):
             beyond = value > best if largest else value < best
             if beyond or value != value:
                 out[place] = value
+
+
+@kernel
+def scatter_product_slopes(start, stop, arguments, numbers):
+    """slope[outer, i, j]: the product of all factors of its place but itself, times the gradient.
+
+    ``before`` begins with the place's own values and ``after`` with their gradients, which it turns
+    into those of the own values: 0 where these do not count but are written over.
+    """
+    slope, before, after = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
+    x, index = pointer(arguments[3]), pointer_i64(arguments[4])
+    count, size, inner, own_counts = arguments[5], arguments[6], arguments[7], arguments[8]
+    for line in range(start, stop):
+        outer, j = line // inner, line % inner
+        for i in range(count):
+            source = (outer * count + i) * inner + j
+            place = (outer * size + index[source]) * inner + j
+            slope[source] = before[place]
+            before[place] *= x[source]
+        for i in range(count - 1, -1, -1):
+            source = (outer * count + i) * inner + j
+            place = (outer * size + index[source]) * inner + j
+            slope[source] *= after[place]
+            after[place] *= x[source]
+        if not own_counts:
+            for i in range(count):
+                source = (outer * count + i) * inner + j
+                after[(outer * size + index[source]) * inner + j] = T(0)
 
 
 @kernel
@@ -54,6 +82,18 @@ def scatter_extreme(out, index, x, largest):
                          outer * inner, chunk=max(1, CHUNK_ELEMENTS // count),
                          nanoseconds=index.size * NANOSECONDS_PER_POSITION)
     return out
+
+
+def scatter_product_slope(before, after, index, x, own_counts):
+    """The gradients of ``x``; ``after`` becomes those of what it is multiplied to."""
+    outer, count, inner = index.shape
+    slope = memory.empty(index.shape, x.dtype)
+    if index.size:
+        scatter_product_slopes(None, (slope, before, after, x, index, count, after.shape[1], inner,
+                                      int(own_counts)), outer * inner,
+                               chunk=max(1, CHUNK_ELEMENTS // count),
+                               nanoseconds=index.size * NANOSECONDS_PER_POSITION * 2)
+    return slope
 
 
 def segment_recurrence(a, b, head, backwards):

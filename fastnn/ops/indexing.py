@@ -6,7 +6,7 @@ import operator
 
 import numpy
 
-from .. import dtypes, tape
+from .. import dtypes, tape, walk
 from .. import tensor as tensors
 from .._kernels import memory, rows
 from ..changes import check_source
@@ -180,6 +180,7 @@ def _placed_forward(plan, gradient):
 
 _view = Operation("slice", _view_forward, lambda node, gradient: _placed(node.plan, gradient),
                   shares_memory=True)
+walk.bind_slices(_view)
 _placed = Operation("place_slice", _placed_forward, lambda node, gradient: _view(
     node.plan, gradient))
 pick = Operation("index", _pick_forward, lambda node, gradient: spread(node.plan, gradient))
@@ -207,6 +208,12 @@ def section(tensor, dim, start, stop):
     """The part [start, stop) of one dimension, which must have it, as a view."""
     parts = (*(EVERYTHING,) * dim, slice(start, stop))
     return _view((parts, tensor.array.shape), tensor)
+
+
+def slices_along(tensor, dim):
+    """All slices along one dimension, without it, as views."""
+    before, shape = (EVERYTHING,) * dim, tensor.array.shape
+    return tuple(_view(((*before, i), shape), tensor) for i in range(shape[dim]))
 
 
 def _looked_up(tensor, view, picks):

@@ -9,7 +9,7 @@ from .. import tensor as tensors
 from ..op import Operation, are_floating_alike
 from ..registry import case, floats, integers, public
 from .checks import axis, remembered, several, shape_argument, whole
-from .indexing import index_select, section
+from .indexing import index_select, section, slices_along
 from .shape import (
     atleast_1d,
     atleast_2d,
@@ -17,7 +17,6 @@ from .shape import (
     broadcast_to,
     expand,
     reshape,
-    unsqueeze,
 )
 
 
@@ -30,6 +29,10 @@ def _cat_rule(node, gradient):
 
 
 _cat = Operation("cat", lambda plan, *arrays: numpy.concatenate(arrays, axis=plan[0]), _cat_rule)
+
+
+_stack = Operation("stack", lambda dim, *arrays: numpy.stack(arrays, dim),
+                   lambda node, gradient: slices_along(gradient, node.plan))
 
 
 def _tensors(name, sequence):
@@ -88,7 +91,9 @@ def stack(tensors, dim=0):
         if part.array.shape != first:
             raise ValueError(f"stack: shapes {first} and {part.array.shape} differ")
     dim = axis("stack", dim, parts[0].ndim + 1)
-    return cat([unsqueeze(part, dim) for part in parts], dim)
+    if not are_floating_alike(*parts):
+        parts = _of_one_type("stack", parts)
+    return _stack(dim, *parts)
 
 
 @public("fastnn", cases=[case([floats(2, 3), floats(2, 1)]), case([floats(2), floats(3)])])
@@ -234,7 +239,7 @@ dsplit = _split_along("dsplit", 3, lambda input: 2)
 def unbind(input, dim=0):
     """The slices along one dimension, without it, as views."""
     dim = _cut_dim("unbind", input, dim)
-    return _as_parts(input[(slice(None),) * dim + (i,)] for i in range(input.shape[dim]))
+    return _as_parts(slices_along(input, dim))
 
 
 def _repeated(name, input, repeats):

@@ -79,9 +79,17 @@ _scattered_multiply = overwriting("scatter", scatter_write("multiply"), _no_rule
 
 def gathered(input, dim, index):
     """``input`` at checked positions, of which the other dimensions may have fewer."""
-    part = lookup(input, tuple(slice(None) if i == dim else slice(0, n)
-                               for i, n in enumerate(index.shape)))
+    part = begin_of(input, index.shape, dim)
     return _gather((dim, index, part.array.shape), part)
+
+
+def begin_of(input, shape, dim=None):
+    """The first elements along each dimension, as many as in a shape; along ``dim`` all."""
+    sizes = input.array.shape
+    if all(i == dim or n == sizes[i] for i, n in enumerate(shape)):
+        return input
+    return lookup(input, tuple(slice(None) if i == dim else slice(0, n)
+                               for i, n in enumerate(shape)))
 
 
 def index_along(operation, input, dim, index, source=None):
@@ -115,9 +123,11 @@ def gather(input, dim, index, *, sparse_grad=False):
             [4., 3.]])
     """
     dim, index = index_along("gather", input, dim, index)
+    if input.ndim and index.ndim:
+        return gathered(input, dim, index)
     if not input.ndim:
         return reshape(gathered(reshape(input, 1), 0, index.reshape(1)), index.shape)
-    return reshape(gathered(input, dim, index.reshape(index.shape or (1,))), index.shape)
+    return reshape(gathered(input, dim, index.reshape(1)), ())
 
 
 def _scatter_plan(operation, input, dim, index, source, reduce):

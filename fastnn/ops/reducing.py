@@ -2,7 +2,7 @@
 
 import numpy
 
-from .. import dtypes
+from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import memory, reducing, sorting
 from ..op import Operation
@@ -12,9 +12,10 @@ from .checks import axis
 from .comparison import where
 from .composed import rule_of_composition
 from .in_place import constant
-from .indexing import joined, lookup
+from .indexing import joined
 from .joining import cat
 from .picking import (
+    begin_of,
     gathered,
     index_along,
     scatter_write,
@@ -120,8 +121,26 @@ def _product_forward(plan, x, source):
     return out
 
 
-_product = Operation("scatter_product", _product_forward, rule_of_composition(_composed_product),
-                     saves=(0, 1))
+_composed_product_rule = rule_of_composition(_composed_product)
+
+
+def _product_rule(node, gradient):
+    if tape.is_grad_enabled():
+        return _composed_product_rule(node, gradient)
+    dim, index, include_self = node.plan
+    x, source = (each.array for each in node.saved)
+    d_input = memory.copy(gradient.array, "C")
+    part = tuple(slice(None) if i == dim else slice(0, n) for i, n in enumerate(index.shape))
+    after = joined(d_input[part], dim)
+    before = memory.copy(joined(x[part], dim), "C") if include_self \
+        else numpy.ones(after.shape, x.dtype)
+    slope = reducing.scatter_product_slope(before, after, joined(index, dim), joined(source, dim),
+                                           include_self)
+    write_back(after, d_input[part])
+    return from_array(d_input), from_array(slope.reshape(index.shape))
+
+
+_product = Operation("scatter_product", _product_forward, _product_rule, saves=(0, 1))
 
 
 def _neutral(reduce, dtype):
@@ -194,12 +213,13 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
     if tensors.as_tensor("scatter_reduce", src).dtype != input.dtype:
         raise TypeError(f"scatter_reduce: input is {input.dtype}, src is {src.dtype}")
     dim, place = index_along("scatter_reduce", input, dim, index, src)
-    if not input.ndim or not place.ndim:
-        place, src = place.reshape(-1), reshape(src, -1)
-    x = input if input.ndim else reshape(input, 1)
-    source = lookup(src, tuple(slice(0, n) for n in place.shape))
-    return reshape(_reduced("scatter_reduce", reduce, x, (dim, place), source, include_self),
-                   input.shape)
+    if input.ndim and place.ndim:
+        return _reduced("scatter_reduce", reduce, input, (dim, place),
+                        begin_of(src, place.shape), include_self)
+    place, src = place.reshape(-1), reshape(src, -1)
+    result = _reduced("scatter_reduce", reduce, reshape(input, -1), (dim, place),
+                      begin_of(src, place.shape), include_self)
+    return reshape(result, input.shape)
 
 
 @public("fastnn", "method", cases=[

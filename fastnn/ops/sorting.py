@@ -10,10 +10,10 @@ import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
-from .._kernels import memory, ranking, rows, selecting, sorting
+from .._kernels import lexical, memory, ranking, rows, selecting, sorting
 from ..registry import case, floats, integers, public
 from .checks import axis, truth, whole
-from .picking import gather
+from .picking import gather, gathered
 
 FEW = 32  # of topk: 5 of 1000 take a twentieth of a sort's time
 
@@ -24,13 +24,14 @@ _kth = namedtuple("kthvalue", "values indices")
 
 def _rows(x, dim):
     """A dimension's lines as the rows of a contiguous matrix."""
-    rows = numpy.moveaxis(x, dim, -1)
+    rows = x if dim == x.ndim - 1 else numpy.moveaxis(x, dim, -1)
     return memory.contiguous(rows).reshape(math.prod(rows.shape[:-1]), x.shape[dim])
 
 
 def _lines(found, shape, dim):
     """The rows of a matrix as lines along a dimension of a shape, whatever its size there."""
-    return numpy.moveaxis(found.reshape(*shape[:dim], *shape[dim + 1:], found.shape[1]), -1, dim)
+    lines = found.reshape(*shape[:dim], *shape[dim + 1:], found.shape[1])
+    return lines if dim == len(shape) - 1 else numpy.moveaxis(lines, -1, dim)
 
 
 def _order(x, dim, descending):
@@ -95,7 +96,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
     if not 0 <= k <= size:
         raise ValueError(f"topk: k is {k}, the dimension has {size} elements")
     order = _indices(_top_positions(input.array, dim, k, largest))
-    return _top(gather(input, dim, order), order)
+    return _top(gathered(input, dim, order.array) if input.ndim else gather(input, 0, order), order)
 
 
 @public("fastnn", "method", differentiable=False)
@@ -113,16 +114,22 @@ def kthvalue(input, k, dim=-1, keepdim=False):
         values.squeeze(dim), order.squeeze(dim))
 
 
-def _distinct(x):
-    """(the distinct values in order, which of them each element is, how often each occurs)."""
-    order = sorting.order(x.reshape(1, -1), False).reshape(-1)
-    ordered = rows.take_rows(x.reshape(1, -1, 1), order).reshape(-1)
-    fresh = numpy.ones(x.size, bool)
-    fresh[1:] = ordered[1:] != ordered[:-1]
-    inverse = numpy.empty(x.size, numpy.int64)
+def _distinct_rows(x, order):
+    """(the distinct rows in order, which of them each row is, how often each occurs)."""
+    ordered = rows.take_rows(x[None], order)[0]
+    fresh = numpy.ones(len(x), bool)
+    fresh[1:] = (ordered[1:] != ordered[:-1]).any(1)
+    inverse = numpy.empty(len(x), numpy.int64)
     inverse[order] = numpy.cumsum(fresh) - 1
     starts = fresh.nonzero()[0]
-    return ordered[starts], inverse, numpy.diff(starts, append=x.size)
+    return ordered[starts], inverse, numpy.diff(starts, append=len(x))
+
+
+def _distinct(x):
+    """The same of the elements of a vector."""
+    order = sorting.order(x.reshape(1, -1), False).reshape(-1)
+    values, inverse, counts = _distinct_rows(x.reshape(-1, 1), order)
+    return values.reshape(-1), inverse, counts
 
 
 def _chosen(found, return_inverse, return_counts):
@@ -146,8 +153,10 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
         values, inverse, counts = _distinct(memory.contiguous(x).reshape(-1))
         inverse = inverse.reshape(x.shape)
     else:
-        values, inverse, counts = numpy.unique(
-            x, return_inverse=True, return_counts=True, axis=dim, equal_nan=False)
+        slices = numpy.moveaxis(x, dim, 0)
+        flat = memory.contiguous(slices).reshape(len(slices), math.prod(slices.shape[1:]))
+        values, inverse, counts = _distinct_rows(flat, lexical.order_of_rows(flat))
+        values = numpy.moveaxis(values.reshape(-1, *slices.shape[1:]), 0, dim)
     return _chosen((values, inverse, counts), return_inverse, return_counts)
 
 

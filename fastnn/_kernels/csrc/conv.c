@@ -1,6 +1,7 @@
 /* Convolution, its data gradient and its weight gradient, for float and double. */
 #include "simd.h"
 #include "conv.h"
+#include "conv_joined.h"
 #include "conv_phase.h"
 #include "conv_pixels_plan.h"
 #include "conv_weight_plan.h"

@@ -12,10 +12,6 @@ typedef struct {
     ptrdiff_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
 } conv_plan;
 
-static inline int conv_is_depthwise(const conv_plan *plan) {
-    return plan->groups > 1 && plan->c == plan->groups && plan->o == plan->groups;
-}
-
 typedef struct {
     /* y from x, and x's gradient from y's: y[i] or x[i] = activation(sum + bias). */
     void (*forward)(const conv_plan *, const void *x, const void *weight, const void *bias,

@@ -3,9 +3,11 @@
 #include "conv_pixels.h"
 #include "conv_pixels_weight.h"
 #include "conv_tile.h"
+#include "conv_joined_tile.h"
 #include "conv_gather.h"
 #include "conv_weight_tile.h"
 #include "conv_swapped.h"
+#include "conv_joined_weight.h"
 #include "conv_weight.h"
 
 const conv_kernels KERNELS = {

@@ -19,7 +19,7 @@ static TYPED(source) TYPED(source_of)(const TYPED(gather_call) *call, ptrdiff_t 
                                       ptrdiff_t channel) {
     const conv_plan *plan = &call->all->plan;
     ptrdiff_t kernel = plan->kh * plan->kw;
-    ptrdiff_t filter = (call->all->depthwise ? 1 : plan->c / plan->groups) * kernel;
+    ptrdiff_t filter = plan->c / plan->groups * kernel;
     ptrdiff_t by_output = call->all->transposed ? kernel : filter;
     const REAL *weight = call->weight + group * (plan->o / plan->groups) * filter;
     return (TYPED(source)){weight + channel * by_output, by_output,
@@ -70,10 +70,37 @@ static void TYPED(pack_folded)(const TYPED(gather_call) *call, const conv_phase 
         }
 }
 
+/* For joined groups: [block][tap row][tap column][output of its group][input channels' lanes]. */
+static void TYPED(pack_joined)(const TYPED(gather_call) *call, const conv_phase *phase,
+                               ptrdiff_t block) {
+    const conv_joined *joined = &call->all->joined;
+    const conv_plan *plan = &call->all->plan;
+    const conv_axis *rows = &phase->rows->axis, *cols = &phase->cols->axis;
+    ptrdiff_t first = conv_joined_block(joined, block);
+    ptrdiff_t width = (conv_joined_block(joined, block + 1) - first) * LANES, base = first * LANES;
+    ptrdiff_t used = ptrdiff_min(width, joined->channels - base);
+    ptrdiff_t kernel = plan->kh * plan->kw;
+    ptrdiff_t by_input = call->all->transposed ? joined->outputs * kernel : kernel;
+    ptrdiff_t by_output = call->all->transposed ? kernel : joined->inputs * kernel;
+    ptrdiff_t by_group = joined->inputs * joined->outputs * kernel;
+    REAL *to = call->packed + phase->weights + base * joined->outputs * phase->terms;
+    for (ptrdiff_t i = 0; i < rows->taps; i++)
+        for (ptrdiff_t j = 0; j < cols->taps; j++) {
+            const REAL *tap = call->weight + (rows->tap_first + i * rows->tap_step) * plan->kw
+                            + cols->tap_first + j * cols->tap_step;
+            for (ptrdiff_t o = 0; o < joined->outputs; o++, to += width) {
+                for (ptrdiff_t lane = 0; lane < used; lane++)
+                    to[lane] = tap[(base + lane) / joined->inputs * by_group
+                                   + (base + lane) % joined->inputs * by_input + o * by_output];
+                for (ptrdiff_t lane = used; lane < width; lane++) to[lane] = 0;
+            }
+        }
+}
+
 static void TYPED(pack_bias)(const TYPED(gather_call) *call) {
     const conv_gather *all = call->all;
-    ptrdiff_t width = all->vectors * LANES;
-    memset(call->packed_bias, 0, all->plan.groups * width * sizeof(REAL));
+    ptrdiff_t width = all->is_joined ? all->out_c : all->vectors * LANES;
+    memset(call->packed_bias, 0, (all->plan.groups * width + LANES) * sizeof(REAL));
     for (ptrdiff_t group = 0; call->bias && group < all->plan.groups; group++)
         memcpy(call->packed_bias + group * width, call->bias + group * all->out_group,
                all->out_group * sizeof(REAL));
@@ -85,7 +112,9 @@ static void TYPED(pack)(const void *work, ptrdiff_t index, int worker) {
     (void)worker;
     const conv_phase *phase = all->phases + index / (all->plan.groups * all->blocks);
     ptrdiff_t group = index / all->blocks % all->plan.groups;
-    if (all->fold > 1)
+    if (all->is_joined)
+        TYPED(pack_joined)(call, phase, index % all->blocks);
+    else if (all->fold > 1)
         TYPED(pack_folded)(call, phase, group);
     else
         TYPED(pack_block)(call, phase, group, index % all->blocks);
@@ -93,6 +122,9 @@ static void TYPED(pack)(const void *work, ptrdiff_t index, int worker) {
 
 typedef struct {
     ptrdiff_t image_first, image_last, row_first, row_last, group, block;
+    ptrdiff_t in_channel, out_channel;  /* the first of each */
+    const TYPED(tile_function) *tiles;  /* by their pixels, */
+    ptrdiff_t tall;                     /* of which there are at most so many */
 } TYPED(gather_part);
 
 /* The outputs of one segment of rows and one of columns, over some images. */
@@ -101,17 +133,13 @@ static void TYPED(rectangle)(const TYPED(gather_call) *call, const conv_phase *p
                              conv_segment r, conv_segment c) {
     const conv_gather *all = call->all;
     const conv_axis *rows = &phase->rows->axis, *cols = &phase->cols->axis;
-    ptrdiff_t first = conv_block(all, part->block);
-    ptrdiff_t vectors = conv_block(all, part->block + 1) - first;
     ptrdiff_t taps = c.tap_last - c.tap_first, whole = taps == cols->taps;
     job->stride = cols->taps * all->in_group;
     job->first = r.tap_first * job->stride + c.tap_first * all->in_group;
     job->runs = whole ? 1 : r.tap_last - r.tap_first;
     job->length = taps * all->in_group * (whole ? r.tap_last - r.tap_first : 1);
-    const REAL *in = call->in + (all->depthwise ? first * LANES : part->group * all->in_group)
-                   + (rows->start * all->in_w + cols->start) * all->in_c;
-    REAL *out = call->out + part->group * all->out_group + first * LANES
-              + (rows->out_first * all->out_w + cols->out_first) * all->out_c;
+    const REAL *in = call->in + part->in_channel + (rows->start * all->in_w + cols->start) * all->in_c;
+    REAL *out = call->out + part->out_channel + (rows->out_first * all->out_w + cols->out_first) * all->out_c;
     ptrdiff_t in_row = rows->step * all->in_w * all->in_c, in_col = cols->step * all->in_c;
     ptrdiff_t out_row = rows->out_step * all->out_w * all->out_c;
     ptrdiff_t out_col = cols->out_step * all->out_c;
@@ -119,11 +147,7 @@ static void TYPED(rectangle)(const TYPED(gather_call) *call, const conv_phase *p
     ptrdiff_t out_image = all->out_h * all->out_w * all->out_c;
     ptrdiff_t area = (part->image_last - part->image_first) * (r.last - r.first)
                    * (c.last - c.first);
-    ptrdiff_t most = all->depthwise || all->fold > 1 || vectors > 2 ? TILE_PIXELS : TALL_PIXELS;
-    ptrdiff_t tiles = ceil_div(area, most), size = area / tiles, longer = area % tiles;
-    const TYPED(tile_function) *tile_of =
-        all->depthwise ? TYPED(depthwise_tiles)[vectors - 1]
-        : all->fold > 1 ? TYPED(folded_tiles)[all->fold_log] : TYPED(tiles)[vectors - 1];
+    ptrdiff_t tiles = ceil_div(area, part->tall), size = area / tiles, longer = area % tiles;
     ptrdiff_t n = part->image_first, i = r.first, j = c.first;
     const REAL *from = in + n * in_image + i * in_row + j * in_col;
     REAL *to = out + n * out_image + i * out_row + j * out_col;
@@ -140,27 +164,59 @@ static void TYPED(rectangle)(const TYPED(gather_call) *call, const conv_phase *p
             from = in + n * in_image + i * in_row + j * in_col;
             to = out + n * out_image + i * out_row + j * out_col;
         }
-        tile_of[pixels - 1](job, source, target);
+        part->tiles[pixels - 1](job, source, target);
     }
 }
 
-static void TYPED(gather_group)(const TYPED(gather_call) *call, const conv_phase *phase,
-                                const TYPED(gather_part) *part) {
-    const conv_gather *all = call->all;
-    ptrdiff_t first = part->group * all->vectors + conv_block(all, part->block);
-    ptrdiff_t lanes = all->out_group - (conv_block(all, part->block + 1) - 1) * LANES;
-    TYPED(tile_job) job = {
-        .weights = call->packed + phase->weights + first * LANES * (phase->terms / all->fold),
-        .bias = call->packed_bias + first * LANES, .offsets = phase->offsets,
-        .activation = call->activation, .last_lanes = ptrdiff_min(lanes, LANES)};
+static void TYPED(gather_rows)(const TYPED(gather_call) *call, const conv_phase *phase,
+                               const TYPED(gather_part) *part, TYPED(tile_job) *job) {
     for (ptrdiff_t i = 0; i < phase->rows->count; i++) {
         conv_segment rows = phase->rows->segments[i];
         rows.first = ptrdiff_max(rows.first, part->row_first);
         rows.last = ptrdiff_min(rows.last, part->row_last);
         if (rows.first >= rows.last) continue;
         for (ptrdiff_t j = 0; j < phase->cols->count; j++)
-            TYPED(rectangle)(call, phase, part, &job, rows, phase->cols->segments[j]);
+            TYPED(rectangle)(call, phase, part, job, rows, phase->cols->segments[j]);
     }
+}
+
+static void TYPED(gather_group)(const TYPED(gather_call) *call, const conv_phase *phase,
+                                TYPED(gather_part) *part) {
+    const conv_gather *all = call->all;
+    ptrdiff_t first = conv_block(all, part->block), end = conv_block(all, part->block + 1);
+    ptrdiff_t place = (part->group * all->vectors + first) * LANES, vectors = end - first;
+    TYPED(tile_job) job = {
+        .weights = call->packed + phase->weights + place * (phase->terms / all->fold),
+        .bias = call->packed_bias + place, .offsets = phase->offsets,
+        .activation = call->activation,
+        .last_lanes = ptrdiff_min(all->out_group - (end - 1) * LANES, LANES)};
+    part->in_channel = part->group * all->in_group;
+    part->out_channel = part->group * all->out_group + first * LANES;
+    part->tiles = all->fold > 1 ? TYPED(folded_tiles)[all->fold_log] : TYPED(tiles)[vectors - 1];
+    part->tall = all->fold > 1 || vectors > 2 ? TILE_PIXELS : TALL_PIXELS;
+    TYPED(gather_rows)(call, phase, part, &job);
+}
+
+static void TYPED(gather_joined)(const TYPED(gather_call) *call, const conv_phase *phase,
+                                 TYPED(gather_part) *part) {
+    const conv_joined *plan = &call->all->joined;
+    ptrdiff_t first = conv_joined_block(plan, part->block);
+    ptrdiff_t vectors = conv_joined_block(plan, part->block + 1) - first;
+    ptrdiff_t left = plan->channels - first * LANES, used = ptrdiff_min(left, vectors * LANES);
+    struct TYPED(joined_outputs) joined = {
+        .inputs = plan->inputs, .outputs = plan->outputs,
+        .channels = used / plan->inputs * plan->outputs};
+    TYPED(joined_choices)(&joined, vectors);
+    part->in_channel = first * LANES;
+    part->out_channel = first * LANES / plan->inputs * plan->outputs;
+    part->tiles = TYPED(joined_tiles)[plan->outputs - 1][vectors - 1];
+    part->tall = TILE_PIXELS;
+    TYPED(tile_job) job = {
+        .weights = call->packed + phase->weights + first * LANES * plan->outputs * phase->terms,
+        .bias = call->packed_bias + part->out_channel, .offsets = phase->offsets,
+        .activation = call->activation, .joined = &joined,
+        .last_lanes = used - (vectors - 1) * LANES};
+    TYPED(gather_rows)(call, phase, part, &job);
 }
 
 static void TYPED(gather_task)(const void *work, ptrdiff_t task, int worker) {
@@ -170,17 +226,21 @@ static void TYPED(gather_task)(const void *work, ptrdiff_t task, int worker) {
     const conv_phase *phase = all->phases + all->phase_count - 1;
     while (task < phase->first_task) phase--;
     task -= phase->first_task;
-    TYPED(gather_part) part = {.block = task % all->blocks};
-    task /= all->blocks;
+    TYPED(gather_part) part;
     ptrdiff_t first = task % all->spans * all->span;
-    ptrdiff_t last = ptrdiff_min(first + all->span, all->plan.groups);
+    ptrdiff_t last = ptrdiff_min(first + all->span, all->plan.groups * all->blocks);
     task /= all->spans;
     part.row_first = task % phase->row_tasks * phase->rows_per_task;
     part.row_last = part.row_first + phase->rows_per_task;
     part.image_first = task / phase->row_tasks * phase->images_per_task;
     part.image_last = ptrdiff_min(part.image_first + phase->images_per_task, all->plan.n);
-    for (part.group = first; part.group < last; part.group++)
-        TYPED(gather_group)(call, phase, &part);
+    for (ptrdiff_t unit = first; unit < last; unit++) {
+        part.group = unit / all->blocks, part.block = unit % all->blocks;
+        if (all->is_joined)
+            TYPED(gather_joined)(call, phase, &part);
+        else
+            TYPED(gather_group)(call, phase, &part);
+    }
 }
 
 static void TYPED(gather)(const conv_plan *plan, int transposed, const REAL *in,
@@ -190,7 +250,7 @@ static void TYPED(gather)(const conv_plan *plan, int transposed, const REAL *in,
     conv_gather_prepare(&all, LANES, &scratch);
     ptrdiff_t groups = all.plan.groups, channels = groups * all.vectors * LANES;
     TYPED(gather_call) call = {&all, in, weight, bias, out, NULL, NULL, activation};
-    call.packed_bias = conv_take(&scratch, channels * sizeof(REAL));
+    call.packed_bias = conv_take(&scratch, (channels + LANES) * sizeof(REAL));
     call.packed = conv_take(&scratch, 0);
     ptrdiff_t packs = all.phase_count * groups * all.blocks;
     TYPED(pack_bias)(&call);

@@ -77,6 +77,18 @@ static inline VECTOR TYPED(permute)(VECTOR value, MASK place) {
 #endif
 }
 
+/* Lane i is lane place[i] of the two, counted through. */
+static inline VECTOR TYPED(permute_two)(VECTOR one, VECTOR two, MASK place) {
+#ifdef __clang__
+    VECTOR result;
+    for (int lane = 0; lane < LANES; lane++)
+        result[lane] = place[lane] < LANES ? one[place[lane]] : two[place[lane] - LANES];
+    return result;
+#else
+    return __builtin_shuffle(one, two, place);
+#endif
+}
+
 /* Lane c is the sum of the lanes c*fold to c*fold + fold - 1. */
 static inline __attribute__((always_inline)) VECTOR TYPED(fold_lanes)(VECTOR value, int fold) {
     MASK lane;

@@ -7,7 +7,7 @@
 #define FASTNN_CONV_PHASE_H
 
 #include "conv.h"
-#include "conv_axis.h"
+#include "conv_joined.h"
 
 typedef struct {
     conv_axis axis;
@@ -30,8 +30,9 @@ typedef struct {
     ptrdiff_t in_group, out_group;                   /* channels per group */
     ptrdiff_t vectors, blocks;                       /* of output channels, per group */
     ptrdiff_t fold, fold_log;                        /* terms that share a vector */
-    ptrdiff_t span, spans;                           /* groups of a task; such parts of them */
-    int depthwise;                                   /* one group, whose lanes are its channels */
+    ptrdiff_t span, spans;                           /* groups x blocks of a task; such parts */
+    int is_joined;                                   /* one group of one input; blocks of */
+    conv_joined joined;                              /* this; `vectors` are those of its sums */
     ptrdiff_t down, across, phase_count, tasks;      /* phases along each axis; tasks of all */
     conv_phase *phases;
 } conv_gather;
@@ -43,19 +44,25 @@ static inline conv_gather conv_gather_of(const conv_plan *plan, int transposed,
     ptrdiff_t *in = transposed ? small : big, *out = transposed ? big : small;
     all.in_h = in[0], all.in_w = in[1], all.in_c = in[2];
     all.out_h = out[0], all.out_w = out[1], all.out_c = out[2];
-    all.depthwise = conv_is_depthwise(plan);
-    if (all.depthwise) all.plan.groups = 1;
-    all.in_group = all.depthwise ? 1 : all.in_c / plan->groups;
+    all.is_joined = conv_joined_of(plan->groups, all.in_c / plan->groups,
+                                   all.out_c / plan->groups, lanes, block_vectors, &all.joined);
+    if (all.is_joined) all.plan.groups = 1;
+    all.in_group = all.is_joined ? 1 : all.in_c / plan->groups;
     all.out_group = all.out_c / all.plan.groups;
     all.vectors = ceil_div(all.out_group, lanes);
     all.blocks = ceil_div(all.vectors, block_vectors);
+    if (all.is_joined) {
+        all.vectors = all.joined.vectors * all.joined.outputs;
+        all.blocks = all.joined.blocks;
+    }
     all.fold = 1;
-    while (!all.depthwise && all.out_group * all.fold * 2 <= lanes
+    while (!all.is_joined && all.out_group * all.fold * 2 <= lanes
            && all.in_group % (all.fold * 2) == 0)
         all.fold *= 2, all.fold_log++;
     /* Threads that write neighbouring groups of a pixel would share its cache lines. */
     all.span = ptrdiff_min(ceil_div(4 * lanes, ptrdiff_max(all.out_group, 1)), all.plan.groups);
-    all.spans = ceil_div(all.plan.groups, all.span);
+    if (all.is_joined) all.span = all.blocks;
+    all.spans = ceil_div(all.plan.groups * all.blocks, all.span);
     all.down = transposed ? ptrdiff_min(plan->stride_h, plan->h) : 1;
     all.across = transposed ? ptrdiff_min(plan->stride_w, plan->w) : 1;
     all.phase_count = all.down * all.across;
@@ -65,11 +72,12 @@ static inline conv_gather conv_gather_of(const conv_plan *plan, int transposed,
 static inline size_t conv_gather_bytes(const conv_gather *all, ptrdiff_t lanes, size_t itemsize) {
     const conv_plan *plan = &all->plan;
     size_t terms = plan->kh * plan->kw * all->in_group;
-    size_t channels = plan->groups * all->vectors * lanes;
+    size_t channels = plan->groups * all->vectors * lanes + lanes;
     return (all->down + all->across) * (sizeof(conv_cut) + 64)
          + (all->out_h + all->out_w) * sizeof(conv_segment)
          + all->phase_count * (sizeof(conv_phase) + 64)
-         + terms * sizeof(ptrdiff_t) + (terms + 1) * channels * itemsize + 1024;
+         + terms * sizeof(ptrdiff_t) + (terms + 1) * channels * itemsize
+         + all->out_c * itemsize + 1024;
 }
 
 static inline void conv_cut_axis(conv_cut *cut, conv_axis axis, char **scratch) {
@@ -86,7 +94,7 @@ static inline void conv_cut_tasks(conv_gather *all, conv_phase *phase, ptrdiff_t
     ptrdiff_t channels = ceil_div(all->vectors, all->blocks) * lanes * all->span;
     ptrdiff_t products = ptrdiff_max(phase->terms / all->fold * channels, 8 * channels);
     ptrdiff_t pixels = ptrdiff_max(2000000 / products, 48);
-    if (all->plan.groups > 1)
+    if (all->plan.groups > 1 || all->is_joined)
         pixels = ptrdiff_max(ptrdiff_min(pixels, 32768 / ptrdiff_max(all->in_c, all->out_c)), 48);
     phase->first_task = all->tasks;
     if (!width || !height || !all->plan.n) return;
@@ -96,7 +104,7 @@ static inline void conv_cut_tasks(conv_gather *all, conv_phase *phase, ptrdiff_t
     if (phase->row_tasks == 1)
         phase->images_per_task = ptrdiff_max(1, pixels / (width * height));
     all->tasks += ceil_div(all->plan.n, phase->images_per_task) * phase->row_tasks
-                * all->spans * all->blocks;
+                * all->spans;
 }
 
 /* Fills the phases, carving their memory from the scratch block. */

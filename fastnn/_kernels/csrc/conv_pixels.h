@@ -10,18 +10,6 @@ typedef struct {
     REAL weight[PIXELS_TAPS * PIXELS_OUTPUTS];
 } TYPED(pixels_call);
 
-/* Lane i is lane place[i] of the two, counted through. */
-static inline VECTOR TYPED(permute_two)(VECTOR one, VECTOR two, MASK place) {
-#ifdef __clang__
-    VECTOR result;
-    for (int lane = 0; lane < LANES; lane++)
-        result[lane] = place[lane] < LANES ? one[place[lane]] : two[place[lane] - LANES];
-    return result;
-#else
-    return __builtin_shuffle(one, two, place);
-#endif
-}
-
 /* `count` vectors from as many: lane i of vector j is value number chosen(j, i) of all. */
 #define COLLECT(count, chosen)                                                                    \
     UNROLL for (int j = 0; j < count; j++) {                                                      \

@@ -7,7 +7,6 @@
  *
  * Few output channels fill a vector with `fold` terms: lane c*fold + r holds channel c's terms
  * r, r + fold, ..., multiplied by `fold` neighbouring inputs at once and added at the end.
- * A fold of 0 means a depthwise convolution, where each lane has an input of its own.
  */
 #ifndef PREFETCHED_STEPS
 #define PREFETCHED_STEPS 4 /* weights larger than the first cache: 181 to 195 GFLOP/s */
@@ -18,11 +17,12 @@ typedef struct {
     ptrdiff_t first, runs, length, stride;
     int activation;
     ptrdiff_t last_lanes;
+    const struct TYPED(joined_outputs) *joined; /* for joined groups: see conv_joined_tile.h */
 } TYPED(tile_job);
 
 static inline __attribute__((always_inline)) void TYPED(tile_step)(
     const int pixels, const int vectors, const int fold, const REAL *const *source,
-    ptrdiff_t offset, const REAL *weights, ptrdiff_t lanes, VECTOR (*sum)[TILE_VECTORS]) {
+    ptrdiff_t offset, const REAL *weights, VECTOR (*sum)[TILE_VECTORS]) {
     VECTOR weight[TILE_VECTORS];
     UNROLL for (int v = 0; v < vectors; v++) {
         weight[v] = TYPED(load)(weights + v * LANES);
@@ -30,13 +30,8 @@ static inline __attribute__((always_inline)) void TYPED(tile_step)(
             __builtin_prefetch(weights + (PREFETCHED_STEPS * vectors + v) * LANES);
     }
     UNROLL for (int p = 0; p < pixels; p++) {
-        const REAL *from = source[p] + offset;
-        VECTOR value = fold ? TYPED(spread)(from, fold * (int)sizeof(REAL)) : (VECTOR){0};
-        UNROLL for (int v = 0; v < vectors; v++) {
-            if (!fold)
-                value = TYPED(load_some)(from + v * LANES, v + 1 < vectors ? LANES : lanes);
-            sum[p][v] += weight[v] * value;
-        }
+        VECTOR value = TYPED(spread)(source[p] + offset, fold * (int)sizeof(REAL));
+        UNROLL for (int v = 0; v < vectors; v++) sum[p][v] += weight[v] * value;
     }
 }
 
@@ -46,7 +41,7 @@ static inline __attribute__((always_inline)) void TYPED(tile_step)(
 static inline __attribute__((always_inline)) void TYPED(tile)(
     const int pixels, const int vectors, const int fold, const TYPED(tile_job) *job,
     const REAL *const *in, REAL *const *out) {
-    const int ways = vectors == 1 ? WAYS : 1, width = vectors * LANES, step = fold ? fold : 1;
+    const int ways = vectors == 1 ? WAYS : 1, width = vectors * LANES;
     VECTOR sum[WAYS][TALL_PIXELS][TILE_VECTORS];
     const REAL *source[TALL_PIXELS];
     UNROLL for (int p = 0; p < pixels; p++) {
@@ -57,19 +52,18 @@ static inline __attribute__((always_inline)) void TYPED(tile)(
     for (ptrdiff_t run = 0; run < job->runs; run++) {
         ptrdiff_t first = job->first + run * job->stride;
         const ptrdiff_t *offset = job->offsets + first, *end = offset + job->length;
-        const REAL *weights = job->weights + first / step * width;
-        for (; offset + (ways - 1) * step < end; offset += ways * step, weights += ways * width)
+        const REAL *weights = job->weights + first / fold * width;
+        for (; offset + (ways - 1) * fold < end; offset += ways * fold, weights += ways * width)
             UNROLL for (int way = 0; way < ways; way++)
-                TYPED(tile_step)(pixels, vectors, fold, source, offset[way * step],
-                                 weights + way * width, job->last_lanes, sum[way]);
+                TYPED(tile_step)(pixels, vectors, fold, source, offset[way * fold],
+                                 weights + way * width, sum[way]);
         if (ways > 1 && offset < end)
-            TYPED(tile_step)(pixels, vectors, fold, source, *offset, weights, job->last_lanes,
-                             sum[0]);
+            TYPED(tile_step)(pixels, vectors, fold, source, *offset, weights, sum[0]);
     }
     UNROLL for (int p = 0; p < pixels; p++)
         UNROLL for (int v = 0; v < vectors; v++) {
             VECTOR value = ways > 1 ? sum[0][p][v] + sum[WAYS - 1][p][v] : sum[0][p][v];
-            value = TYPED(fold_lanes)(value, step) + TYPED(load)(job->bias + v * LANES);
+            value = TYPED(fold_lanes)(value, fold) + TYPED(load)(job->bias + v * LANES);
             if (job->activation) value = TYPED(relu)(value);
             if (v + 1 < vectors || job->last_lanes == LANES)
                 TYPED(store)(out[p] + v * LANES, value);
@@ -107,12 +101,6 @@ TALL_TILES(2)
 TILES(3, 1)
 TILES(4, 1)
 #endif
-TILES(1, 0)
-TILES(2, 0)
-#if TILE_VECTORS == 4
-TILES(3, 0)
-TILES(4, 0)
-#endif
 TILES(1, 2)
 #if LANES >= 4
 TILES(1, 4)
@@ -130,13 +118,6 @@ static const TYPED(tile_function) TYPED(tiles)[TILE_VECTORS][TALL_PIXELS] = {
     TALL_NAMES(1), TALL_NAMES(2),
 #if TILE_VECTORS == 4
     TILE_NAMES(3, 1), TILE_NAMES(4, 1),
-#endif
-};
-
-static const TYPED(tile_function) TYPED(depthwise_tiles)[TILE_VECTORS][TILE_PIXELS] = {
-    TILE_NAMES(1, 0), TILE_NAMES(2, 0),
-#if TILE_VECTORS == 4
-    TILE_NAMES(3, 0), TILE_NAMES(4, 0),
 #endif
 };
 

@@ -65,8 +65,7 @@ static void TYPED(weight_terms)(const TYPED(weight_call) *call, const TYPED(weig
     REAL *partial = fold > 1 ? part->folded : part->partial;
     const REAL *gy = part->gy + r.first * area.gy_row + c.first * area.gy_col
                    + part->first_vector * LANES;
-    const REAL *x = part->x + (work->depthwise ? part->first_vector * LANES : 0)
-                  + (call->rows.start + r.first * plan->stride_h) * row
+    const REAL *x = part->x + (call->rows.start + r.first * plan->stride_h) * row
                   + (call->cols.start + c.first * plan->stride_w) * work->x_pixel;
     ptrdiff_t left = (bottom - top) * ceil_div(last - first, fold), k = first;
     for (ptrdiff_t tiles = ceil_div(left, TILE_PIXELS); tiles > 0; tiles--) {
@@ -85,7 +84,7 @@ static void TYPED(weight_terms)(const TYPED(weight_call) *call, const TYPED(weig
         if (fold > 1)
             TYPED(folded_tile)(call, &area, gy, &tile);
         else
-            TYPED(weight_tiles)[work->depthwise ? 2 : work->by_tap][part->vectors - 1]
+            TYPED(weight_tiles)[work->by_tap][part->vectors - 1]
                                [tile.count - 1](&area, tile.x, gy, tile.partial);
     }
 }
@@ -313,6 +312,7 @@ static void TYPED(weight_gradient)(const conv_plan *plan, const void *x, const v
         FN(winograd_weight_gradient)(plan, x, gy, gw, gbias, memory, threads))
         return;
     if (TYPED(swapped_weight_gradient)(plan, x, gy, gw, gbias, memory, threads)) return;
+    if (TYPED(joined_weight_gradient)(plan, x, gy, gw, gbias, memory, threads)) return;
     char *scratch = memory;
     conv_weight_plan work = conv_weight_plan_of(plan, LANES, TILE_VECTORS, sizeof(REAL));
     TYPED(weight_call) call = {
@@ -336,7 +336,8 @@ static void TYPED(weight_gradient)(const conv_plan *plan, const void *x, const v
 
 static size_t TYPED(weight_gradient_scratch)(const conv_plan *plan, int threads) {
     conv_weight_plan work = conv_weight_plan_of(plan, LANES, TILE_VECTORS, sizeof(REAL));
-    size_t bytes = ptrdiff_max(conv_weight_bytes(&work, sizeof(REAL), threads),
+    size_t bytes = ptrdiff_max(ptrdiff_max(conv_weight_bytes(&work, sizeof(REAL), threads),
+                                           TYPED(joined_weight_scratch)(plan, threads)),
                                ptrdiff_max(TYPED(pixels_weight_scratch)(plan),
                                            TYPED(swapped_scratch)(plan)));
     if (!TAKES_WINOGRAD(plan, plan->oh, plan->ow)) return bytes;

@@ -15,7 +15,7 @@ typedef struct {
     ptrdiff_t unit_images, unit_rows, row_units, units; /* a unit's gradients fit the L1 cache */
     ptrdiff_t pieces, tap_parts;
     ptrdiff_t partial;                                  /* elements of one piece */
-    int by_tap, depthwise;                              /* as in conv_gather */
+    int by_tap;
     ptrdiff_t x_pixel, x_image, gy_pixel, gy_image; /* from one to the next, as the tiles read */
     ptrdiff_t unit_values;                          /* of one group's copy: groups are copied */
     ptrdiff_t fold, folded_terms; /* neighbouring terms that share a vector, or 1; sums of such */
@@ -30,7 +30,6 @@ static inline void conv_weight_fold(conv_weight_plan *work, ptrdiff_t lanes) {
     int together = work->in_group == work->plan.c && work->plan.dilation_w == 1;
     ptrdiff_t row = work->plan.kw * work->in_group;
     work->fold = 1;
-    if (work->depthwise) return;
     while (work->fold < 4 && work->out_group * work->fold * 2 <= lanes && work->fold * 2 <= row
            && (together || work->in_group % (work->fold * 2) == 0))
         work->fold *= 2;
@@ -78,10 +77,8 @@ static inline void conv_weight_pieces(conv_weight_plan *work, ptrdiff_t itemsize
 static inline conv_weight_plan conv_weight_plan_of(const conv_plan *plan, ptrdiff_t lanes,
                                                    ptrdiff_t block_vectors, ptrdiff_t itemsize) {
     conv_weight_plan work = {.plan = *plan};
-    work.depthwise = conv_is_depthwise(plan);
-    if (work.depthwise) work.plan.groups = 1;
-    work.in_group = work.depthwise ? 1 : plan->c / plan->groups;
-    work.out_group = plan->o / work.plan.groups;
+    work.in_group = plan->c / plan->groups;
+    work.out_group = plan->o / plan->groups;
     work.vectors = ceil_div(work.out_group, lanes);
     work.blocks = ceil_div(work.vectors, block_vectors);
     work.terms = plan->kh * plan->kw * work.in_group;

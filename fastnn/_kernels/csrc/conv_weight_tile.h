@@ -3,9 +3,8 @@
  *     partial[t][lanes] += sum over an area's pixels of x[t][pixel] * gy[pixel][lanes]
  *
  * With a fold above 1, for few output channels, lane c*fold + r belongs to channel c and to the
- * r-th of `fold` neighbouring terms. A fold of 0 means a depthwise convolution, where x is as wide
- * as gy: x[t][pixel][lanes]. Terms that lie `together`, the channels of one tap, need only the
- * first one's address.
+ * r-th of `fold` neighbouring terms. Terms that lie `together`, the channels of one tap, need only
+ * the first one's address.
  */
 typedef struct {
     ptrdiff_t images, rows, cols;
@@ -23,13 +22,8 @@ static inline __attribute__((always_inline)) void TYPED(weight_step)(
         UNROLL for (int v = 0; v < vectors; v++)
             factor[v] = TYPED(load_some)(gy + v * LANES, v + 1 < vectors ? LANES : last_lanes);
     UNROLL for (int t = 0; t < terms; t++) {
-        VECTOR value = fold ? TYPED(spread)(x[t] + at, fold * (int)sizeof(REAL)) : (VECTOR){0};
-        UNROLL for (int v = 0; v < vectors; v++) {
-            if (!fold)
-                value = TYPED(load_some)(x[t] + at + v * LANES,
-                                         v + 1 < vectors ? LANES : last_lanes);
-            sum[t][v] += factor[v] * value;
-        }
+        VECTOR value = TYPED(spread)(x[t] + at, fold * (int)sizeof(REAL));
+        UNROLL for (int v = 0; v < vectors; v++) sum[t][v] += factor[v] * value;
     }
 }
 
@@ -96,15 +90,11 @@ TILES(1, 1, 0)
 TILES(2, 1, 0)
 TILES(1, 1, 1)
 TILES(2, 1, 1)
-TILES(1, 0, 0)
-TILES(2, 0, 0)
 #if TILE_VECTORS == 4
 TILES(3, 1, 0)
 TILES(4, 1, 0)
 TILES(3, 1, 1)
 TILES(4, 1, 1)
-TILES(3, 0, 0)
-TILES(4, 0, 0)
 #endif
 TILES(1, 2, 0)
 #if LANES >= 4
@@ -114,8 +104,8 @@ TILES(1, 4, 0)
 typedef void (*TYPED(weight_function))(const TYPED(area) *, const REAL *const *, const REAL *,
                                        REAL *const *);
 
-/* Terms apart, terms together, depthwise. */
-static const TYPED(weight_function) TYPED(weight_tiles)[3][TILE_VECTORS][TILE_PIXELS] = {
+/* Terms apart, terms together. */
+static const TYPED(weight_function) TYPED(weight_tiles)[2][TILE_VECTORS][TILE_PIXELS] = {
     {TILE_NAMES(1, 1, 0), TILE_NAMES(2, 1, 0),
 #if TILE_VECTORS == 4
      TILE_NAMES(3, 1, 0), TILE_NAMES(4, 1, 0),
@@ -124,11 +114,6 @@ static const TYPED(weight_function) TYPED(weight_tiles)[3][TILE_VECTORS][TILE_PI
     {TILE_NAMES(1, 1, 1), TILE_NAMES(2, 1, 1),
 #if TILE_VECTORS == 4
      TILE_NAMES(3, 1, 1), TILE_NAMES(4, 1, 1),
-#endif
-    },
-    {TILE_NAMES(1, 0, 0), TILE_NAMES(2, 0, 0),
-#if TILE_VECTORS == 4
-     TILE_NAMES(3, 0, 0), TILE_NAMES(4, 0, 0),
 #endif
     },
 };
