@@ -139,8 +139,8 @@ CALLS = {
     "list of arrays": lambda p, a: p.tensor([np.ones(2), np.zeros(2)]),
     "list of floats": lambda p, a: p.tensor([[1.5, 2], [np.float32(2.5), 3]]),
     "bytes wrap": lambda p, a: p.tensor([-1], dtype=p.uint8),
-    "Tensor of sizes": lambda p, a: p.Tensor(2, 3) * 0,
-    "Tensor of a size": lambda p, a: p.Tensor(3) * 0,
+    "Tensor of sizes": lambda p, a: p.Tensor(2, 3).zero_(),
+    "Tensor of a size": lambda p, a: p.Tensor(3).zero_(),
     "copy": lambda p, a: copy.copy(a.x),
 }
 
