@@ -93,7 +93,8 @@ cdef void check_apart(str name, cnp.ndarray target, cnp.ndarray source) except *
             "clone() one of them first")
 
 
-def check_source(str name, cnp.ndarray target, cnp.ndarray source, bint may_be_same):
+def check_source(str name, cnp.ndarray target not None, cnp.ndarray source not None,
+                 bint may_be_same):
     """Raise where what is written to ``target`` shares its memory.
 
     As PyTorch does, this looks at arrays without gaps alone; ``may_be_same`` allows an array to be
@@ -103,7 +104,7 @@ def check_source(str name, cnp.ndarray target, cnp.ndarray source, bint may_be_s
         check_apart(name, target, source)
 
 
-def check_in_place(str name, TensorBase target, TensorBase result=None):
+def check_in_place(str name, TensorBase target not None, TensorBase result=None):
     """Raise where a tensor cannot be changed in place, or not receive ``result``."""
     check_change(name, target, is_recording() and requires_grad(target))
     if result is not None:

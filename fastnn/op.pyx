@@ -1,3 +1,5 @@
+# cython: binding=False
+# Methods then check that they are called on their own kind of object.
 """The gate: every operation is run, and recorded on the tape, by one of two classes here.
 
 `Elementwise` runs a scalar formula over tensors of any shapes that broadcast; it is short and in
@@ -51,6 +53,12 @@ def are_floating_alike(*tensors):
             return False
         typenum = code
     return True
+
+
+cdef TensorBase _target(str name, object value):
+    if not isinstance(value, TensorBase):
+        raise TypeError(f"{name}: input must be a Tensor, got {type(value).__name__}")
+    return <TensorBase> value
 
 
 cdef class Operation:
@@ -116,8 +124,9 @@ cdef class Operation:
                    self.saves_output)
         return output
 
-    def into(self, plan, TensorBase target, *inputs):
-        """Compute in place: ``target`` is the first input and receives the result."""
+    def into(self, plan, tensor, *inputs):
+        """Compute in place: ``tensor`` is the first input and receives the result."""
+        cdef TensorBase target = _target(self.name, tensor)
         cdef bint recorded = requires_grad(target)
         cdef list arrays = [plan, target.array]
         for value in inputs:
@@ -213,8 +222,9 @@ cdef class Elementwise:
             args = self._bind(args, kwargs, numbers)
         return self._apply(args, numbers, None)
 
-    def into(self, TensorBase target, *args, **kwargs):
-        """Compute in place: ``target`` is the first input and receives the result."""
+    def into(self, tensor, *args, **kwargs):
+        """Compute in place: ``tensor`` is the first input and receives the result."""
+        cdef TensorBase target = _target(self.name, tensor)
         cdef double numbers[MAX_NUMBERS]
         memcpy(numbers, self.defaults, sizeof(numbers))
         check_change(self.name, target, False)
@@ -375,7 +385,7 @@ cdef class Elementwise:
         plan.keeps_output = self.formula.output_name in names
         return plan
 
-    def vjp(self, Node node, TensorBase gradient):
+    def vjp(self, Node node not None, TensorBase gradient not None):
         """The gradients of the inputs that need one, given that of the output."""
         cdef dict values = {}
         cdef int mask = 0, index, position
@@ -393,7 +403,7 @@ cdef class Elementwise:
         return tuple([self._input_gradient(node, gradient, values, index)
                       for index in range(self.arity)])
 
-    def saved_name(self, Node node, int index):
+    def saved_name(self, Node node not None, int index):
         """What the tensor is that was saved at ``index``, for messages."""
         cdef int mask = sum([1 << i for i in range(self.arity) if node.edges[i] is not None])
         return f"input {(<_Plan> self.plans[mask]).kept[index]}"
@@ -414,7 +424,8 @@ cdef class Elementwise:
         return gradient
 
 
-def chained(Node node, Elementwise derivative, TensorBase gradient, *factors):
+def chained(Node node not None, Elementwise derivative not None, TensorBase gradient not None,
+            *factors):
     """The last use of a node's gradient: in its memory, where nobody else holds that."""
     if node.gradient_is_free and cnp.PyArray_SIZE(gradient.array) >= WORTH_REUSE:
         return derivative.into(gradient, *factors)

@@ -1,3 +1,5 @@
+# cython: binding=False
+# Methods then check that they are called on their own kind of object.
 """The tape: nodes that remember how tensors were made.
 
 A node is made for each recorded operation. It carries a running number, so that the walk back
@@ -184,12 +186,12 @@ cdef class TensorBase:
         cdef Version version = version_of(self)
         version.count += 1
 
-    def _share_version(self, TensorBase other, bint view=False):
+    def _share_version(self, TensorBase other not None, bint view=False):
         """Count in-place changes together with ``other``, whose memory this tensor shares."""
         self.version = version_of(other)
         self.is_view = view
 
-    def _set_array(self, cnp.ndarray array):
+    def _set_array(self, cnp.ndarray array not None):
         self.array = array
 
     def _become_part(self):
@@ -272,7 +274,7 @@ cdef TensorBase wrap(cnp.ndarray array):
     return tensor
 
 
-def from_array(cnp.ndarray array):
+def from_array(cnp.ndarray array not None):
     """A tensor around ``array``, without a copy and without a history."""
     return wrap(array)
 
@@ -410,7 +412,7 @@ cdef void record(
     output.node = node
 
 
-def record_operation(TensorBase output, operation, plan, tuple inputs, tuple kept,
+def record_operation(TensorBase output not None, operation, plan, tuple inputs, tuple kept,
                      bint keep_output):
     """Record for operations written in Python."""
     record(output, operation, plan, inputs, kept, keep_output)

@@ -179,7 +179,7 @@ cdef class _Walk:
                 self.visit(node, gradient, retain_graph)
 
 
-def _target(TensorBase tensor):
+def _target(TensorBase tensor not None):
     refresh(tensor)
     return tensor if tensor.node is None else tensor.node
 
@@ -212,7 +212,7 @@ def _number(Node node):
     return node.number
 
 
-def _seed(TensorBase tensor, gradient, str caller):
+def _seed(TensorBase tensor not None, gradient, str caller):
     """The gradient to start from: ones for a single number, else what the user gave."""
     if gradient is None:
         if tensor.array.size != 1:

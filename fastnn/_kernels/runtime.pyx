@@ -233,7 +233,7 @@ def empty_array(tuple shape, dtype):
     return empty(len(shape), sizes, (<cnp.dtype> dtype).type_num)
 
 
-def expanded(cnp.ndarray array, tuple shape):
+def expanded(cnp.ndarray array not None, tuple shape not None):
     """A view that repeats the axes of size 1, and new first axes, up to ``shape``.
 
     It is read-only where it repeats anything. ``numpy.broadcast_to`` takes 2 us, this 0.1.

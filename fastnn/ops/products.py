@@ -170,6 +170,8 @@ def tensordot(a, b, dims=2):
         if not 0 <= dims <= min(a.ndim, b.ndim):
             raise ValueError(f"tensordot: dims {dims} of tensors with {a.ndim} and {b.ndim}")
         dims = range(a.ndim - dims, a.ndim), range(dims)
+    elif not isinstance(dims, (tuple, list)) or len(dims) != 2:
+        raise TypeError(f"tensordot: dims must be a number or two lists, got {dims!r}")
     of_a = checks.axes("tensordot", tuple(dims[0]), a.ndim)
     of_b = checks.axes("tensordot", tuple(dims[1]), b.ndim)
     sizes = [a.shape[i] for i in of_a]

@@ -77,6 +77,10 @@ def result_type(tensor1, tensor2):
     dtype('float32')
     """
     given = (tensor1, tensor2)
+    for each in given:
+        if not isinstance(each, (tensors.Tensor, int, float)):
+            raise TypeError("result_type: expected tensors or numbers, got "
+                            f"{type(each).__name__}")
     return dtypes.result_type(
         "result_type", [each.array for each in given if isinstance(each, tensors.Tensor)],
         [each for each in given if not isinstance(each, tensors.Tensor)])
