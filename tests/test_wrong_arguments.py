@@ -1,4 +1,4 @@
-"""Whatever a public function is given: a result or an error that says what is wrong, never a crash."""
+"""Whatever a public function is given: a result, or an error that says what is wrong; no crash."""
 
 import warnings
 
