@@ -71,27 +71,111 @@ cdef bint _is_ours_alone(TensorBase gradient):
     return False
 
 
+cdef class Part:
+    """The gradient of a tensor of some shape, zero but at an index, as a rule may give it.
+
+    It is not written as a whole: what comes for other parts goes into the same memory.
+    """
+    cdef tuple index
+    cdef tuple shape
+    cdef TensorBase gradient
+
+    def __init__(self, tuple index, tuple shape, TensorBase gradient):
+        self.index, self.shape, self.gradient = index, shape, gradient
+
+    cdef slice extent(self, Py_ssize_t dim):
+        """From where to where it reaches in a dimension; None if not whole in those before."""
+        if len(self.index) != dim + 1 or not all([each == EVERYTHING for each in self.index[:dim]]):
+            return None
+        last = self.index[dim]
+        if not isinstance(last, slice) or last.step is not None:
+            return None
+        return slice(*last.indices(self.shape[dim])[:2])
+
+
+cdef object EVERYTHING = slice(None)
+
+
+cdef TensorBase _whole(list parts):
+    """The sum of parts, each written once where they tile the tensor, as those of a split do."""
+    cdef Part part = <Part> parts[0]
+    cdef cnp.ndarray first = part.gradient.array
+    cdef object out
+    if cnp.PyArray_NDIM(first) == len(part.shape):
+        out = memory.empty_like(first, part.shape)
+    else:
+        out = memory.empty(part.shape, (<object> first).dtype)
+    if _tile(parts):
+        for part in parts:
+            out[part.index] = part.gradient.array
+        return wrap(out)
+    out.fill(0)
+    for part in parts:
+        out[(*part.index, ...)] += part.gradient.array
+    return wrap(out)
+
+
+cdef bint _tile(list parts) except -1:
+    """Whether parts of one dimension cover it without meeting."""
+    cdef Part part = <Part> parts[0]
+    cdef Py_ssize_t dim = len(part.index) - 1, reached = 0
+    if dim < 0:
+        return False
+    extents = [(<Part> each).extent(dim) for each in parts]
+    if None in extents:
+        return False
+    for extent in sorted(extents, key=_start_of):
+        if extent.start != reached or extent.stop < extent.start:
+            return False
+        reached = extent.stop
+    return reached == part.shape[dim]
+
+
+def _start_of(extent):
+    return extent.start, extent.stop
+
+
 cdef class _Walk:
     """One backward pass: gradients that wait for their node, and where they are to go."""
-    cdef dict waiting     # node or leaf -> its gradient so far
+    cdef dict waiting     # node or leaf -> its gradient so far, or a list of parts
     cdef set owned        # those whose gradient is ours to write to
     cdef list heap
     cdef set needed       # nodes on a way to a wanted tensor; None where all are
     cdef set stops        # nodes to be treated as leaves, or None
     cdef bint create_graph
 
-    cdef void give(self, object target, TensorBase gradient) except *:
+    cdef void give(self, object target, object gradient) except *:
         """Add ``gradient`` to what waits for ``target``, a node or a leaf."""
-        cdef TensorBase present = <TensorBase> self.waiting.get(target)
+        present = self.waiting.get(target)
         if present is None:
-            self.waiting[target] = gradient
+            self.waiting[target] = [gradient] if isinstance(gradient, Part) else gradient
             if isinstance(target, Node) and (self.stops is None or target not in self.stops):
                 heappush(self.heap, (-(<Node> target).number, target))
-        elif not self.create_graph and target in self.owned:
+            return
+        if isinstance(gradient, Part):
+            if type(present) is list:
+                present.append(gradient)
+                return
+            gradient = _whole([gradient])
+        present = self.settled(target)
+        if not self.create_graph and target in self.owned:
             _add.into(present, gradient)
         else:
             self.waiting[target] = _add(present, gradient)
             self.owned.add(target)
+
+    cdef TensorBase settled(self, object target):
+        """What waits for ``target``, its parts put together; None if nothing does."""
+        present = self.waiting.get(target)
+        if type(present) is list:
+            self.waiting[target] = present = _whole(present)
+            self.owned.add(target)
+        return present
+
+    cdef TensorBase taken(self, object target):
+        """What waits for ``target``, which then no longer waits."""
+        gradient = self.waiting.pop(target)
+        return _whole(gradient) if type(gradient) is list else gradient
 
     cdef object rule(self, Node node, TensorBase gradient):
         """The rule's gradients; of those that nobody wants it is told that they are not needed."""
@@ -121,6 +205,8 @@ cdef class _Walk:
         if not isinstance(gradients, tuple):
             gradients = (gradients,)
         if _inspect is not None:
+            gradients = tuple([_whole([each]) if isinstance(each, Part) else each
+                               for each in gradients])
             _inspect(node, node.place_of_call, gradients)
         for index in range(len(node.edges)):
             target = node.edges[index]
@@ -128,7 +214,7 @@ cdef class _Walk:
                 continue
             if self.needed is not None and target not in self.needed:
                 continue
-            self.give(target, <TensorBase?> gradients[index])
+            self.give(target, gradients[index])
         if not retain_graph:
             node.free()
 
@@ -142,7 +228,7 @@ cdef class _Walk:
         cdef TensorBase gradient
         while self.heap:
             node = <Node> heappop(self.heap)[1]
-            gradient = self.arrive(node, self.waiting.pop(node))
+            gradient = self.arrive(node, self.taken(node))
             self.owned.discard(node)
             if captured is not None and node in captured:
                 captured[node] = gradient
@@ -242,22 +328,26 @@ def backward(list tensors, list gradients, retain_graph, bint create_graph, inpu
     try:
         walk.run(retain, captured)
         if captured is None:
-            _accumulate_leaves(walk)
+            _accumulate_leaves(walk, list(walk.waiting))
         else:
-            for tensor in inputs:
-                gradient = _captured(walk, captured, tensor)
-                if gradient is not None:
-                    _add_to_grad(tensor, gradient, False, create_graph)
+            different = list(dict.fromkeys(inputs))
+            _accumulate_leaves(walk, [each for each in different if each.is_leaf])
+            for tensor in different:
+                if not tensor.is_leaf and captured[(<TensorBase> tensor).node] is not None:
+                    _add_to_grad(tensor, captured[(<TensorBase> tensor).node], False, create_graph)
                     _has_accumulated(tensor)
     finally:
         set_recording(before)
 
 
-cdef void _accumulate_leaves(_Walk walk) except *:
+cdef void _accumulate_leaves(_Walk walk, list leaves) except *:
     cdef TensorBase leaf, gradient
     cdef bint owned
-    while walk.waiting:
-        leaf, gradient = walk.waiting.popitem()
+    while leaves:
+        leaf = leaves.pop()
+        if leaf not in walk.waiting:
+            continue
+        gradient = walk.taken(leaf)
         owned = leaf in walk.owned or _is_ours_alone(gradient)
         if leaf.hooks is not None:
             gradient = _apply_hooks(leaf.hooks, gradient)
@@ -283,7 +373,7 @@ def _captured(_Walk walk, dict captured, TensorBase tensor):
     """What arrived at a wanted tensor; the hooks of a leaf have still to see it."""
     if tensor.node is not None:
         return captured[tensor.node]
-    gradient = walk.waiting.get(tensor)
+    gradient = walk.settled(tensor)
     if gradient is not None and tensor.hooks is not None:
         gradient = _apply_hooks(tensor.hooks, gradient)
     return gradient
@@ -328,4 +418,4 @@ def gradients_at(list outputs, list gradients, list ends, bint create_graph):
         walk.run(create_graph, None)
     finally:
         set_recording(before)
-    return tuple([walk.waiting.get(end) for end in ends])
+    return tuple([walk.settled(end) for end in ends])

@@ -1,6 +1,7 @@
 """Training steps of fastnn: the very code that PyTorch runs."""
 
 import fastnn
+from fastnn._kernels import runtime
 
 from . import WORKLOADS, torch_models
 from .program import Program
@@ -10,6 +11,12 @@ VERSION = fastnn.__version__
 
 def prepare(threads, options):
     fastnn.set_num_threads(threads)
+
+
+def arena():
+    """The arena's bytes in use, kept for later, and at their peak."""
+    stats = runtime.memory_stats()
+    return {name: stats[name] for name in ("used", "kept", "peak")}
 
 
 def build(name, options):

@@ -5,7 +5,7 @@ import operator
 
 import numpy
 
-from .. import dtypes, tape
+from .. import dtypes, tape, walk
 from .. import tensor as tensors
 from .._kernels import memory, rows
 from ..op import Operation
@@ -176,8 +176,13 @@ def _placed_forward(plan, gradient):
     return out
 
 
-_view = Operation("slice", _view_forward, lambda node, gradient: _placed(node.plan, gradient),
-                  shares_memory=True)
+def _view_rule(node, gradient):
+    if tape.is_grad_enabled():
+        return _placed(node.plan, gradient)
+    return walk.Part(*node.plan, gradient)
+
+
+_view = Operation("slice", _view_forward, _view_rule, shares_memory=True)
 _placed = Operation("place_slice", _placed_forward, lambda node, gradient: _view(
     node.plan, gradient))
 pick = Operation("index", _pick_forward, lambda node, gradient: spread(node.plan, gradient))
