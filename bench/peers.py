@@ -1,6 +1,6 @@
 """Compare one training step of fastnn with PyTorch, TensorFlow and JAX.
 
-    python -m bench.peers [--workloads mlp lenet cnn dcgan tiny] [--threads 1 2]
+    python -m bench.peers [--workloads mlp lenet gpt ...] [--threads 1 2]
                           [--peers torch tensorflow jax] [--rounds 5] [--out runs/peers] [--quick]
 
 Every variant (a library with one choice of settings) runs in a process of its own, on the same

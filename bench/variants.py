@@ -23,6 +23,8 @@ ON_IMAGES = {
     "jax": [("products",)],
 }
 ON_VECTORS = {"tensorflow": [("xla",)]}
+# Networks that are not written with Keras' layers, and a kernel that XLA does not have.
+NOT_WITH = {"lstm": ("keras", "xla"), "gpt": ("keras",), "unet": ("keras",), "wgan-gp": ("keras",)}
 KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**31), "MALLOC_MMAP_THRESHOLD_": str(2**30)}
 LIBRARIES = tuple(EVERYWHERE)
 
@@ -63,4 +65,5 @@ def variants(workload, libraries):
         Variant(library, options)
         for library in libraries
         for options in EVERYWHERE[library] + special.get(library, [])
+        if not set(options) & set(NOT_WITH.get(workload.name, ()))
     ]

@@ -8,8 +8,10 @@ descriptor that was its standard output; whatever libraries print goes to standa
     {"do": "operation", "library": ..., "name": ..., "size": ..., "channels_last": false,
      "threads": 2, "cores": [0, 1]}
     {"do": "run", "warm": 1, "blocks": 5, "steps": 20}
+    {"do": "steady", "steps": [100, 1000]}
 """
 
+import gc
 import importlib
 import json
 import os
@@ -35,6 +37,7 @@ class Session:
         backend.build("tiny", []).run(1)  # whatever is loaded late is loaded now
         memory["first_step"] = machine.resident_bytes()
         self.program = backend.build(workload, options)
+        self.arena = getattr(backend, "arena", dict)
         losses = [self.program.run(1) for _ in range(steps)]
         memory["peak_of_build"] = machine.peak_bytes()
         exact = machine.reset_peak()
@@ -62,6 +65,16 @@ class Session:
         self.program.run(warm)
         seconds, cpu = zip(*(self._block(steps) for _ in range(blocks)), strict=True)
         return {"seconds": seconds, "cpu": cpu, "peak": machine.peak_bytes()}
+
+    def steady(self, steps):
+        """The memory held after each of some rising numbers of steps."""
+        memory, done = [], 0
+        for count in steps:
+            self.program.run(count - done)
+            done = count
+            gc.collect()
+            memory.append({"resident": machine.resident_bytes(), "arena": self.arena()})
+        return {"memory": memory}
 
     def _block(self, steps):
         cpu, start = time.process_time(), time.perf_counter()

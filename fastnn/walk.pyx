@@ -270,22 +270,26 @@ def backward(list tensors, list gradients, retain_graph, bint create_graph, inpu
     try:
         walk.run(retain, captured)
         if captured is None:
-            _accumulate_leaves(walk)
+            _accumulate_leaves(walk, list(walk.waiting))
         else:
-            for tensor in inputs:
-                gradient = _captured(walk, captured, tensor)
-                if gradient is not None:
-                    _add_to_grad(tensor, gradient, False, create_graph)
+            different = list(dict.fromkeys(inputs))
+            _accumulate_leaves(walk, [each for each in different if each.is_leaf])
+            for tensor in different:
+                if not tensor.is_leaf and captured[(<TensorBase> tensor).node] is not None:
+                    _add_to_grad(tensor, captured[(<TensorBase> tensor).node], False, create_graph)
                     _has_accumulated(tensor)
     finally:
         set_recording(before)
 
 
-cdef void _accumulate_leaves(_Walk walk) except *:
+cdef void _accumulate_leaves(_Walk walk, list leaves) except *:
     cdef TensorBase leaf, gradient
     cdef bint owned
-    while walk.waiting:
-        leaf, gradient = walk.waiting.popitem()
+    while leaves:
+        leaf = leaves.pop()
+        if leaf not in walk.waiting:
+            continue
+        gradient = walk.waiting.pop(leaf)
         owned = leaf in walk.owned or _is_ours_alone(gradient)
         if leaf.hooks is not None:
             gradient = _apply_hooks(leaf.hooks, gradient)

@@ -12,7 +12,7 @@ class Layers:
     def linear(self, x, weight, bias=0.0):
         return x @ weight + bias
 
-    def convolution(self, x, weight, bias, padding=0, stride=1):
+    def convolution(self, x, weight, bias=0.0, padding=0, stride=1):
         pads = [(padding, padding)] * 2
         strides = (stride, stride)
         return bias + lax.conv_general_dilated(
@@ -26,6 +26,21 @@ class Layers:
             x, weight, (2, 2), pads, dimension_numbers=self.dimensions, transpose_kernel=True
         )
 
+    def flatten(self, x):
+        return x.reshape(len(x), -1)
+
+    def enlarge(self, x, weight, bias):
+        """A transposed convolution of kernel 2 and stride 2, whose pixels do not overlap."""
+        n, h, w, c = x.shape
+        y = x.reshape(-1, c) @ weight.transpose(3, 0, 1, 2).reshape(c, -1)
+        y = y.reshape(n, h, w, 2, 2, -1).transpose(0, 1, 3, 2, 4, 5)
+        return y.reshape(n, 2 * h, 2 * w, -1) + bias
+
+    def layer_norm(self, x, scale, shift):
+        mean = x.mean(-1, keepdims=True)
+        variance = ((x - mean) ** 2).mean(-1, keepdims=True)
+        return (x - mean) * lax.rsqrt(variance + 1e-5) * scale + shift
+
     def max_pool(self, x):
         """Windows of 2x2; `lax.reduce_window` was slower: 34 against 26 ms on the lenet."""
         n, h, w, c = x.shape
@@ -33,10 +48,11 @@ class Layers:
 
     def batch_norm(self, x, scale, shift, running):
         """The normalised batch, and the running mean and variance after it."""
-        mean = x.mean((0, 1, 2))
-        variance = jnp.maximum((x * x).mean((0, 1, 2)) - mean * mean, 0)
+        axes = tuple(range(x.ndim - 1))
+        mean = x.mean(axes)
+        variance = jnp.maximum((x * x).mean(axes) - mean * mean, 0)
         factor = scale * lax.rsqrt(variance + 1e-5)
-        size = x.size // x.shape[3]
+        size = x.size // x.shape[-1]
         unbiased = variance * (size / (size - 1))
         running = (0.9 * running[0] + 0.1 * mean, 0.9 * running[1] + 0.1 * unbiased)
         return x * factor + (shift - mean * factor), running
@@ -45,7 +61,7 @@ class Layers:
 class ProductLayers(Layers):
     """Convolutions as matrix products: XLA's gradients of strided ones are slow on a CPU."""
 
-    def convolution(self, x, weight, bias, padding=0, stride=1):
+    def convolution(self, x, weight, bias=0.0, padding=0, stride=1):
         kh, kw, c, f = weight.shape
         edge = (padding, padding)
         x = jnp.pad(x, ((0, 0), edge, edge, (0, 0)))

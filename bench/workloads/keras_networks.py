@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from .adversarial import JUDGE, LAYERS
+
 
 def networks(workload):
     """One model for each network of the workload, with its starting weights."""
@@ -87,8 +89,29 @@ def _dcgan():
     return [generator, discriminator]
 
 
+def _mlp_gan():
+    generator = [keras.Input((LAYERS[0],))]
+    for width in LAYERS[1:-1]:
+        generator += [
+            layers.Dense(width, use_bias=False),
+            layers.BatchNormalization(momentum=0.9, epsilon=1e-5),
+            layers.LeakyReLU(0.2),
+        ]
+    discriminator = [keras.Input((JUDGE[0],))]
+    for width in JUDGE[1:-1]:
+        discriminator += [layers.Dense(width), layers.LeakyReLU(0.2)]
+    return [[*generator, layers.Dense(LAYERS[-1], "tanh")], [*discriminator, layers.Dense(1)]]
+
+
 def _tiny():
     return [[keras.Input((10,)), layers.Dense(32, "tanh"), layers.Dense(1)]]
 
 
-_STACKS = {"mlp": _mlp, "lenet": _lenet, "cnn": _cnn, "dcgan": _dcgan, "tiny": _tiny}
+_STACKS = {
+    "mlp": _mlp,
+    "lenet": _lenet,
+    "cnn": _cnn,
+    "dcgan": _dcgan,
+    "mlp-gan": _mlp_gan,
+    "tiny": _tiny,
+}

@@ -6,6 +6,7 @@ from . import WORKLOADS, torch_models
 from .program import Program
 
 VERSION = torch.__version__
+SECOND_ORDER = ("wgan-gp",)  # its second loss takes gradients of gradients, not to be compiled
 
 
 def prepare(threads, options):
@@ -20,11 +21,8 @@ def build(name, options):
 
     Options: `channels_last`, `fused` (optimizer), `compile` (networks and losses).
     """
-    workload = WORKLOADS[name]
     nets = torch_models.networks(torch, name)
-    for net, arrays in zip(nets, workload.start(), strict=True):
-        torch_models.load(torch, net, arrays)
-    batch = [torch.tensor(array) for array in workload.inputs()]
+    batch = [torch.tensor(array) for array in WORKLOADS[name].inputs()]
     if "channels_last" in options:
         nets = [net.to(memory_format=torch.channels_last) for net in nets]
         batch = [_channels_last(tensor) for tensor in batch]
@@ -42,7 +40,10 @@ def _channels_last(tensor):
 def _step(name, options, nets, updates, batch):
     losses = torch_models.losses(torch, name, nets)
     if "compile" in options:
-        losses = [torch.compile(loss) for loss in losses]
-        if name == "dcgan":
+        losses = [
+            loss if name in SECOND_ORDER and number else torch.compile(loss)
+            for number, loss in enumerate(losses)
+        ]
+        if len(nets) > 1:
             nets = [torch.compile(nets[0]), nets[1]]  # its forward is outside the two losses
-    return torch_models.training_step(name, nets, losses, updates, batch)
+    return torch_models.training_step(torch, name, nets, losses, updates, batch)

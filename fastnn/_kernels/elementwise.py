@@ -43,23 +43,24 @@ def elementwise_source(formula, dtype):
     for pattern in _stride_patterns(count):
         test = " and ".join(f"stride{i} == {step}" for i, step in enumerate((1, *pattern)))
         lines.append(f"    {keyword} {test}:")
-        lines += _loop(formula, dtype, "i", [f"[{'i' if step else 0}]" for step in pattern])
+        lines += _loop(formula, dtype, "i", ["i" if step else "0" for step in pattern])
         keyword = "elif"
     lines.append("    else:")
     lines += _loop(formula, dtype, "i * stride0",
-                   [f"[i * stride{i}]" for i in range(1, count + 1)])
+                   [f"i * stride{i}" for i in range(1, count + 1)])
     return "\n".join(lines) + "\n"
 
 
 def _loop(formula, dtype, output_index, input_indices):
-    reads = [f"{name} = {name}_{index}"
-             for name, index in zip(formula.inputs, input_indices, strict=True)]
+    reads = {f"{name} = fetched({name}_, {index})": index == "0"
+             for name, index in zip(formula.inputs, input_indices, strict=True)}
     # What stays is read before the loop: LLVM's vectorizer took 8 s over a power of it within.
-    lines = [f"        {read}" for read in reads if read.endswith("[0]")]
+    lines = [f"        {read}" for read, stays in reads.items() if stays]
     lines.append("        for i in range(start, stop):")
-    body = [read for read in reads if not read.endswith("[0]")]
+    body = [read for read, stays in reads.items() if not stays]
     body += [f"{name} = {_typed(expression)}" for name, expression in formula.lets]
-    body.append(f"out_[{output_index}] = {_stored(_typed(formula.result), formula, dtype)}")
+    result = _stored(_typed(formula.result), formula, dtype)
+    body.append(f"placed(out_, {output_index}, {result})")
     return lines + [f"            {line}" for line in body]
 
 

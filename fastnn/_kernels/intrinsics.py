@@ -1,4 +1,4 @@
-"""Names for kernels that Python has not: typed pointers from addresses. Imports Numba."""
+"""Names for kernels that Python has not: pointers from addresses, sums, memory. Imports Numba."""
 
 from llvmlite import ir
 from numba import types
@@ -46,8 +46,46 @@ def larger(typing_context, a, b):
     return a(a, b), generate
 
 
+def _mark(module, instruction, own, other):
+    """Tell LLVM that two kinds of accesses never depend on each other.
+
+    A result may be written over an input, each element once it is read. LLVM cannot know that no
+    other element is touched, and its loop for memory that overlaps handles one at a time: the
+    gradient of GELU in place took 8.2 ms for a million elements, and 0.7 apart.
+    """
+    domain = module.add_metadata(["fastnn elementwise"])
+    scopes = {kind: module.add_metadata([module.add_metadata([kind, domain])])
+              for kind in (own, other)}
+    instruction.set_metadata("alias.scope", scopes[own])
+    instruction.set_metadata("noalias", scopes[other])
+
+
+@intrinsic
+def fetched(typing_context, pointer, index):
+    """An element of an input, which no other element of the output may lie on."""
+    def generate(context, builder, signature, arguments):
+        value = builder.load(builder.gep(arguments[0], [arguments[1]]))
+        _mark(builder.module, value, "input", "output")
+        return value
+
+    return pointer.dtype(pointer, types.int64), generate
+
+
+@intrinsic
+def placed(typing_context, pointer, index, value):
+    """Write an element of the output."""
+    def generate(context, builder, signature, arguments):
+        address = builder.gep(arguments[0], [arguments[1]])
+        _mark(builder.module, builder.store(arguments[2], address), "output", "input")
+        return context.get_dummy_value()
+
+    return types.void(pointer, types.int64, pointer.dtype), generate
+
+
 NAMES = {
     "plus": plus,
+    "fetched": fetched,
+    "placed": placed,
     "larger": larger,
     **TYPES,
     **{f"pointer_{name}": _pointer_to(element) for name, element in TYPES.items()},

@@ -31,9 +31,12 @@ def copy(x, order):
 
 
 def empty_like(x, shape=None):
-    """A new array of the type and memory order of ``x``, and its shape unless one is given."""
+    """A new array of the type and memory order of ``x``, and its shape unless one is given.
+
+    An array that repeats elements has no order of its own: C order.
+    """
     shape = x.shape if shape is None else shape
-    if x.flags.c_contiguous:
+    if x.flags.c_contiguous or 0 in x.strides:
         return empty(shape, x.dtype)
     order = order_of(x)
     result = empty(tuple(shape[i] for i in order), x.dtype)

@@ -6,6 +6,7 @@ import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
+from .._kernels import memory
 from ..op import Operation, are_floating_alike
 from ..registry import case, floats, integers, public
 from .checks import axis, remembered, several, shape_argument, whole
@@ -28,7 +29,14 @@ def _cat_rule(node, gradient):
     return tuple(parts)
 
 
-_cat = Operation("cat", lambda plan, *arrays: numpy.concatenate(arrays, axis=plan[0]), _cat_rule)
+def _cat_forward(plan, *arrays):
+    dim, sizes = plan
+    first = arrays[0]
+    out = memory.empty_like(first, (*first.shape[:dim], sum(sizes), *first.shape[dim + 1:]))
+    return numpy.concatenate(arrays, axis=dim, out=out)
+
+
+_cat = Operation("cat", _cat_forward, _cat_rule)
 
 
 _stack = Operation("stack", lambda dim, *arrays: numpy.stack(arrays, dim),

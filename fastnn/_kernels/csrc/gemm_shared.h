@@ -7,7 +7,7 @@
 #ifndef FASTNN_GEMM_SHARED_H
 #define FASTNN_GEMM_SHARED_H
 #define SHARED_ROWS 4096
-#define SHARED_VECTORS 128
+#define FEWEST_VECTORS 8 /* of columns of B that are packed at a time */
 #define PACKED_TILES 16 /* of A in one turn of packing */
 #define SHARED_PIECES 32
 #define WORTH_A_SHARE 1e6 /* multiply-adds: some 8 us */
@@ -18,12 +18,9 @@ struct shared_pieces {
 };
 #endif
 
-/* Copying A pays for itself when its rows would fall into the same cache sets or are read with
- * gaps, and each copy is used by some panels. */
+/* Copying A pays for itself when it is read with gaps and each copy is used by some panels. */
 INLINE int NAME(packs_a)(const gemm_arguments *g) {
-    const ptrdiff_t bytes = g->a_row * (ptrdiff_t)sizeof(REAL);
-    return g->n > 2 * TILE_VECTORS * LANES &&
-           (g->a_col != 1 || bytes % 1024 == 0 || g->m * bytes > (1 << 20));
+    return g->n > 2 * TILE_VECTORS * LANES && g->a_col != 1;
 }
 
 /* Private panels would be packed again for every block of rows. */
@@ -38,7 +35,8 @@ INLINE struct shared_pieces NAME(cut_slab)(const struct NAME(slab) *slab) {
                         (double)slab->depth / WORTH_A_SHARE;
     const ptrdiff_t wanted = work > SHARED_PIECES ? SHARED_PIECES : (ptrdiff_t)work + 1;
     struct shared_pieces pieces;
-    pieces.columns = smaller(panels, larger(wanted, ceil_div(panels, 4)));
+    pieces.columns =
+        NAME(sweeps_rows)(slab) ? 1 : smaller(panels, larger(wanted, ceil_div(panels, 4)));
     pieces.rows = larger(ceil_div(tiles, 32), smaller(tiles, wanted / pieces.columns));
     pieces.tiles = ceil_div(tiles, pieces.rows);
     pieces.panels = ceil_div(panels, pieces.columns);
@@ -99,7 +97,8 @@ static void NAME(run_shared_block)(const gemm_arguments *g, const struct block *
 
 static int NAME(run_shared)(const gemm_arguments *g, int options, int threads) {
     const struct cut rows = cut_evenly(g->m, TILE_ROWS, SHARED_ROWS / TILE_ROWS);
-    const struct cut columns = cut_evenly(g->n, LANES, SHARED_VECTORS);
+    const ptrdiff_t near = half_of_second_cache() / (SLAB_DEPTH * VECTOR_BYTES);
+    const struct cut columns = cut_evenly(g->n, LANES, larger(FEWEST_VECTORS, near));
     const size_t size_b = (size_t)cut_start(&columns, 1) * SLAB_DEPTH;
     const size_t size_a =
         NAME(packs_a)(g) ? (size_t)cut_start(&rows, 1) * (SLAB_DEPTH + ROW_PADDING) : 0;
