@@ -86,9 +86,8 @@ class GANTrainer:
         self.generator, self.discriminator = recipe.generator(), recipe.discriminator()
         self.average = AveragedModel(self.generator, multi_avg_fn=moving_average, use_buffers=True)
         self.generator_optimizer, self.discriminator_optimizer = (
-            Adam(network.parameters(), lr=rate, betas=recipe.betas)
-            for network, rate in ((self.generator, recipe.generator_rate),
-                                  (self.discriminator, recipe.discriminator_rate)))
+            Adam(network.parameters(), lr=recipe.rate, betas=recipe.betas)
+            for network in (self.generator, self.discriminator))
 
     def step(self, images, labels):
         """Improve the discriminator ``n_critic`` times, on a part of the images each, and the
@@ -199,19 +198,21 @@ class Recipe:
     generator: object
     discriminator: object
     epochs: int
-    generator_rate: float = 2e-4
-    discriminator_rate: float = 2e-4
+    batch: int = 64
+    rate: float = 2e-4  # of both optimizers
     betas: tuple = (0.5, 0.999)
     label_smoothing: float = 0.0  # of the real images' label
     n_critic: int = 1             # steps of the discriminator for each of the generator
 
 
 RECIPES = {
-    "mlp": Recipe(GANTrainer, dense_generator, dense_discriminator, epochs=36),
-    "dcgan": Recipe(GANTrainer, generator, discriminator, epochs=20, label_smoothing=0.1),
-    "wgan-gp": Recipe(WassersteinTrainer, generator, discriminator, epochs=20),
+    "mlp": Recipe(GANTrainer, dense_generator, dense_discriminator, epochs=36, batch=128),
+    "dcgan": Recipe(GANTrainer, generator, discriminator, epochs=20, rate=5e-4,
+                    label_smoothing=0.1),
+    "wgan-gp": Recipe(WassersteinTrainer, generator, discriminator, epochs=20, rate=5e-4,
+                      betas=(0.0, 0.99)),
     "cgan": Recipe(ConditionalTrainer, lambda: generator(LATENT + CLASSES),
-                   lambda: discriminator(CLASSES), epochs=20, label_smoothing=0.1),
+                   lambda: discriminator(CLASSES), epochs=20, rate=5e-4, label_smoothing=0.1),
 }
 
 
@@ -220,7 +221,7 @@ def main(arguments=None):
     parser = Parser(__doc__, out="runs/gan/{model}", smoke_epochs=2)
     parser.add_argument("--model", choices=RECIPES, default="mlp")
     parser.add_argument("--dataset", choices=DATASETS, default="mnist")
-    parser.add_argument("--batch-size", type=positive, default=128)
+    parser.add_argument("--batch-size", type=positive)
     parser.add_argument("--judges", type=Path, default=Path("runs/gan/judges"),
                         help="folder where the classifier that judges the images is kept")
     return launch(parser, load, train, arguments)
@@ -228,19 +229,19 @@ def main(arguments=None):
 
 def load(run):
     """The real images, their labels, and a judge that knows them."""
-    options, kind = run.options, DATASETS[run.options.dataset]
-    if kind is Digits:
-        parts = digits()
-    else:
-        parts = [kind(options.data_dir, train=part, download=True) for part in (True, False)]
+    options, recipe = run.options, RECIPES[run.options.model]
+    options.epochs = options.epochs or recipe.epochs
+    options.batch_size = options.batch_size or recipe.batch
+    kind = DATASETS[options.dataset]
+    parts = digits() if kind is Digits else [
+        kind(options.data_dir, train=part, download=True) for part in (True, False)]
     count = SMOKE_IMAGES if options.smoke else None
     training, test = (
         (part.data.numpy()[:count] / numpy.float32(127.5) - 1, part.targets.numpy()[:count])
         for part in parts)
-    smallest = options.batch_size * RECIPES[options.model].n_critic
-    if smallest > len(training[0]):
-        raise Problem(f"--batch-size: a step takes {smallest} images, there are "
-                      f"{len(training[0])}")
+    largest = len(training[0]) // recipe.n_critic
+    if not 2 <= options.batch_size <= largest:
+        raise Problem(f"--batch-size: {options.batch_size} given, 2 to {largest} are possible")
     return training, Judge.obtain(options.judges, training, test)
 
 
@@ -248,7 +249,6 @@ def train(run, data):
     """Train, measure 10,000 samples after each epoch, and report."""
     options, ((images, labels), judge) = run.options, data
     recipe = RECIPES[options.model]
-    options.epochs = options.epochs or recipe.epochs
     trainer = recipe.trainer(recipe)
     count = SMOKE_SAMPLES if options.smoke else SAMPLES
     noise, classes = fastnn.randn(count, LATENT), fastnn.arange(count) % CLASSES

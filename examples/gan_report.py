@@ -43,8 +43,9 @@ def summary(distances):
 
 
 def write_images(run, images, name, columns):
-    """Write images with grey levels from -1 to 1 side by side."""
-    save_image(images[:, None] / 2 + 0.5, run.out / name, nrow=columns)
+    """Write images with grey levels from -1 to 1 side by side, twice as large."""
+    large = images.repeat(2, axis=1).repeat(2, axis=2)
+    save_image(large[:, None] / 2 + 0.5, run.out / name, nrow=columns)
 
 
 def walks(trainer, noise):
@@ -70,6 +71,7 @@ def picture(run, references):
     draw(scores, run.history, "score", "samples")
     scores.set_title("classifier score")
     draw(distances, run.history, "frechet", "samples")
+    distances.axhline(references["noise"]["frechet"], color="grey", linestyle=":", label="noise")
     distances.set(title="Frechet distance", yscale="log")
     for axes, name in ((scores, "score"), (distances, "frechet")):
         axes.axhline(references["real"][name], color="grey", linestyle="--", label="test images")

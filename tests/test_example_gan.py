@@ -72,10 +72,10 @@ def test_every_model_trains_measures_and_shows(gan, small, model):
     assert figures["references"]["real"]["frechet"] < figures["references"]["noise"]["frechet"]
     assert 0 < figures["nearest_training_image"]["test_images"]["median"] < 28
     assert imread("out/report.png").shape[:2] == (700, 1200)
-    side = 10 * 30 + 2
+    side = 10 * 58 + 2
     assert imread("out/samples-002.png").shape[:2] == (side, side)
-    assert imread("out/walk.png").shape[:2] == (side, 12 * 30 + 2)
-    assert imread("out/nearest.png").shape[:2] == (2 * 30 + 2, 12 * 30 + 2)
+    assert imread("out/walk.png").shape[:2] == (side, 12 * 58 + 2)
+    assert imread("out/nearest.png").shape[:2] == (2 * 58 + 2, 12 * 58 + 2)
     network = gan.RECIPES[model].generator()
     network.load_state_dict(fastnn.load("out/generator.safetensors"))
 
@@ -229,9 +229,10 @@ def test_wrong_arguments(gan, capsys, arguments, text):
     assert text in one_line(capsys)
 
 
-def test_a_batch_larger_than_the_data_set(gan, small, capsys):
-    assert gan.main([*SMOKE, "--batch-size", "400"]) == 2
-    assert "--batch-size" in one_line(capsys)
+@pytest.mark.parametrize("size", ["1", "400"])
+def test_a_batch_of_one_or_larger_than_the_data_set(gan, small, capsys, size):
+    assert gan.main([*SMOKE, "--batch-size", size]) == 2
+    assert f"--batch-size: {size} given, 2 to 384 are possible" in one_line(capsys)
 
 
 def test_without_data_and_network(gan, capsys):
