@@ -24,7 +24,7 @@ import fastnn
 from fastnn import nn
 from fastnn.nn import functional as F
 from fastnn.optim import Adam
-from fastnn.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from fastnn.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 from fastnn.vision.datasets import Digits
 
 LATENT = 64  # numbers that an image is made from
@@ -32,6 +32,7 @@ CLASSES = 10
 GRADIENT_PENALTY = 10
 DECAY = 0.999  # of the averaged generator
 SAMPLES = 10_000  # that are measured
+NORMALIZED = 2560  # that batch norm's statistics are taken from
 SMOKE_IMAGES, SMOKE_SAMPLES = 1280, 1000
 
 
@@ -54,22 +55,24 @@ def dense_discriminator():
         nn.Linear(256, 1))
 
 
-def generator(inputs=LATENT, width=32):
-    """Transposed convolutions from 7 x 7 to 28 x 28, with batch norm."""
+def generator(inputs=LATENT):
+    """A dense layer for the whole, then transposed convolutions from 7 x 7 to 28 x 28."""
     return nn.Sequential(
-        nn.Linear(inputs, 2 * width * 49, bias=False), nn.Unflatten(1, (2 * width, 7, 7)),
-        nn.BatchNorm2d(2 * width), nn.ReLU(),
-        nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1, bias=False),
-        nn.BatchNorm2d(width), nn.ReLU(),
-        nn.ConvTranspose2d(width, 1, 4, stride=2, padding=1), nn.Tanh())
+        nn.Linear(inputs, 256, bias=False), nn.BatchNorm1d(256), nn.ReLU(),
+        nn.Linear(256, 64 * 49, bias=False), nn.Unflatten(1, (64, 7, 7)),
+        nn.BatchNorm2d(64), nn.ReLU(),
+        nn.ConvTranspose2d(64, 32, 4, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(32), nn.ReLU(),
+        nn.ConvTranspose2d(32, 1, 4, stride=2, padding=1), nn.Tanh())
 
 
-def discriminator(outputs=1, width=32):
-    """Strided convolutions without batch norm."""
+def discriminator(outputs=1):
+    """Strided convolutions and a dense layer for the whole, without batch norm."""
     return nn.Sequential(
-        nn.Conv2d(1, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2),
-        nn.Conv2d(width, 2 * width, 4, stride=2, padding=1), nn.LeakyReLU(0.2),
-        nn.Flatten(), nn.Linear(2 * width * 49, outputs))
+        nn.Conv2d(1, 32, 4, stride=2, padding=1), nn.LeakyReLU(0.2),
+        nn.Conv2d(32, 64, 4, stride=2, padding=1), nn.LeakyReLU(0.2), nn.Flatten(),
+        nn.Linear(64 * 49, 256), nn.LeakyReLU(0.2),
+        nn.Linear(256, outputs))
 
 
 class GANTrainer:
@@ -84,7 +87,7 @@ class GANTrainer:
     def __init__(self, recipe):
         self.recipe = recipe
         self.generator, self.discriminator = recipe.generator(), recipe.discriminator()
-        self.average = AveragedModel(self.generator, multi_avg_fn=moving_average, use_buffers=True)
+        self.average = AveragedModel(self.generator, multi_avg_fn=moving_average)
         self.generator_optimizer, self.discriminator_optimizer = (
             Adam(network.parameters(), lr=recipe.rate, betas=recipe.betas)
             for network in (self.generator, self.discriminator))
@@ -118,6 +121,10 @@ class GANTrainer:
     def opinion(self, images, labels):
         """How real the discriminator takes images to be, as a logit each."""
         return self.discriminator(images)
+
+    def normalize(self, noise, labels):
+        """Give the batch norms of the averaged generator the statistics of its own images."""
+        update_bn(self.code(noise, labels).split(self.recipe.batch), self.average)
 
     @fastnn.no_grad()
     def sample(self, noise, labels):
@@ -206,7 +213,7 @@ class Recipe:
 
 
 RECIPES = {
-    "mlp": Recipe(GANTrainer, dense_generator, dense_discriminator, epochs=36, batch=128),
+    "mlp": Recipe(GANTrainer, dense_generator, dense_discriminator, epochs=36),
     "dcgan": Recipe(GANTrainer, generator, discriminator, epochs=20, rate=5e-4,
                     label_smoothing=0.1),
     "wgan-gp": Recipe(WassersteinTrainer, generator, discriminator, epochs=20, rate=5e-4,
@@ -259,6 +266,7 @@ def train(run, data):
     for epoch in run.epochs():
         figures = train_epoch(trainer, images, labels, run, options.batch_size)
         check(epoch, figures)
+        trainer.normalize(noise[:NORMALIZED], classes[:NORMALIZED])
         samples = trainer.sample(noise, classes)
         asked = classes.numpy() if options.model == "cgan" else None
         run.record(**figures, **judge.measure(samples, asked))
@@ -284,15 +292,15 @@ def check(epoch, figures):
     """End a training that has diverged; what was saved before stays."""
     for name, value in figures.items():
         if not math.isfinite(value):
-            raise Problem(f"epoch {epoch}: the training diverged: {name.replace('_', ' ')} is "
-                          f"{value}")
+            name = name.replace("_", " ")
+            raise Problem(f"epoch {epoch}: the training diverged: {name} is {value}")
 
 
 def warn(epoch, figures):
     """Say it when the generator makes little else than one class."""
-    if figures["largest_share"] > 0.6:
-        print(f"epoch {epoch}: mode collapse: {figures['largest_share']:.0%} of the samples are "
-              "of one class")
+    share = figures["largest_share"]
+    if share > 0.6:
+        print(f"epoch {epoch}: mode collapse: {share:.0%} of the samples are of one class")
 
 
 if __name__ == "__main__":

@@ -195,6 +195,17 @@ def test_the_average_follows_quickly_at_first_and_slowly_later(gan):
     assert averages[0].item() == pytest.approx(1 - gan.DECAY, rel=1e-4)
 
 
+def test_the_averaged_generator_has_the_statistics_of_its_own_images(gan):
+    recipe = gan.RECIPES["mlp"]
+    trainer = recipe.trainer(recipe)
+    noise = fastnn.randn(4 * recipe.batch, gan.LATENT)
+    trainer.normalize(noise, fastnn.arange(len(noise)) % 10)
+    dense, norm = trainer.average.module[:2]
+    wanted = dense(noise).detach().numpy().mean(axis=0)
+    np.testing.assert_allclose(norm.running_mean.numpy(), wanted, rtol=1e-4, atol=1e-6)
+    assert not (trainer.generator[1].running_mean.numpy() != 0).any()
+
+
 def test_divergence_ends_the_run_and_keeps_what_was_saved(gan, small, monkeypatch, capsys):
     whole = gan.train_epoch
 
