@@ -56,10 +56,9 @@ def dense_discriminator():
 
 
 def generator(inputs=LATENT):
-    """A dense layer for the whole, then transposed convolutions from 7 x 7 to 28 x 28."""
+    """Transposed convolutions from 7 x 7 to 28 x 28, with batch norm."""
     return nn.Sequential(
-        nn.Linear(inputs, 256, bias=False), nn.BatchNorm1d(256), nn.ReLU(),
-        nn.Linear(256, 64 * 49, bias=False), nn.Unflatten(1, (64, 7, 7)),
+        nn.Linear(inputs, 64 * 49, bias=False), nn.Unflatten(1, (64, 7, 7)),
         nn.BatchNorm2d(64), nn.ReLU(),
         nn.ConvTranspose2d(64, 32, 4, stride=2, padding=1, bias=False),
         nn.BatchNorm2d(32), nn.ReLU(),
@@ -67,12 +66,12 @@ def generator(inputs=LATENT):
 
 
 def discriminator(outputs=1):
-    """Strided convolutions and a dense layer for the whole, without batch norm."""
+    """Strided convolutions down to 4 x 4, without batch norm."""
     return nn.Sequential(
         nn.Conv2d(1, 32, 4, stride=2, padding=1), nn.LeakyReLU(0.2),
-        nn.Conv2d(32, 64, 4, stride=2, padding=1), nn.LeakyReLU(0.2), nn.Flatten(),
-        nn.Linear(64 * 49, 256), nn.LeakyReLU(0.2),
-        nn.Linear(256, outputs))
+        nn.Conv2d(32, 64, 4, stride=2, padding=1), nn.LeakyReLU(0.2),
+        nn.Conv2d(64, 128, 3, stride=2, padding=1), nn.LeakyReLU(0.2),
+        nn.Flatten(), nn.Linear(128 * 16, outputs))
 
 
 class GANTrainer:
