@@ -41,18 +41,23 @@ def get_swa_avg_fn():
 
 def get_ema_multi_avg_fn(decay=0.999):
     """``multi_avg_fn`` for an exponential moving average, over lists of tensors."""
-    return _over_lists(get_ema_avg_fn(decay))
+    return _over_lists(get_ema_avg_fn(decay), lambda num_averaged: 1 - decay)
 
 
 def get_swa_multi_avg_fn():
     """``multi_avg_fn`` for the equal average of all models so far, over lists of tensors."""
-    return _over_lists(get_swa_avg_fn())
+    return _over_lists(get_swa_avg_fn(), lambda num_averaged: 1 / (int(num_averaged) + 1))
 
 
-def _over_lists(average):
+def _over_lists(average, share_of=None):
+    """``average`` over lists; in place where it only moves the averages by a known share."""
     def update(averaged_params, current_params, num_averaged):
+        share = share_of and share_of(num_averaged)
         for averaged, current in zip(averaged_params, current_params, strict=True):
-            averaged.copy_(average(averaged, current, num_averaged))
+            if share is None or not averaged.is_floating_point():
+                averaged.copy_(average(averaged, current, num_averaged))
+            else:
+                averaged.lerp_(current, share)
 
     return update
 
@@ -93,7 +98,8 @@ class AveragedModel(Module):
             for average, current in zip(averages, currents, strict=True):
                 average.copy_(current)
         else:
-            update = self.multi_avg_fn or _over_lists(self.avg_fn or get_swa_avg_fn())
+            update = self.multi_avg_fn or (
+                _over_lists(self.avg_fn) if self.avg_fn else get_swa_multi_avg_fn())
             update(averages, currents, self.n_averaged)
         if not self.use_buffers:
             for own, other in zip(self.module.buffers(), model.buffers(), strict=True):
