@@ -46,7 +46,7 @@ class UNet(nn.Module):
     segmentation", MICCAI 2015. H and W are multiples of 8 with four numbers of channels.
     """
 
-    def __init__(self, channels=CHANNELS, classes=len(CLASSES)):
+    def __init__(self, channels=CHANNELS):
         super().__init__()
         levels = list(pairwise(channels))[::-1]  # (fewer, more), from the smallest images up
         self.encoders = nn.ModuleList(
@@ -54,7 +54,7 @@ class UNet(nn.Module):
         self.enlargements = nn.ModuleList(
             nn.ConvTranspose2d(more, fewer, 2, stride=2) for fewer, more in levels)
         self.decoders = nn.ModuleList(convolutions(2 * fewer, fewer) for fewer, _ in levels)
-        self.classify = nn.Conv2d(channels[0], classes, 1)
+        self.classify = nn.Conv2d(channels[0], len(CLASSES), 1)
 
     def forward(self, x):
         kept = []
