@@ -87,16 +87,16 @@ class Scenes(Dataset):
         random = numpy.random.default_rng([*self.seeds, index])
         image = shading(random)
         classes = numpy.zeros(image.shape, numpy.int64)
-        for _ in range(random.integers(6, 13)):
+        for _ in range(random.integers(3, 9)):
             top, left = random.integers(4, 25 - BIT, 2)
             bit = self.images[random.integers(len(self.images)), top:top + BIT, left:left + BIT]
             paint(image, somewhere(random, BIT), bit, random.uniform(0.5, 1))
         for number in random.integers(len(self.images), size=6):
             place, ink = somewhere(random, 28), self.images[number] > 127
-            if (classes[place] > 0)[ink].mean() < 0.25:
+            if (classes[place] > 0)[ink].mean() < 0.1:
                 paint(image, place, self.images[number], random.uniform(0.5, 1))
                 classes[place][ink] = 1 + self.labels[number]
-        image += random.normal(0, random.uniform(0, 0.1), image.shape)
+        image += random.normal(0, random.uniform(0, 0.05), image.shape)
         inner = slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN)
         return image[inner][None].astype(numpy.float32), classes[inner]
 
@@ -121,7 +121,7 @@ def paint(image, place, ink, grey):
 
 def main(arguments=None):
     """Do what the command line asks for, and return the exit status."""
-    parser = Parser(__doc__, out="runs/segmentation", epochs=10, smoke_epochs=2)
+    parser = Parser(__doc__, out="runs/segmentation", epochs=12, smoke_epochs=2)
     parser.add_argument("--batch-size", type=positive, default=16)
     return launch(parser, load, train, arguments)
 
