@@ -136,7 +136,7 @@ def train(run, data):
     for epoch in run.epochs():
         model.train()
         losses, hits = [], 0
-        spectra = Spectra(training, order, True, options.seed, epoch)
+        spectra = Spectra(training, order, True, options.seed % 2**64, epoch)
         for sequences, classes in run.progress(
                 DataLoader(spectra, options.batch_size, shuffle=True, collate_fn=packed)):
             outputs = model(sequences)

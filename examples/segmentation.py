@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import numpy
 from experiment import Parser, launch, positive
+from mnist import digits
 from segmentation_report import confusion_matrix, intersection_over_union, write_report
 
 import fastnn
@@ -122,6 +123,8 @@ def paint(image, place, ink, grey):
 def main(arguments=None):
     """Do what the command line asks for, and return the exit status."""
     parser = Parser(__doc__, out="runs/segmentation", epochs=12, smoke_epochs=2)
+    parser.add_argument("--dataset", choices=("mnist", "digits"), default="mnist",
+                        help="digits: the few small ones that come with fastnn")
     parser.add_argument("--batch-size", type=positive, default=16)
     return launch(parser, load, train, arguments)
 
@@ -129,11 +132,14 @@ def main(arguments=None):
 def load(run):
     """The training scenes of an epoch, as a function of its number, and the test scenes."""
     options = run.options
-    root = options.data_dir if options.data_dir and MNIST.find(options.data_dir) else None
-    training = MNIST(root, train=True, download=True)
     scenes, test_scenes = (64, 32) if options.smoke else (SCENES, TEST_SCENES)
-    test = Scenes(MNIST(root, train=False), test_scenes, TEST_SEED)
-    return lambda epoch: Scenes(training, scenes, options.seed, epoch), test
+    if options.dataset == "digits":
+        training, test = digits()
+    else:
+        root = options.data_dir if options.data_dir and MNIST.find(options.data_dir) else None
+        training, test = MNIST(root, download=True), MNIST(root, train=False)
+    return (lambda epoch: Scenes(training, scenes, options.seed % 2**64, epoch),
+            Scenes(test, test_scenes, TEST_SEED))
 
 
 def train(run, data):
