@@ -38,7 +38,7 @@ def picture_of_spectra(names, test, outputs, classes):
     spread = right[numpy.linspace(0, len(right) - 1, min(SHOWN, len(right))).astype(int)]
     wrong = numpy.flatnonzero(said != classes)[:SHOWN - 3]
     figure = Figure(figsize=(14, 7), layout="constrained")
-    figure.suptitle("spectra of held-out recordings: what it is > what the network says")
+    figure.suptitle("spectra of held-out recordings (true > predicted)")
     grid = figure.subplots(3, SHOWN // 3, sharey=True, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
@@ -49,9 +49,8 @@ def picture_of_spectra(names, test, outputs, classes):
         axes.imshow(spectrum.T, origin="lower", aspect="auto", cmap="magma", vmin=-2.5, vmax=2.5)
         axes.set_title(f"{names[classes[index]]} > {names[said[index]]}",
                        color="black" if said[index] == classes[index] else "tab:red")
-        axes.label_outer()
     for axes in grid[:, 0]:
         axes.set_ylabel("band")
     for axes in grid[-1]:
-        axes.set_xlabel("frame of 10 ms")
+        axes.set_xlabel("frame, every 10 ms")
     return figure

@@ -98,6 +98,13 @@ def test_none_there(tmp_path, nothing_at_hand):
         SpokenDigits()
 
 
+def test_none_there_for_one_part(tmp_path):
+    write_wave(tmp_path / "1_ann_5.wav", [1])
+    assert len(SpokenDigits(tmp_path)) == 1
+    with pytest.raises(FileNotFoundError, match="has no takes for the test"):
+        SpokenDigits(tmp_path, train=False)
+
+
 @pytest.mark.parametrize("form, said", [
     (dict(rate=16000), r"are \(1, 2, 16000\), expected \(1, 2, 8000\)"),
     (dict(channels=2), r"are \(2, 2, 8000\)"),

@@ -39,6 +39,9 @@ class SpokenDigits(Dataset):
                                     "the folder 'recordings' of the data set has them")
         names = [path.stem.split("_") for path in paths]
         chosen = [index for index, (_, _, take) in enumerate(names) if (int(take) > 4) == train]
+        if not chosen:
+            raise FileNotFoundError(f"SpokenDigits: {paths[0].parent} has no takes for "
+                                    f"{'training' if train else 'the test'}")
         self.waves = [read_wave(paths[index]) for index in chosen]
         self.digits = [int(names[index][0]) for index in chosen]
         self.speakers = [names[index][1] for index in chosen]
