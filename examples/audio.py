@@ -73,7 +73,7 @@ def spectrum(samples):
 def varied(samples, random):
     """The samples up to a tenth faster or slower, cut somewhere at both ends, with some noise."""
     speed = numpy.exp(random.uniform(-0.1, 0.1))
-    places = numpy.arange(0, len(samples) - 1, speed)
+    places = numpy.arange(0, max(1, len(samples) - 1), speed)
     samples = numpy.interp(places, numpy.arange(len(samples)), samples)
     noise = random.uniform(0, 0.02) * numpy.abs(samples).max()
     first, last = (random.uniform(0, 0.08, 2) * len(samples)).astype(int)

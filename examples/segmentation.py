@@ -30,7 +30,7 @@ CLASSES = ("background", *"0123456789")
 CHANNELS = (16, 32, 64, 128)  # at 64, 32, 16 and 8 pixels
 SCENES, TEST_SCENES = 4000, 1000
 TEST_SEED = 10**9
-LEARNING_RATE = 0.01
+LEARNING_RATE = 0.005  # 0.003 and 0.01 reach the same in one epoch
 
 
 def convolutions(inputs, outputs):
@@ -122,7 +122,7 @@ def paint(image, place, ink, grey):
 
 def main(arguments=None):
     """Do what the command line asks for, and return the exit status."""
-    parser = Parser(__doc__, out="runs/segmentation", epochs=12, smoke_epochs=2)
+    parser = Parser(__doc__, out="runs/segmentation", epochs=30, smoke_epochs=2)
     parser.add_argument("--dataset", choices=("mnist", "digits"), default="mnist",
                         help="digits: the few small ones that come with fastnn")
     parser.add_argument("--batch-size", type=positive, default=16)

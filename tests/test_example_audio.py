@@ -180,6 +180,7 @@ def test_what_is_short_or_silent_gives_numbers(example, samples):
     spectrum = example.spectrum(samples.astype(np.float32))
     assert spectrum.shape == (1 + max(0, len(samples) - 256) // 80, 40)
     assert np.isfinite(spectrum).all()
+    assert np.isfinite(example.varied(samples, np.random.default_rng(0))).all()
 
 
 def test_variation_is_small_and_comes_from_its_generator(example):
