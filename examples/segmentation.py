@@ -122,7 +122,7 @@ def paint(image, place, ink, grey):
 
 def main(arguments=None):
     """Do what the command line asks for, and return the exit status."""
-    parser = Parser(__doc__, out="runs/segmentation", epochs=30, smoke_epochs=2)
+    parser = Parser(__doc__, out="runs/segmentation", epochs=20, smoke_epochs=2)
     parser.add_argument("--dataset", choices=("mnist", "digits"), default="mnist",
                         help="digits: the few small ones that come with fastnn")
     parser.add_argument("--batch-size", type=positive, default=16)
