@@ -1,5 +1,6 @@
 """Recordings: spoken digits."""
 
+import re
 import wave
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from fastnn.utils.data import Dataset
 from fastnn.utils.data.files import data_roots
 
 RATE = 8000  # samples a second
+NAME = re.compile(r"[0-9]_[a-z]+_[0-9]+\.wav")
 
 
 class SpokenDigits(Dataset):
@@ -37,6 +39,9 @@ class SpokenDigits(Dataset):
                                     "the folder 'recordings' of the data set has them")
         names = [path.stem.split("_") for path in paths]
         chosen = [index for index, (_, _, take) in enumerate(names) if (int(take) > 4) == train]
+        if not chosen:
+            raise FileNotFoundError(f"SpokenDigits: {paths[0].parent} has no takes for "
+                                    f"{'training' if train else 'the test'}")
         self.waves = [read_wave(paths[index]) for index in chosen]
         self.digits = [int(names[index][0]) for index in chosen]
         self.speakers = [names[index][1] for index in chosen]
@@ -46,7 +51,8 @@ class SpokenDigits(Dataset):
         """The paths of all recordings in the first folder that has any, in order."""
         for each in data_roots(root):
             for subfolder in cls.subfolders:
-                paths = sorted((each / subfolder).glob("[0-9]_[a-z]*_[0-9]*.wav"))
+                paths = sorted(path for path in (each / subfolder).glob("*.wav")
+                               if NAME.fullmatch(path.name))
                 if paths:
                     return paths
         return []
@@ -64,10 +70,13 @@ def read_wave(path):
     try:
         with wave.open(str(path), "rb") as file:
             form = file.getnchannels(), file.getsampwidth(), file.getframerate()
-            content = file.readframes(file.getnframes())
+            count = file.getnframes()
+            content = file.readframes(count)
     except (wave.Error, EOFError) as error:
         raise ValueError(f"{path}: not a whole WAV file: {error}") from None
     if form != (1, 2, RATE):
         raise ValueError(f"{path}: channels, bytes a sample and samples a second are {form}, "
                          f"expected {(1, 2, RATE)}")
+    if not count or len(content) < 2 * count:
+        raise ValueError(f"{path}: not a whole WAV file: {len(content)} bytes of {count} samples")
     return numpy.frombuffer(content, "<i2").astype(numpy.float32) / 32768
