@@ -33,17 +33,16 @@ class Recurrent(nn.Module):
 
     reads = 1  # characters at a time: the state has those before
 
-    def __init__(self, kind, symbols, embedding=64, hidden=256, dropout=0.2):
+    def __init__(self, kind, symbols, embedding=64, hidden=256):
         super().__init__()
         self.embedding = nn.Embedding(symbols, embedding)
         self.recurrent = kind(embedding, hidden, batch_first=True)
-        self.dropout = nn.Dropout(dropout)
         self.scores = nn.Linear(hidden, symbols)
 
     def forward(self, text, state=None):
         """Scores (batch, steps, symbols) of what follows, and the state to go on with."""
         outputs, state = self.recurrent(self.embedding(text), state)
-        return self.scores(self.dropout(outputs)), state
+        return self.scores(outputs), state
 
 
 class Transformer(nn.Module):
@@ -51,13 +50,12 @@ class Transformer(nn.Module):
 
     reads = STEPS  # each window stands for itself
 
-    def __init__(self, symbols, layers=4, width=128, heads=4, dropout=0.1):
+    def __init__(self, symbols, layers=4, width=128, heads=4):
         super().__init__()
         self.embedding = nn.Embedding(symbols, width)
         self.positions = nn.Embedding(STEPS, width)
-        self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, F.gelu,
+            nn.TransformerEncoderLayer(width, heads, 4 * width, dropout=0, activation="gelu",
                                        batch_first=True, norm_first=True)
             for _ in range(layers))
         self.norm = nn.LayerNorm(width)
@@ -66,7 +64,7 @@ class Transformer(nn.Module):
     def forward(self, text, state=None):
         """Scores (batch, steps, symbols) of what follows, and None for a state."""
         steps = text.shape[1]
-        x = self.dropout(self.embedding(text) + self.positions.weight[:steps])
+        x = self.embedding(text) + self.positions.weight[:steps]
         later = nn.Transformer.generate_square_subsequent_mask(steps)
         for layer in self.layers:
             x = layer(x, later, is_causal=True)
@@ -82,16 +80,16 @@ class Recipe:
 
 
 RECIPES = {
-    "rnn": Recipe(lambda symbols: Recurrent(nn.RNN, symbols), 0.001),
-    "lstm": Recipe(lambda symbols: Recurrent(nn.LSTM, symbols), 0.004),
-    "gru": Recipe(lambda symbols: Recurrent(nn.GRU, symbols), 0.002),
-    "transformer": Recipe(Transformer, 0.002),
+    "rnn": Recipe(lambda symbols: Recurrent(nn.RNN, symbols), 0.002),
+    "lstm": Recipe(lambda symbols: Recurrent(nn.LSTM, symbols), 0.006),
+    "gru": Recipe(lambda symbols: Recurrent(nn.GRU, symbols), 0.004),
+    "transformer": Recipe(Transformer, 0.003),
 }
 
 
 def main(arguments=None):
     """Do what the command line asks for, and return the exit status."""
-    parser = Parser(__doc__, out="runs/char_lm/{model}", epochs=10, smoke_epochs=2)
+    parser = Parser(__doc__, out="runs/char_lm/{model}", epochs=5, smoke_epochs=2)
     parser.add_argument("--model", choices=RECIPES, default="lstm")
     parser.add_argument("--temperature", type=temperature, default=0.8,
                         help="of the text that is written: below 1 the likely gets likelier")
