@@ -63,7 +63,7 @@ class Discriminator(nn.Module):
 
 def main(arguments=None):
     """Do what the command line asks for, and return the exit status."""
-    parser = Parser(__doc__, out="runs/text_gan", epochs=20, smoke_epochs=2)
+    parser = Parser(__doc__, out="runs/text_gan", epochs=10, smoke_epochs=2)
     parser.add_argument("--batch-size", type=positive, default=64)
     return launch(parser, load, train, arguments)
 
@@ -106,8 +106,8 @@ def train(run, data):
     options, (names, held_out) = run.options, data
     generator, discriminator = Generator(), Discriminator()
     # The discriminator learns faster: with equal rates it cannot follow the generator.
-    generator_optimizer = Adam(generator.parameters(), lr=2e-4, betas=BETAS)
-    discriminator_optimizer = Adam(discriminator.parameters(), lr=1e-3, betas=BETAS)
+    generator_optimizer = Adam(generator.parameters(), lr=5e-4, betas=BETAS)
+    discriminator_optimizer = Adam(discriminator.parameters(), lr=2e-3, betas=BETAS)
     run.keep(generator=generator, discriminator=discriminator,
              generator_optimizer=generator_optimizer,
              discriminator_optimizer=discriminator_optimizer)

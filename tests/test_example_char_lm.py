@@ -79,12 +79,12 @@ class Scorer(nn.Module):
 @pytest.mark.parametrize("model", ["rnn", "lstm", "gru", "transformer"])
 def test_every_model_learns_and_reports(lm, small_text, tmp_path, capsys, model):
     out = tmp_path / "deep" / "out"
-    assert lm.main(["--model", model, "--data-dir", str(small_text), "--epochs", "3",
+    assert lm.main(["--model", model, "--data-dir", str(small_text), "--epochs", "3", "--smoke",
                     "--seed", "3", "--threads", "1", "--length", "50", "--temperature", "0.5",
                     "--out", str(out)]) == 0
     report = json.loads((out / "report.json").read_text())
     assert report["settings"] == {
-        "model": model, "data_dir": str(small_text), "epochs": 3, "smoke": False, "seed": 3,
+        "model": model, "data_dir": str(small_text), "epochs": 3, "smoke": True, "seed": 3,
         "threads": 1, "out": str(out), "length": 50, "temperature": 0.5}
     losses = [epoch["loss"] for epoch in report["epochs"]]
     assert len(losses) == 3 and losses[2] < losses[0]
@@ -112,6 +112,9 @@ def test_the_last_tenth_is_held_out(lm, small_text):
     assert symbols == "".join(sorted(set(TEXT)))
     assert len(test) == len(TEXT) // 10
     assert "".join(symbols[each] for each in [*training, *test]) == TEXT
+    lm.SMOKE = 1000
+    _, training, test = lm.load(run_of(data_dir=small_text, smoke=True))
+    assert (len(training), len(test)) == (900, 100)
 
 
 def test_streams_follow_one_another_and_targets_are_the_next_characters(lm):

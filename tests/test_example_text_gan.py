@@ -175,11 +175,11 @@ def test_the_discriminator_learns_to_tell_the_two_apart(gan):
 
 def test_a_run_reports_and_learns(gan, few_names, tmp_path, capsys):
     out = tmp_path / "deep" / "out"
-    assert gan.main(["--data-dir", str(few_names), "--epochs", "10", "--batch-size", "16",
-                     "--seed", "3", "--threads", "1", "--out", str(out)]) == 0
+    assert gan.main(["--data-dir", str(few_names), "--epochs", "10", "--smoke",
+                     "--batch-size", "16", "--seed", "3", "--threads", "1", "--out", str(out)]) == 0
     report = json.loads((out / "report.json").read_text())
     assert report["settings"] == {
-        "data_dir": str(few_names), "epochs": 10, "smoke": False, "seed": 3, "threads": 1,
+        "data_dir": str(few_names), "epochs": 10, "smoke": True, "seed": 3, "threads": 1,
         "batch_size": 16, "out": str(out)}
     assert report["bigram_overlap"] == report["epochs"][-1]["bigram_overlap"]
     assert report["held_out_names"]["new"] == 0 and report["random_letters"]["new"] > 0.8
@@ -197,6 +197,9 @@ def test_every_tenth_name_is_held_out(gan, few_names):
     options = type("Options", (), {"data_dir": few_names, "smoke": False, "batch_size": 8})
     training, held_out = gan.load(type("Run", (), {"options": options}))
     assert held_out == NAMES[::10] and len(training) == 223 and training[:2] == NAMES[1:3]
+    options.smoke, gan.SMOKE = True, 100
+    training, held_out = gan.load(type("Run", (), {"options": options}))
+    assert held_out == NAMES[::20] and len(training) == 111
 
 
 @pytest.mark.parametrize("arguments, text", [
