@@ -7,6 +7,7 @@ from fastnn.serialization import write_atomically
 
 EDGE = "."  # stands before the first and after the last letter of a name
 SHOWN = 48
+LIKENESS = ("bigrams_real", "trigrams_real", "bigram_overlap")
 SHARES = {"bigrams_real": "bigrams that are real", "trigrams_real": "trigrams that are real",
           "bigram_overlap": "overlap of the bigrams' frequencies", "new": "new names",
           "distinct": "distinct names"}
@@ -79,8 +80,9 @@ def picture(history, scales, invented):
         colour = f"C{number}"
         middle.plot(epochs, [epoch[name] for epoch in history], marker=".", color=colour,
                     label=label)
-        for scale, style in (("random_letters", ":"), ("held_out_names", "--")):
-            middle.axhline(scales[scale][name], linestyle=style, color=colour, linewidth=0.8)
+        if name in LIKENESS:
+            for scale, style in (("random_letters", ":"), ("held_out_names", "--")):
+                middle.axhline(scales[scale][name], linestyle=style, color=colour, linewidth=0.8)
     middle.set(xlabel="epoch", ylim=(0, 1.05),
                title="shares (dashed: held-out names, dotted: random letters)")
     for axes in (left, middle):
