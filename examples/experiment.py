@@ -21,7 +21,8 @@ from fastnn import nn
 from fastnn.optim.lr_scheduler import LRScheduler
 from fastnn.serialization import write_atomically
 
-FREE = {"data_dir", "out", "threads"}  # settings that change no bit; epochs do with a schedule
+# Settings that change no bit of the training; the epochs do, with a schedule.
+FREE = {"data_dir", "out", "threads", "temperature", "length"}
 
 
 class Problem(Exception):
