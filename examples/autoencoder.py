@@ -12,15 +12,14 @@ import sys
 import numpy
 from autoencoder_report import write_report
 from experiment import Parser, Problem, launch, positive
+from mnist import DATASETS, digits
 
 import fastnn
 from fastnn import nn
 from fastnn.nn import functional as F
 from fastnn.optim import Adam
 from fastnn.optim.lr_scheduler import OneCycleLR
-from fastnn.vision.datasets import MNIST, FashionMNIST
-
-DATASETS = {"mnist": MNIST, "fashion-mnist": FashionMNIST}
+from fastnn.vision.datasets import Digits
 
 
 def encoder(outputs):
@@ -102,8 +101,9 @@ def load(run):
     if run.options.latent < 2:
         raise Problem("--latent: the map needs codes of at least 2 dimensions")
     kind = DATASETS[run.options.dataset]
-    training = kind(run.options.data_dir, train=True, download=True)
-    test = kind(run.options.data_dir, train=False)
+    training, test = digits() if kind is Digits else [
+        kind(run.options.data_dir, train=is_training, download=True)
+        for is_training in (True, False)]
     if run.options.smoke:
         for part, count in ((training, 2000), (test, 500)):
             part.data, part.targets = part.data[:count], part.targets[:count]

@@ -115,13 +115,13 @@ def launch(parser, load, train, arguments=None):
 
 
 def described(figures):
-    """Figures by their names, in words; of floating-point ones four digits."""
+    """Figures by their names, in words, without lists; of floating-point ones four digits."""
     def shown(value):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
     return ", ".join(
         f"{name.replace('_', ' ')} {shown(value) if isinstance(value, float) else value}"
-        for name, value in figures.items())
+        for name, value in figures.items() if not isinstance(value, list))
 
 
 class Run:

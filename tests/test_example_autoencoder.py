@@ -35,7 +35,8 @@ def example(monkeypatch, tmp_path, reseeded, threads):
             content = gzip.compress(header + array.tobytes(), mtime=0)
             (tmp_path / f"{part}-{kind}-ubyte.gz").write_bytes(content)
     yield importlib.import_module("autoencoder")
-    for name in ("autoencoder", "autoencoder_report", "experiment"):
+    for name in ("autoencoder", "autoencoder_report", "mnist", "mnist_report",
+                 "experiment"):
         sys.modules.pop(name, None)
 
 
@@ -218,7 +219,7 @@ def test_the_grid_shows_each_place_where_its_coordinates_are(report):
 
 @pytest.mark.parametrize("arguments, text", [
     (["--model", "gan"], "invalid choice: 'gan'"),
-    (["--dataset", "digits"], "invalid choice: 'digits'"),
+    (["--dataset", "cifar"], "invalid choice: 'cifar'"),
     (["--latent", "0"], "'0' is not a positive integer"),
     (["--latent", "1"], "--latent: the map needs codes of at least 2 dimensions"),
     (["--learning-rate", "fast"], "--learning-rate: invalid float value: 'fast'"),
