@@ -3,6 +3,8 @@
 import gzip
 import importlib
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -253,3 +255,16 @@ def test_wrong_arguments(example, capsys, arguments, text):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and text in lines[0]
     assert not Path("runs").exists()
+
+
+def test_pytorch_runs_the_same_lines(example, torch, tmp_path):
+    command = [sys.executable, "-m", "bench.in_torch", str(EXAMPLES / "activations.py"), "--smoke",
+               "--activations", "selu", "--steps", "2", "--threads", "1",
+               "--out", str(tmp_path / "out")]
+    root = str(EXAMPLES.parent)
+    environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{os.environ['PYTHONPATH']}"}
+    environment.pop("PYTHONSAFEPATH", None)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["version"] == torch.__version__ and len(report["epochs"]) == 12

@@ -4,6 +4,8 @@ import gzip
 import importlib
 import json
 import math
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -232,3 +234,17 @@ def test_wrong_arguments(example, capsys, arguments, text):
     assert status == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and text in lines[0]
+
+
+def test_pytorch_runs_the_same_lines(example, torch, tmp_path):
+    command = [sys.executable, "-m", "bench.in_torch", str(EXAMPLES / "autoencoder.py"), "--smoke",
+               "--model", "vae", "--batch-size", "32", "--threads", "1",
+               "--out", str(tmp_path / "out")]
+    root = str(EXAMPLES.parent)
+    environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{os.environ['PYTHONPATH']}"}
+    environment.pop("PYTHONSAFEPATH", None)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["version"] == torch.__version__ and len(report["epochs"]) == 2
+    assert report["test_elbo"] < 0
