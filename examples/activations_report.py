@@ -77,7 +77,7 @@ def draw_tables(figure, history, rows):
                100 * table(history, rows, "accuracy"), "YlGnBu", "{:.0f}")
     draw_table(middle, rows, "dead units after training, %",
                100 * table(history, rows, "dead_units"), "OrRd", "{:.0f}")
-    draw_table(right, rows, "milliseconds a step",
+    draw_table(right, rows, "milliseconds of the fastest step",
                table(history, rows, "milliseconds_per_step"), "Purples", "{:.1f}")
 
 
