@@ -33,28 +33,32 @@ class Parser(argparse.ArgumentParser):
     """The arguments that all examples take; wrong ones are one line and exit status 2.
 
     ``out`` is the default of --out, in which ``{model}`` stands for the argument --model;
-    ``epochs`` and ``smoke_epochs`` are the defaults of --epochs without and with --smoke.
+    ``epochs`` and ``smoke_epochs`` are the defaults of --epochs without and with --smoke. An
+    example that ``trains`` nothing has no data, no epochs and no pictures.
     """
 
-    def __init__(self, description, out, epochs=None, smoke_epochs=None):
+    def __init__(self, description, out, epochs=None, smoke_epochs=None, trains=True):
         super().__init__(description=description.splitlines()[0])
         self.out, self.usual_epochs, self.smoke_epochs = out, epochs, smoke_epochs
-        self.add_argument("--data-dir", type=folder, help="folder of the data set's files")
-        self.add_argument("--epochs", type=positive)
+        self.trains = trains
+        if trains:
+            self.add_argument("--data-dir", type=folder, help="folder of the data set's files")
+            self.add_argument("--epochs", type=positive)
+            self.add_argument("--resume", action="store_true",
+                              help="go on after the last epoch that is kept in the folder of --out")
         if smoke_epochs is not None:
             self.add_argument("--smoke", action="store_true",
                               help="a run of a minute or less, which shows that everything works")
         self.add_argument("--seed", type=int, default=0)
         self.add_argument("--threads", type=positive)
         self.add_argument("--out", type=Path, help=f"folder of the results; default: {out}")
-        self.add_argument("--resume", action="store_true",
-                          help="go on after the last epoch that is kept in the folder of --out")
 
     def parse_args(self, arguments=None):
         options = super().parse_args(arguments)
         options.out = options.out or Path(self.out.format(**vars(options)))
-        usual = self.smoke_epochs if getattr(options, "smoke", False) else self.usual_epochs
-        options.epochs = options.epochs or usual
+        if self.trains:
+            usual = self.smoke_epochs if getattr(options, "smoke", False) else self.usual_epochs
+            options.epochs = options.epochs or usual
         return options
 
     def error(self, message):
@@ -90,7 +94,7 @@ def launch(parser, load, train, arguments=None):
     run = None
     try:
         run = Run(parser.parse_args(arguments))
-        if find_spec("matplotlib") is None:
+        if parser.trains and find_spec("matplotlib") is None:
             raise Problem("matplotlib is not installed; pip install '.[examples]' installs it")
         try:
             if run.options.threads is not None:
@@ -112,13 +116,13 @@ def launch(parser, load, train, arguments=None):
 
 
 def described(figures):
-    """Figures by their names, in words; of floating-point ones four digits."""
+    """Figures by their names, in words, without lists; of floating-point ones four digits."""
     def shown(value):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
     return ", ".join(
         f"{name.replace('_', ' ')} {shown(value) if isinstance(value, float) else value}"
-        for name, value in figures.items())
+        for name, value in figures.items() if not isinstance(value, list))
 
 
 class Run:

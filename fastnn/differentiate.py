@@ -9,7 +9,6 @@ import ast
 import inspect
 
 from ._kernels.elementwise import elementwise_source
-from ._kernels.source import source_of
 
 # Partial derivatives of the functions of `vmath`, by argument; x and y are the arguments.
 PARTIALS = {
@@ -56,7 +55,6 @@ PARTIALS = {
 WHOLE_FUNCTIONS = {"abs", "pow", "fmod", "remainder", "floor_divide", "trunc_divide", "floor",
                    "ceil", "trunc", "rint"}
 BITWISE = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift)  # of integers and booleans
-RENAMED = {"fabs": "abs"}  # names of the math module
 
 
 class Formula:
@@ -68,6 +66,8 @@ class Formula:
     def __init__(self, name, inputs, parameters, lets, result, boolean_inputs=()):
         self.name = name
         self.inputs = tuple(inputs)
+        if self.output_name in self.inputs:
+            self.output_name = None
         self.parameters = dict(parameters)
         self.lets = list(lets)
         self.result = result
@@ -126,128 +126,6 @@ class Formula:
                 lets.append((own_name, slopes[target]))
                 slopes[target] = ast.Name(own_name, ast.Load())
         return lets, _slope(self.result, slopes)
-
-
-def parse(function):
-    """Read a Python function as a Formula; arguments with defaults are its parameters."""
-    if function.__name__ == "<lambda>":
-        raise TypeError("elementwise: expected a function defined with def, got a lambda")
-    definition = ast.parse(source_of(function)).body[0]
-    reader = _Reader(definition, function)
-    arguments = definition.args
-    if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs:
-        reader.fail("only plain arguments are possible")
-    names = [argument.arg for argument in arguments.args]
-    defaults = function.__defaults__ or ()
-    inputs = names[: len(names) - len(defaults)]
-    booleans = [a.arg for a in arguments.args
-                if isinstance(a.annotation, ast.Name) and a.annotation.id == "bool"]
-    parameters = dict(zip(names[len(inputs):], defaults, strict=True))
-    reader.local = {*names}
-    lets, result = reader.body(definition.body)
-    return Formula(definition.name, inputs, parameters, lets, result, booleans)
-
-
-class _Reader:
-    """Turns a function's statements into assignments and one result expression."""
-
-    def __init__(self, definition, function):
-        self.name = definition.name
-        closed = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-        self.names = {**function.__globals__, **{name: cell.cell_contents for name, cell in closed}}
-        self.local = set()
-
-    def fail(self, why):
-        raise TypeError(f"elementwise {self.name}: {why}")
-
-    def body(self, statements):
-        lets = []
-        for position, statement in enumerate(statements):
-            match statement:
-                case ast.Expr(ast.Constant(str())):
-                    continue
-                case ast.Assign([ast.Name(target)], value):
-                    lets.append((target, self.expression(value)))
-                    self.local.add(target)
-                case ast.Return(value) if value is not None:
-                    return lets, self.expression(value)
-                case ast.If(test, [ast.Return(value)], []):
-                    rest, otherwise = self.body(statements[position + 1:])
-                    if rest:
-                        self.fail("assignments must stand before the first if")
-                    return lets, ast.IfExp(self.expression(test), self.expression(value), otherwise)
-                case _:
-                    self.fail(f"line {statement.lineno}: only assignments, "
-                              "'if ...: return ...' and return are possible")
-        self.fail("it returns nothing")
-
-    def expression(self, node):
-        match node:
-            case ast.Constant(bool() | int() | float()):
-                return node
-            case ast.Name(name):
-                return node if name in self.local else self._constant(node, name)
-            case ast.BinOp(left, (ast.Add() | ast.Sub() | ast.Mult() | ast.Div()) as op, right):
-                return ast.BinOp(self.expression(left), op, self.expression(right))
-            case ast.BinOp(left, op, right) if isinstance(op, BITWISE):
-                return ast.BinOp(self.expression(left), op, self.expression(right))
-            case ast.BinOp(left, ast.Pow(), right):
-                return self._power(self.expression(left), self.expression(right))
-            case ast.UnaryOp(ast.USub(), operand):
-                return ast.UnaryOp(ast.USub(), self.expression(operand))
-            case ast.UnaryOp(ast.Not(), operand):
-                return ast.UnaryOp(ast.Not(), self.expression(operand))
-            case ast.BoolOp(op, values):
-                return ast.BoolOp(op, [self.expression(value) for value in values])
-            case ast.Compare(left, ops, comparators):
-                return ast.Compare(self.expression(left), ops,
-                                   [self.expression(each) for each in comparators])
-            case ast.IfExp(test, body, orelse):
-                return ast.IfExp(*map(self.expression, (test, body, orelse)))
-            case ast.Call(func, args, []):
-                return self._call(func, [self.expression(each) for each in args])
-            case ast.Attribute():
-                return self._constant(node, ast.unparse(node))
-        self.fail(f"{ast.unparse(node)!r} is not possible in a formula")
-
-    def _constant(self, node, name):
-        """The number that a global name, or an attribute such as math.pi, stands for."""
-        first, *rest = name.split(".")
-        value = self.names.get(first)
-        for attribute in rest:
-            value = getattr(value, attribute, None)
-        if not isinstance(value, (int, float)):
-            self.fail(f"{name!r} is neither an argument nor a number")
-        return ast.Constant(value)
-
-    def _power(self, base, exponent):
-        if isinstance(exponent, ast.Constant) and exponent.value in (2, 3):
-            product = ast.BinOp(base, ast.Mult(), base)
-            return product if exponent.value == 2 else ast.BinOp(product, ast.Mult(), base)
-        return _call("pow", base, exponent)
-
-    def _call(self, function, arguments):
-        name = function.attr if isinstance(function, ast.Attribute) else ast.unparse(function)
-        name = RENAMED.get(name, name)
-        if name == "max" and len(arguments) == 2:
-            return _select(">=", *arguments)
-        if name == "min" and len(arguments) == 2:
-            return _select("<=", *arguments)
-        if name not in PARTIALS:
-            known = ", ".join(sorted(PARTIALS))
-            self.fail(f"function {name!r} is not known; there are {known}, max, min")
-        if len(arguments) != len(PARTIALS[name]):
-            self.fail(f"{name} takes {len(PARTIALS[name])} arguments, got {len(arguments)}")
-        return _call(name, *arguments)
-
-
-def _select(comparison, left, right):
-    op = ast.GtE() if comparison == ">=" else ast.LtE()
-    return ast.IfExp(ast.Compare(left, [op], [right]), left, right)
-
-
-def _call(name, *arguments):
-    return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
 
 
 def _number(value):

@@ -2,7 +2,7 @@
 
 import inspect
 
-from . import differentiate
+from . import formulas
 from ._kernels.elementwise import elementwise_source
 from .op import Elementwise
 
@@ -20,6 +20,10 @@ def elementwise(function=None, *, inplace=False, name=None):
     first used. An argument annotated ``bool`` takes boolean tensors. Raises TypeError for anything
     that a formula cannot hold.
 
+    Instead of a function, the text of an expression of the same things may be given, such as one
+    that a user typed: its variables are the tensors, in the order in which they appear. The text is
+    read, never run.
+
     With ``inplace=True`` the operation takes a keyword ``inplace``, as PyTorch's activations do;
     ``name`` is the operation's name where that of the function will not do.
 
@@ -31,17 +35,25 @@ def elementwise(function=None, *, inplace=False, name=None):
     >>> bent(x, strength=1.0).sum().backward()
     >>> x.grad
     tensor([1.0000, 1.7071])
+    >>> fastnn.elementwise("x if x > 0 else expm1(x)", name="elu")(fastnn.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.0000])
     """
     if function is None:
         return lambda wrapped: elementwise(wrapped, inplace=inplace, name=name)
-    formula = differentiate.parse(function)
+    if isinstance(function, str):
+        formula = formulas.parse_text(function, name or "formula")
+    else:
+        formula = formulas.parse(function)
     formula.name = name or formula.name
     formula.has_inplace = inplace
     operation = _Operation(formula, lambda dtype: (elementwise_source(formula, dtype), dtype))
     operation.__name__ = operation.__qualname__ = formula.name
-    operation.__doc__ = inspect.getdoc(function)
-    operation.__module__ = function.__module__
-    operation.__wrapped__ = function
+    if isinstance(function, str):
+        operation.__doc__ = function
+    else:
+        operation.__doc__ = inspect.getdoc(function)
+        operation.__module__ = function.__module__
+        operation.__wrapped__ = function
     operation.__signature__ = _with_inplace(formula.signature) if inplace else formula.signature
     return operation
 
@@ -69,7 +81,7 @@ class _Operation(Elementwise):
         name = argument or self.formula.inputs[0]
 
         def decorate(function):
-            written = differentiate.parse(function)
+            written = formulas.parse(function)
             self.formula.written[name] = written.lets, written.result
             return function
 

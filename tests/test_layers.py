@@ -9,9 +9,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "fastnn"
 LAYERS = (
     ("_kernels",),
-    ("changes", "config", "cuda", "device", "differentiate", "dtypes", "elementwise", "generator",
-     "op", "operands", "printing", "registry", "serialization", "tape", "tensor", "threads",
-     "walk"),
+    ("changes", "config", "cuda", "device", "differentiate", "dtypes", "elementwise", "formulas",
+     "generator", "op", "operands", "printing", "registry", "serialization", "tape", "tensor",
+     "threads", "walk"),
     ("ops", "autograd"),
     ("audio", "linalg", "nn", "optim", "text", "utils", "vision"),
     ("testing", "compile", "keras", "onnx", "distributed"),

@@ -1,8 +1,52 @@
 """Source text of the loop around a scalar formula."""
 
 import ast
+import copy
+import re
 
 HEADER = "def kernel(start, stop, arguments, numbers):"
+
+
+# Names that the loop uses itself.
+TAKEN = re.compile(r"T|i|start|stop|arguments|numbers|out|u8|pointer\w*|stride\d+|\w*_")
+
+
+class _Renamed(ast.NodeTransformer):
+    """Other names for variables; functions that are called keep theirs."""
+
+    def __init__(self, names):
+        self.names = names
+
+    def visit_Name(self, node):
+        return ast.Name(self.names.get(node.id, node.id), node.ctx)
+
+    def visit_Call(self, node):
+        return ast.Call(node.func, [self.visit(each) for each in node.args], [])
+
+
+def _with_free_names(formula):
+    """The formula without variables that are named like something in the loop around it."""
+    expressions = [formula.result, *(expression for _, expression in formula.lets)]
+    called = {node.func.id for expression in expressions for node in ast.walk(expression)
+              if isinstance(node, ast.Call)}
+    variables = [*formula.inputs, *formula.parameters, *(target for target, _ in formula.lets)]
+    names = {}
+    for name in variables:
+        if TAKEN.fullmatch(name) or name in called:
+            names[name] = f"own_{name}0"
+            while names[name] in variables:
+                names[name] += "0"
+    if not names:
+        return formula
+    renamed, replace = copy.copy(formula), _Renamed(names)
+    renamed.inputs = tuple(names.get(name, name) for name in formula.inputs)
+    renamed.boolean_inputs = frozenset(names.get(name, name) for name in formula.boolean_inputs)
+    renamed.parameters = {names.get(name, name): value
+                          for name, value in formula.parameters.items()}
+    renamed.lets = [(names.get(target, target), replace.visit(copy.deepcopy(expression)))
+                    for target, expression in formula.lets]
+    renamed.result = replace.visit(copy.deepcopy(formula.result))
+    return renamed
 
 
 class _TypedConstants(ast.NodeTransformer):
@@ -28,6 +72,7 @@ def _stride_patterns(count):
 
 def elementwise_source(formula, dtype):
     """The source of a kernel over pointers and element strides, the output's first in both."""
+    formula = _with_free_names(formula)
     inputs, count = formula.inputs, len(formula.inputs)
     if dtype in ("f32", "f64") and formula.whole_only:
         raise TypeError(f"{formula.name}: not defined for floating-point tensors")
@@ -77,6 +122,7 @@ LANES = 256  # sums of a piece that run side by side, so that the compiler can u
 
 def sum_source(formula):
     """The source of a kernel that sums a formula over contiguous inputs, piece by piece."""
+    formula = _with_free_names(formula)
     inputs = formula.inputs
     lines = [HEADER, "    out_, lanes_ = pointer(arguments[0]), pointer(arguments[1])"]
     lines += [f"    {name}_ = pointer(arguments[{i}])" for i, name in enumerate(inputs, 2)]
