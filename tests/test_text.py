@@ -98,7 +98,7 @@ def test_a_missing_file_is_one_line_on_where_it_was_looked_for(tmp_path, kind, e
 @pytest.mark.parametrize("content, text", [
     (b"", "names.txt: the file is empty"),
     ("zo\u00eb\n".encode(), "names.txt: not the plain text that was expected: .*0xc3"),
-    (gzip.compress(b"emma\n"), "names.txt: not the plain text that was expected"),
+    (gzip.compress(b"emma\n", mtime=0), "names.txt: not the plain text that was expected"),
 ])
 def test_a_file_that_is_no_text(tmp_path, content, text):
     (tmp_path / "names.txt").write_bytes(content)
