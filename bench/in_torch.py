@@ -14,10 +14,14 @@ from types import ModuleType
 
 import torch
 
-import fastnn
-import fastnn.audio.datasets
-import fastnn.text.datasets
-import fastnn.vision
+# At the end of the path, so that an installed fastnn goes before the source tree.
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:] = [*(each for each in sys.path if Path(each).resolve() != ROOT), str(ROOT)]
+
+import fastnn  # noqa: E402
+import fastnn.audio.datasets  # noqa: E402
+import fastnn.text.datasets  # noqa: E402
+import fastnn.vision  # noqa: E402
 
 OURS = ("audio", "text", "vision", "serialization")  # subpackages that stay fastnn's
 
