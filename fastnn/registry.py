@@ -155,6 +155,7 @@ def _with_sequence(entry):
     return call
 
 
+@functools.cache  # one function in all places
 def _with_named_errors(name, function):
     """The function, whose error where an argument is no tensor names the two (0.06 us a call)."""
     if not inspect.isfunction(function):
