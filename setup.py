@@ -7,8 +7,10 @@ import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.modified import newer_group
 
 CSRC = os.path.join("fastnn", "_kernels", "csrc")
+C_FILES = [os.path.join(CSRC, name) for name in os.listdir(CSRC)]
 IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 LEVELS = (2, 3, 4) if IS_X86 else (1,)
 DEBUG = os.environ.get("FASTNN_DEBUG_KERNELS") == "1"
@@ -28,6 +30,7 @@ MODULES = {
     "fastnn.walk": [],
     "fastnn.changes": [],
     "fastnn.operands": [],
+    "fastnn.operation": [],
     "fastnn.op": [],
 }
 
@@ -46,9 +49,14 @@ class BuildKernels(build_ext):
 
     def compile_level(self, source, level):
         march = [f"-march=x86-64-v{level}"] if IS_X86 else []
+        sources = [os.path.join(CSRC, source)]
+        folder = os.path.join(self.build_temp, f"level{level}")
+        compiled = self.compiler.object_filenames(sources, output_dir=folder)
+        if not self.force and not newer_group([__file__, *C_FILES], compiled[0]):
+            return compiled
         return self.compiler.compile(
-            [os.path.join(CSRC, source)],
-            output_dir=os.path.join(self.build_temp, f"level{level}"),
+            sources,
+            output_dir=folder,
             macros=[("ISA", str(level))],
             include_dirs=[CSRC],
             extra_postargs=[*OPTIMISE, *march, "-fPIC", "-std=gnu11"],
@@ -63,7 +71,7 @@ def extension(name):
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
                        ("FASTNN_X86", str(int(IS_X86)))],
         extra_compile_args=OPTIMISE,
-        depends=[os.path.join(CSRC, name) for name in os.listdir(CSRC)],
+        depends=C_FILES,
     )
 
 

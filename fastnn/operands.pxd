@@ -1,8 +1,10 @@
 cimport numpy as cnp
 
 from fastnn._kernels.launch cimport Operands
+from fastnn.tape cimport TensorBase
 
 
+cdef TensorBase target_tensor(str name, object value)
 cdef bint prepare(str name, tuple inputs, int typenum, Operands* o, cnp.npy_intp* itemsizes,
                   double* scalars) except -1
 cdef cnp.ndarray new_output(tuple inputs, Operands* o, int typenum)

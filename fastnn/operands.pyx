@@ -9,6 +9,13 @@ from fastnn.tape cimport TensorBase
 cnp.import_array()
 
 
+cdef TensorBase target_tensor(str name, object value):
+    """What an operation in place changes, once that is known to be a tensor."""
+    if not isinstance(value, TensorBase):
+        raise TypeError(f"{name}: input must be a Tensor, got {type(value).__name__}")
+    return <TensorBase> value
+
+
 cdef bint prepare(str name, tuple inputs, int typenum, Operands* o, cnp.npy_intp* itemsizes,
                   double* scalars) except -1:
     """Fill in the inputs' addresses and strides; tell whether one of them is broadcast."""

@@ -330,7 +330,7 @@ calls = [
     lambda: unmade.ndim,
     lambda: unmade.shape,
     lambda: unmade.backward(),
-    lambda: fastnn.op.Operation("x", None)(None, image),
+    lambda: fastnn.operation.Operation("x", None)(None, image),
 ]
 for size in (huge, limit, 1 << 70):
     calls += [

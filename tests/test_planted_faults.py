@@ -10,7 +10,7 @@ from helpers import Call
 
 import fastnn
 from fastnn import registry
-from fastnn.op import Operation
+from fastnn.operation import Operation
 from fastnn.registry import case, floats
 from fastnn.testing import GradcheckError, gradcheck
 

@@ -9,7 +9,7 @@ from helpers import close
 
 import fastnn
 from fastnn import autograd
-from fastnn.op import Operation
+from fastnn.operation import Operation
 from fastnn.testing import gradcheck
 
 

@@ -8,7 +8,8 @@ import math
 from functools import partial
 
 from ..elementwise import elementwise
-from ..op import Operation, chained
+from ..op import chained
+from ..operation import Operation
 from ..registry import case, floats, public
 
 WIDE = [case(floats(3, 4, low=-6, high=6, kinks=(0,)))]

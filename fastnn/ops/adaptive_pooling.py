@@ -9,7 +9,7 @@ import numpy
 
 from .. import tape
 from .._kernels import memory, places
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, public
 from . import checks
 from .pooling import (

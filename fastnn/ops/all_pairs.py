@@ -3,7 +3,7 @@
 import numpy
 
 from .._kernels import distances, memory
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, public
 from . import checks
 from .arithmetic import absolute

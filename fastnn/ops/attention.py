@@ -9,7 +9,7 @@ from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import attention as kernels
 from .._kernels import memory
-from ..op import Operation
+from ..operation import Operation
 from ..registry import booleans, case, floats, public
 from .checks import floating, remembered
 from .comparison import where

@@ -3,7 +3,7 @@
 import operator
 from functools import lru_cache, wraps
 
-from ..op import are_floating_alike
+from ..operation import are_floating_alike
 from ..tape import TensorBase
 
 

@@ -5,7 +5,7 @@ import numpy
 from .. import dtypes
 from .. import tensor as tensors
 from .._kernels import losses, memory
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, integers, public
 from ..tape import from_array
 from .checks import floating, whole

@@ -4,7 +4,7 @@ import numpy
 
 from .. import tensor as tensors
 from .._kernels import memory
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, public
 from . import checks
 from .convolution_rules import output_size

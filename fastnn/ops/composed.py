@@ -1,7 +1,7 @@
 """Derivative rules of fused operations, from the composition that they replace."""
 
 from .. import tape, walk
-from ..op import Operation
+from ..operation import Operation
 from ..tensor import Tensor
 
 _itself = Operation("composition_input", lambda plan, x: x, lambda node, gradient: gradient,

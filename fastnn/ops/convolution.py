@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .. import tape
 from .._kernels import conv, memory
-from ..op import Operation
+from ..operation import Operation
 from .activation import rectified
 from .shape import contiguous
 

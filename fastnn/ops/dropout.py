@@ -13,7 +13,7 @@ from .._kernels import memory
 from .._kernels import random as kernels
 from ..elementwise import elementwise
 from ..generator import default_generator
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, public
 from .activation import SELU_ALPHA, SELU_SCALE, leaky_relu, with_in_place
 from .checks import dimensions, floating

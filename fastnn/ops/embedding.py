@@ -8,7 +8,7 @@ from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import memory, segments
 from ..autograd import no_grad
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, integers, public
 from .checks import floating
 from .linear import bmm, product

@@ -8,7 +8,7 @@ import numpy
 from .. import tape
 from .. import tensor as tensors
 from .._kernels import memory, reductions, rows, selecting
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, public
 from .axes import chosen, keep, not_empty, reduced
 from .checks import NOT_GIVEN, axis, is_given, truth

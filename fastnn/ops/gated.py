@@ -6,7 +6,7 @@ import numpy
 
 from .. import tensor as tensors
 from .._kernels import gates, memory
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, public
 from .activation import sigmoid
 from .checks import axis, floating

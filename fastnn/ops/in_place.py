@@ -6,7 +6,7 @@ import numpy
 
 from .. import dtypes, tape
 from .._kernels import memory
-from ..op import Operation
+from ..operation import Operation
 
 
 def overwriting(name, write, rule, saves=()):

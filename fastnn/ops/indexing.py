@@ -10,7 +10,7 @@ from .. import dtypes, tape, walk
 from .. import tensor as tensors
 from .._kernels import memory, rows
 from ..changes import check_source
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, integers, public
 from .checks import axis
 from .in_place import constant, overwriting

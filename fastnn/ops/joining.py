@@ -7,7 +7,7 @@ import numpy
 from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import memory
-from ..op import Operation, are_floating_alike
+from ..operation import Operation, are_floating_alike
 from ..registry import case, floats, integers, public
 from .checks import axis, remembered, several, shape_argument, whole
 from .indexing import index_select, section, slices_along

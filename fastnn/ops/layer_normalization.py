@@ -8,7 +8,7 @@ import numpy
 from .. import tape
 from .. import tensor as tensors
 from .._kernels import memory, row_norms, windows
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, public
 from .arithmetic import div, square
 from .checks import floating, whole

@@ -6,7 +6,7 @@ import numpy
 
 from .. import tensor as tensors
 from .._kernels import gemm, integer_products, memory, reductions
-from ..op import Operation, are_floating_alike
+from ..operation import Operation, are_floating_alike
 from ..registry import case, floats, public
 from . import checks
 from .activation import rectified

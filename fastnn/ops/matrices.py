@@ -4,7 +4,7 @@ import math
 
 from .. import tensor as tensors
 from .._kernels import elimination
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, public
 from ..tape import from_array
 from .checks import floating

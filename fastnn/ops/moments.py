@@ -6,7 +6,7 @@ from .. import tensor as tensors
 from .._kernels import memory, moments
 from .._kernels.names import sqrt
 from ..elementwise import elementwise
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, public
 from .axes import chosen, count, reduced
 from .checks import truth

@@ -9,7 +9,7 @@ import numpy
 from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import memory
-from ..op import Operation
+from ..operation import Operation
 from ..registry import public
 from . import attention
 from .arithmetic import add

@@ -8,7 +8,7 @@ import numpy
 from .. import tape
 from .. import tensor as tensors
 from .._kernels import memory, norms
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, public
 from .checks import floating, whole
 from .composed import rule_of_composition

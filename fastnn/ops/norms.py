@@ -9,7 +9,7 @@ from .. import tensor as tensors
 from .._kernels import memory, reductions
 from .._kernels.names import sqrt
 from ..elementwise import elementwise
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, public
 from .axes import chosen, not_empty, reduced
 from .checks import axes

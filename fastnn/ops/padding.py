@@ -7,7 +7,7 @@ import numpy
 
 from .. import tensor as tensors
 from .._kernels import memory, sampling
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, public
 from . import checks
 from .resampling import along

@@ -5,7 +5,7 @@ import numpy
 from .. import tensor as tensors
 from .._kernels import reducing, rows
 from ..changes import check_source
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, integers, public
 from .checks import axis
 from .comparison import where

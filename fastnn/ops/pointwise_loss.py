@@ -5,7 +5,7 @@ import numpy
 from .. import dtypes
 from .. import tensor as tensors
 from .._kernels import losses
-from ..op import Operation, are_floating_alike
+from ..operation import Operation, are_floating_alike
 from .checks import floating
 
 REDUCTIONS = ("mean", "sum", "none")

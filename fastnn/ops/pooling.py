@@ -12,7 +12,7 @@ from .. import tape
 from .. import tensor as tensors
 from .._kernels import memory, pool
 from ..elementwise import elementwise
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, public
 from . import checks
 from .convolution_rules import output_size

@@ -4,7 +4,7 @@ import math
 
 from .. import tensor as tensors
 from .._kernels import gemm, memory
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, public
 from . import checks
 from .linear import matmul, mm, product

@@ -6,7 +6,7 @@ from .. import dtypes
 from .. import tensor as tensors
 from ..changes import check_in_place
 from ..elementwise import elementwise
-from ..op import Operation
+from ..operation import Operation
 
 FLOATS_ONLY = {"leaky_relu", "elu", "celu", "selu", "silu", "mish", "gelu", "hardswish",
                "hardsigmoid", "softplus", "logsigmoid", "softshrink", "hardshrink"}

@@ -5,7 +5,7 @@ import numpy
 from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import memory, ranking
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, public
 from .checks import axes, axis, shape_argument, whole
 from .indexing import spread

@@ -7,7 +7,7 @@ import numpy
 from .. import tape
 from .._kernels import gemm, memory, reductions, rnn
 from .._kernels.sequences import Sequences, sequences
-from ..op import Operation
+from ..operation import Operation
 from .activation import relu, sigmoid, tanh
 from .checks import floating
 from .composed import rule_of_composition

@@ -7,7 +7,7 @@ from .. import dtypes
 from .. import tensor as tensors
 from .._kernels import memory, reductions
 from ..elementwise import elementwise
-from ..op import Operation
+from ..operation import Operation
 from ..registry import booleans, case, floats, public
 from .axes import chosen, count
 from .checks import NOT_GIVEN, axes, is_given, remembered, truth

@@ -6,7 +6,7 @@ from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import memory, scans
 from ..elementwise import elementwise
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, public
 from .axes import chosen, reduced
 from .checks import NOT_GIVEN, axis, is_given

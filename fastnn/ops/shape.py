@@ -7,7 +7,7 @@ import numpy
 from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import memory, runtime
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, public
 from .checks import axes, axis, integers, remembered, several, shape_argument
 

@@ -10,7 +10,7 @@ from .. import tensor as tensors
 from .._kernels import memory
 from .._kernels import softmax as kernels
 from ..elementwise import elementwise
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, public
 from ..tape import from_array
 from .checks import axis, floating

@@ -6,7 +6,7 @@ import numpy
 
 from .. import tensor as tensors
 from .._kernels import places
-from ..op import Operation
+from ..operation import Operation
 from ..registry import case, floats, integers, public
 from . import checks
 from .pooling import batch, unbatched

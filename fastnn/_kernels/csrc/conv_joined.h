@@ -6,8 +6,7 @@
 #ifndef FASTNN_CONV_JOINED_H
 #define FASTNN_CONV_JOINED_H
 
-#include "conv.h"
-#include "conv_axis.h"
+#include "conv_pieces.h"
 
 typedef struct {
     ptrdiff_t inputs, outputs; /* channels of a group */
@@ -60,10 +59,7 @@ static inline int conv_joined_pieces_of(const conv_plan *plan, ptrdiff_t lanes,
                  : work->unit_images * work->unit_rows * plan->ow * width;
     work->bias = plan->kh * plan->kw * joined->vectors * joined->outputs * lanes;
     work->partial = work->bias + ceil_div(plan->o, lanes) * lanes;
-    double products = (double)plan->n * plan->oh * plan->ow * work->bias;
-    ptrdiff_t pieces = products < 32e6 ? (ptrdiff_t)(products / 1e6) : 32;
-    pieces = ptrdiff_min(pieces, ((ptrdiff_t)8 << 20) / (work->partial * itemsize));
-    work->pieces = ptrdiff_max(1, ptrdiff_min(pieces, work->units));
+    work->pieces = conv_pieces(plan, work->partial, itemsize, work->units, 1e6);
     return 1;
 }
 

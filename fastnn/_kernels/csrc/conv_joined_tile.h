@@ -144,44 +144,11 @@ static inline __attribute__((always_inline)) void TYPED(joined_tile)(
         TYPED(joined_pixel)(count, outputs, job, sums[p], out[p]);
 }
 
+#define NAME(pixels, vectors, outputs) TYPED(joined_tile_##pixels##_##vectors##_##outputs)
 #define TILE(pixels, vectors, outputs)                                                            \
-    static void TYPED(joined_tile_##pixels##_##vectors##_##outputs)(                              \
-        const TYPED(tile_job) * job, const REAL *const *in, REAL *const *out) {                   \
+    static void NAME(pixels, vectors, outputs)(const TYPED(tile_job) * job,                       \
+                                               const REAL *const *in, REAL *const *out) {         \
         TYPED(joined_tile)(pixels, vectors, outputs, job, in, out);                               \
     }
-#define TILES(vectors, outputs)                                                                   \
-    TILE(1, vectors, outputs) TILE(2, vectors, outputs) TILE(3, vectors, outputs)                 \
-    TILE(4, vectors, outputs) TILE(5, vectors, outputs) TILE(6, vectors, outputs)
-#define NAME(pixels, vectors, outputs) TYPED(joined_tile_##pixels##_##vectors##_##outputs)
-#define TILE_NAMES(vectors, outputs)                                                              \
-    {NAME(1, vectors, outputs), NAME(2, vectors, outputs), NAME(3, vectors, outputs),             \
-     NAME(4, vectors, outputs), NAME(5, vectors, outputs), NAME(6, vectors, outputs)}
-
-TILES(1, 1)
-TILES(2, 1)
-TILES(1, 2)
-#if TILE_VECTORS == 4
-TILES(3, 1)
-TILES(4, 1)
-TILES(2, 2)
-TILES(1, 3)
-TILES(1, 4)
-#endif
-
-/* By the outputs of a group, and by the vectors. */
-static const TYPED(tile_function) TYPED(joined_tiles)[TILE_VECTORS][TILE_VECTORS][TILE_PIXELS] = {
-#if TILE_VECTORS == 4
-    {TILE_NAMES(1, 1), TILE_NAMES(2, 1), TILE_NAMES(3, 1), TILE_NAMES(4, 1)},
-    {TILE_NAMES(1, 2), TILE_NAMES(2, 2)},
-    {TILE_NAMES(1, 3)},
-    {TILE_NAMES(1, 4)},
-#else
-    {TILE_NAMES(1, 1), TILE_NAMES(2, 1)},
-    {TILE_NAMES(1, 2)},
-#endif
-};
-
-#undef TILE
-#undef TILES
-#undef NAME
-#undef TILE_NAMES
+#define TABLE TYPED(tile_function) TYPED(joined_tiles)
+#include "conv_joined_shapes.h"

@@ -61,52 +61,18 @@ static inline __attribute__((always_inline)) void TYPED(joined_weight_tile)(
         UNROLL for (int v = 0; v < count; v++) TYPED(store)(partial[t] + v * LANES, sum[t][v]);
 }
 
+#define NAME(taps, vectors, outputs) TYPED(joined_weight_tile_##taps##_##vectors##_##outputs)
 #define TILE(taps, vectors, outputs)                                                              \
-    static void TYPED(joined_weight_tile_##taps##_##vectors##_##outputs)(                         \
-        const TYPED(area) * area, const REAL *const *x, const REAL *gy, REAL *const *partial) {   \
+    static void NAME(taps, vectors, outputs)(const TYPED(area) * area, const REAL *const *x,      \
+                                             const REAL *gy, REAL *const *partial) {              \
         if (area->last_lanes == LANES)                                                            \
             TYPED(joined_weight_tile)(taps, vectors, outputs, LANES, area, x, gy, partial);       \
         else                                                                                      \
             TYPED(joined_weight_tile)(taps, vectors, outputs, area->last_lanes, area, x, gy,      \
                                       partial);                                                   \
     }
-#define TILES(vectors, outputs)                                                                   \
-    TILE(1, vectors, outputs) TILE(2, vectors, outputs) TILE(3, vectors, outputs)                 \
-    TILE(4, vectors, outputs) TILE(5, vectors, outputs) TILE(6, vectors, outputs)
-#define NAME(taps, vectors, outputs) TYPED(joined_weight_tile_##taps##_##vectors##_##outputs)
-#define TILE_NAMES(vectors, outputs)                                                              \
-    {NAME(1, vectors, outputs), NAME(2, vectors, outputs), NAME(3, vectors, outputs),             \
-     NAME(4, vectors, outputs), NAME(5, vectors, outputs), NAME(6, vectors, outputs)}
-
-TILES(1, 1)
-TILES(2, 1)
-TILES(1, 2)
-#if TILE_VECTORS == 4
-TILES(3, 1)
-TILES(4, 1)
-TILES(2, 2)
-TILES(1, 3)
-TILES(1, 4)
-#endif
-
-/* By the outputs of a group, and by the vectors. */
-static const TYPED(weight_function)
-TYPED(joined_weight_tiles)[TILE_VECTORS][TILE_VECTORS][TILE_PIXELS] = {
-#if TILE_VECTORS == 4
-    {TILE_NAMES(1, 1), TILE_NAMES(2, 1), TILE_NAMES(3, 1), TILE_NAMES(4, 1)},
-    {TILE_NAMES(1, 2), TILE_NAMES(2, 2)},
-    {TILE_NAMES(1, 3)},
-    {TILE_NAMES(1, 4)},
-#else
-    {TILE_NAMES(1, 1), TILE_NAMES(2, 1)},
-    {TILE_NAMES(1, 2)},
-#endif
-};
-
-#undef TILE
-#undef TILES
-#undef NAME
-#undef TILE_NAMES
+#define TABLE TYPED(weight_function) TYPED(joined_weight_tiles)
+#include "conv_joined_shapes.h"
 
 /* The gradient of output o of each group, in the lanes of its inputs. */
 static void TYPED(joined_lanes)(TYPED(joined_call) *call) {
@@ -282,10 +248,7 @@ static int TYPED(joined_weight_gradient)(const conv_plan *plan, const REAL *x, c
     char *scratch = memory;
     TYPED(joined_call) call = {
         .work = &work, .x = x, .gy = gy, .gw = gw, .gbias = gbias,
-        .rows = conv_forward_axis(plan->h, plan->oh, plan->kh, plan->stride_h, plan->pad_h,
-                                  plan->dilation_h),
-        .cols = conv_forward_axis(plan->w, plan->ow, plan->kw, plan->stride_w, plan->pad_w,
-                                  plan->dilation_w)};
+        .rows = conv_rows(plan), .cols = conv_cols(plan)};
     conv_segment *rows = conv_take(&scratch, plan->oh * sizeof(conv_segment));
     conv_segment *cols = conv_take(&scratch, plan->ow * sizeof(conv_segment));
     call.row_segments = rows, call.row_count = conv_segments(&call.rows, rows);

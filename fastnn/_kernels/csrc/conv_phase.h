@@ -116,11 +116,11 @@ static inline void conv_gather_prepare(conv_gather *all, ptrdiff_t lanes, char *
     for (ptrdiff_t i = 0; i < all->down; i++)
         conv_cut_axis(rows + i, all->transposed
             ? conv_gradient_axis(p->h, p->oh, p->kh, p->stride_h, p->pad_h, p->dilation_h, i)
-            : conv_forward_axis(p->h, p->oh, p->kh, p->stride_h, p->pad_h, p->dilation_h), scratch);
+            : conv_rows(p), scratch);
     for (ptrdiff_t j = 0; j < all->across; j++)
         conv_cut_axis(cols + j, all->transposed
             ? conv_gradient_axis(p->w, p->ow, p->kw, p->stride_w, p->pad_w, p->dilation_w, j)
-            : conv_forward_axis(p->w, p->ow, p->kw, p->stride_w, p->pad_w, p->dilation_w), scratch);
+            : conv_cols(p), scratch);
     all->phases = conv_take(scratch, all->phase_count * sizeof *all->phases);
     all->tasks = 0;
     for (ptrdiff_t index = 0; index < all->phase_count; index++) {

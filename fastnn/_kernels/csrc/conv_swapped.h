@@ -125,10 +125,7 @@ static int TYPED(swapped_weight_gradient)(const conv_plan *plan, const REAL *x, 
     TYPED(swapped_call) call = {
         .work = &work, .x = x, .gy = gy, .gw = gw, .gbias = gbias,
         .partials = conv_take(&scratch, 0),
-        .rows = conv_forward_axis(plan->h, plan->oh, plan->kh, plan->stride_h, plan->pad_h,
-                                  plan->dilation_h),
-        .cols = conv_forward_axis(plan->w, plan->ow, plan->kw, plan->stride_w, plan->pad_w,
-                                  plan->dilation_w)};
+        .rows = conv_rows(plan), .cols = conv_cols(plan)};
     team_run(TYPED(swapped_piece), &call, work.pieces, threads);
     team_run(TYPED(swapped_reduce), &call, plan->o, threads);
     return 1;

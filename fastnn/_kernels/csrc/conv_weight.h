@@ -317,10 +317,7 @@ static void TYPED(weight_gradient)(const conv_plan *plan, const void *x, const v
     conv_weight_plan work = conv_weight_plan_of(plan, LANES, TILE_VECTORS, sizeof(REAL));
     TYPED(weight_call) call = {
         .work = &work, .x = x, .gy = gy, .gw = gw, .gbias = gbias,
-        .rows = conv_forward_axis(plan->h, plan->oh, plan->kh, plan->stride_h, plan->pad_h,
-                                  plan->dilation_h),
-        .cols = conv_forward_axis(plan->w, plan->ow, plan->kw, plan->stride_w, plan->pad_w,
-                                  plan->dilation_w)};
+        .rows = conv_rows(plan), .cols = conv_cols(plan)};
     conv_segment *rows = conv_take(&scratch, plan->oh * sizeof(conv_segment));
     conv_segment *cols = conv_take(&scratch, plan->ow * sizeof(conv_segment));
     call.row_segments = rows, call.row_count = conv_segments(&call.rows, rows);

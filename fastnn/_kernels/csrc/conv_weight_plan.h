@@ -6,8 +6,7 @@
 #ifndef FASTNN_CONV_WEIGHT_PLAN_H
 #define FASTNN_CONV_WEIGHT_PLAN_H
 
-#include "conv.h"
-#include "conv_axis.h"
+#include "conv_pieces.h"
 
 typedef struct {
     conv_plan plan;
@@ -59,18 +58,14 @@ static inline void conv_weight_units(conv_weight_plan *work, ptrdiff_t block_lan
     work->unit_values = work->unit_images * (work->x_image + work->gy_image);
 }
 
-/* Pieces of at least 4 million products, or 1 million where groups leave no other parts to share;
- * at most 32, and at most 8 MiB of partial sums. */
+/* Pieces of at least 4 million products, or 1 million where groups leave no other parts to share. */
 static inline void conv_weight_pieces(conv_weight_plan *work, ptrdiff_t itemsize) {
     const conv_plan *plan = &work->plan;
-    double products = (double)plan->n * plan->oh * plan->ow * work->partial;
-    double most = products / (plan->groups > 1 ? 1e6 : 4e6);
-    ptrdiff_t pieces = most < 32 ? (ptrdiff_t)most : 32;
-    pieces = ptrdiff_min(pieces, ((ptrdiff_t)8 << 20) / (work->partial * itemsize));
-    work->pieces = ptrdiff_max(1, ptrdiff_min(pieces, work->units));
+    double least = plan->groups > 1 ? 1e6 : 4e6;
+    work->pieces = conv_pieces(plan, work->partial, itemsize, work->units, least);
     ptrdiff_t tasks = work->pieces * work->blocks;
     work->tap_parts = 1;
-    if (work->by_tap && plan->groups == 1 && tasks < 16 && products > 4e6)
+    if (work->by_tap && plan->groups == 1 && tasks < 16 && conv_products(plan, work->partial) > 4e6)
         work->tap_parts = ptrdiff_min(plan->kh * plan->kw, ceil_div(16, tasks));
 }
 
@@ -132,10 +127,7 @@ static inline int conv_swapped_of(const conv_plan *plan, ptrdiff_t lanes, ptrdif
     work->unit_rows = ptrdiff_max(1, ptrdiff_min(plan->oh, 131072 / row_bytes));
     work->row_units = ceil_div(plan->oh, work->unit_rows);
     work->units = plan->n * work->row_units;
-    double products = (double)plan->n * plan->oh * plan->ow * work->partial;
-    ptrdiff_t pieces = products < 32e6 ? (ptrdiff_t)(products / 1e6) : 32;
-    pieces = ptrdiff_min(pieces, ((ptrdiff_t)8 << 20) / (work->partial * itemsize));
-    work->pieces = ptrdiff_max(1, ptrdiff_min(pieces, work->units));
+    work->pieces = conv_pieces(plan, work->partial, itemsize, work->units, 1e6);
     return 1;
 }
 
