@@ -39,7 +39,18 @@ def _cat_forward(plan, *arrays):
 _cat = Operation("cat", _cat_forward, _cat_rule)
 
 
-_stack = Operation("stack", lambda dim, *arrays: numpy.stack(arrays, dim),
+def _stack_forward(dim, *arrays):
+    shape = arrays[0].shape
+    out = memory.empty((*shape[:dim], len(arrays), *shape[dim:]), arrays[0].dtype)
+    if dim == len(shape):
+        return numpy.stack(arrays, dim, out=out)
+    # A view for each tensor, which numpy.stack makes, takes longer than small tensors themselves.
+    joined = out.reshape((*shape[:dim], len(arrays) * shape[dim], *shape[dim + 1:]))
+    numpy.concatenate(arrays, axis=dim, out=joined)
+    return out
+
+
+_stack = Operation("stack", _stack_forward,
                    lambda node, gradient: slices_along(gradient, node.plan))
 
 
