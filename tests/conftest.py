@@ -11,6 +11,16 @@ import fastnn
 from fastnn import generator
 
 sys.path.insert(0, str(Path(__file__).parent))
+pytest.register_assert_rewrite("data_files", "example_runs")  # failures show values, as in tests
+
+from data_files import empty_cache, server  # noqa: E402, F401
+from example_runs import (  # noqa: E402, F401
+    assert_resumes,
+    interrupt,
+    load_example,
+    refusal,
+    run_in_torch,
+)
 
 # The processes that tests start import the fastnn of this one, not the folder they start in.
 PACKAGES = str(Path(fastnn.__file__).parent.parent)

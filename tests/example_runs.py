@@ -1,6 +1,5 @@
-"""What the tests of the examples share: an example as a module, Ctrl-C, small data, PyTorch."""
+"""What the tests of the examples share: an example as a module, and what its runs must do."""
 
-import gzip
 import importlib
 import json
 import os
@@ -8,25 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
+from data_files import NOWHERE
 
 from fastnn.text import datasets as texts
-from fastnn.utils.data import files
 from fastnn.vision import datasets as images
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-NOWHERE = ("http://127.0.0.1:1/", "http://127.0.0.1:2/")
 
 
 @pytest.fixture
-def load_example(monkeypatch, tmp_path, reseeded, threads):
+def load_example(monkeypatch, tmp_path, empty_cache, reseeded, threads):
     """Import an example by name, in a folder of its own, without any data set at hand."""
     before = set(sys.modules)
     monkeypatch.syspath_prepend(EXAMPLES)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("FASTNN_DATA", raising=False)
-    monkeypatch.setattr(files, "cache_directory", lambda: tmp_path / "cache" / "kernels")
     for kind in (images.MNIST, images.FashionMNIST, texts.TinyShakespeare, texts.Names):
         monkeypatch.setattr(kind, "mirrors", NOWHERE)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -42,27 +37,50 @@ def load_example(monkeypatch, tmp_path, reseeded, threads):
             del sys.modules[name]
 
 
-def one_line(capsys):
-    """What was printed on standard error after the progress bars, which must be one line."""
-    lines = capsys.readouterr().err.rsplit("\r")[-1].strip().splitlines()
-    assert len(lines) == 1 and lines[0].startswith(f"{sys.argv[0]}: "), lines
-    return lines[0]
-
-
-def report(out):
+def read_report(out):
     """The figures that a run wrote."""
     return json.loads(Path(out, "report.json").read_text())
 
 
-class Interrupted:
-    """Batches as from `Run.progress`, without a bar, that Ctrl-C ends at the third of an epoch."""
+def without_times(report):
+    """A report, or a part of it, without the figures that are measured by the clock."""
+    if isinstance(report, dict):
+        return {name: without_times(value) for name, value in report.items()
+                if "second" not in name}
+    return [without_times(each) for each in report] if isinstance(report, list) else report
 
-    def __init__(self, run, batches, epochs):
-        self.run, self.batches, self.epochs = run, batches, epochs
+
+def one_line(capsys):
+    """What an example printed on standard error beside progress bars, which must be one line."""
+    lines = [line for line in capsys.readouterr().err.splitlines()
+             if line.strip() and not line.startswith("epoch ")]
+    assert len(lines) == 1 and lines[0].startswith(f"{sys.argv[0]}: "), lines
+    return lines[0]
+
+
+@pytest.fixture
+def refusal(capsys):
+    """Run an example that cannot do what is asked for; returns the one line that it prints."""
+    def run(example, *arguments):
+        try:
+            status = example.main([*arguments])
+        except SystemExit as stopped:
+            status = stopped.code
+        assert status == 2
+        return one_line(capsys)
+
+    return run
+
+
+class Bar:
+    """Batches as from `Run.progress`, without a bar, which Ctrl-C ends before the number `end`."""
+
+    def __init__(self, batches, end=None):
+        self.batches, self.end = batches, end
 
     def __iter__(self):
         for number, batch in enumerate(self.batches):
-            if self.run.saved == self.epochs and number == 2:
+            if number == self.end:
                 raise KeyboardInterrupt
             yield batch
 
@@ -72,56 +90,55 @@ class Interrupted:
 
 @pytest.fixture
 def interrupt(monkeypatch, capsys):
-    """Run an example that Ctrl-C ends in the midst of the epoch after so many."""
+    """Run an example that Ctrl-C ends in the midst of an epoch, `after` so many whole ones."""
     def run(example, *arguments, after):
-        experiment = sys.modules["experiment"]
+        def progress(self, batches, unit=None):
+            return Bar(batches, end=1 if self.saved == after else None)
+
         with monkeypatch.context() as patched:
-            patched.setattr(experiment.Run, "progress", lambda self, batches, unit="":
-                            Interrupted(self, batches, after))
-            capsys.readouterr()
+            patched.setattr(sys.modules["experiment"].Run, "progress", progress)
             assert example.main([*arguments]) == 130
-        assert one_line(capsys).endswith(f"holds epoch {after}, --resume goes on from there")
+        assert one_line(capsys).endswith(f" holds epoch {after}, --resume goes on from there")
 
     return run
 
 
 @pytest.fixture
-def whole_and_in_parts(interrupt):
-    """Run an example without and with an interruption, into the folders `whole` and `parts`, with
-    different numbers of threads; returns both reports."""
-    def run(example, *arguments, after=1):
+def assert_resumes(interrupt):
+    """Check that an interrupted and resumed run gives the bits of an uninterrupted one.
+
+    The runs have different numbers of threads, and the folders `whole` and `parts`. Their reports
+    must be equal but for times, and the files that are named to the bit.
+    """
+    def run(example, *arguments, after, files=()):
         assert example.main([*arguments, "--out", "whole", "--threads", "2"]) == 0
         parts = [*arguments, "--out", "parts", "--threads", "1"]
         interrupt(example, *parts, after=after)
         assert example.main([*parts, "--resume"]) == 0
-        return report("whole"), report("parts")
+        reports = [without_times(read_report(out)) for out in ("whole", "parts")]
+        for number, each in enumerate(reports):
+            assert each["settings"].pop("out") == ("whole", "parts")[number]
+            assert each["settings"].pop("threads") == (2, 1)[number]
+        assert len(reports[0]["epochs"]) > after
+        assert reports[0] == reports[1]
+        for name in files:
+            assert Path("whole", name).read_bytes() == Path("parts", name).read_bytes(), name
 
     return run
 
 
-def assert_same_files(*names):
-    """The files of the folders `whole` and `parts` have the same bits."""
-    for name in names:
-        assert Path("whole", name).read_bytes() == Path("parts", name).read_bytes(), name
-
-
-def write_mnist(folder, draw, training, test):
-    """Write the four files of a data set in MNIST's manner; `draw(random, count)` makes a part."""
-    random = np.random.default_rng(0)
-    for part, count in (("train", training), ("t10k", test)):
-        for kind, array in zip(("images-idx3", "labels-idx1"), draw(random, count), strict=True):
-            header = np.array([0x0800 + array.ndim, *array.shape], ">u4").tobytes()
-            content = gzip.compress(header + array.tobytes(), mtime=0)
-            (folder / f"{part}-{kind}-ubyte.gz").write_bytes(content)
-
-
-def run_in_torch(folder, example, *arguments):
+@pytest.fixture
+def run_in_torch(torch, tmp_path):
     """Run an example with PyTorch in fastnn's place; returns its report."""
-    command = [sys.executable, "-m", "bench.in_torch", str(EXAMPLES / example), *arguments,
-               "--threads", "1", "--out", str(folder / "out")]
-    path = f"{EXAMPLES.parent}{os.pathsep}{os.environ['PYTHONPATH']}"
-    environment = {**os.environ, "PYTHONPATH": path}
-    environment.pop("PYTHONSAFEPATH", None)
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return report(folder / "out")
+    def run(example, *arguments):
+        command = [sys.executable, "-m", "bench.in_torch", str(EXAMPLES / example), *arguments,
+                   "--threads", "1", "--out", str(tmp_path / "out")]
+        path = f"{EXAMPLES.parent}{os.pathsep}{os.environ['PYTHONPATH']}"
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path,
+                              env={**os.environ, "PYTHONPATH": path})
+        assert done.returncode == 0, done.stderr
+        report = read_report(tmp_path / "out")
+        assert report["version"] == torch.__version__
+        return report
+
+    return run

@@ -1,21 +1,11 @@
 """Recordings from made-up WAV files: which are taken, what they hold, and what is refused."""
 
-import wave
-
 import numpy as np
 import pytest
+from data_files import write_wave
 
-from fastnn.audio.datasets import RATE, SpokenDigits, read_wave
-from fastnn.utils.data import DataLoader, files
-
-
-def write_wave(path, samples, channels=1, width=2, rate=RATE):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(channels)
-        file.setsampwidth(width)
-        file.setframerate(rate)
-        file.writeframes(np.asarray(samples, f"<i{width}" if width > 1 else "u1").tobytes())
+from fastnn.audio.datasets import SpokenDigits, read_wave
+from fastnn.utils.data import DataLoader
 
 
 @pytest.fixture
@@ -25,13 +15,6 @@ def recordings(tmp_path):
                                    for speaker in ("ann", "bob") for take in (0, 4, 5, 12)), 1):
         write_wave(tmp_path / f"{name}.wav", np.full(length, length))
     return tmp_path
-
-
-@pytest.fixture
-def nothing_at_hand(monkeypatch, tmp_path):
-    """Neither $FASTNN_DATA nor the cache directory has any files."""
-    monkeypatch.delenv("FASTNN_DATA", raising=False)
-    monkeypatch.setattr(files, "cache_directory", lambda: tmp_path / "cache" / "kernels")
 
 
 def test_takes_0_to_4_are_for_the_test(recordings):
@@ -64,7 +47,7 @@ def test_samples_lie_between_minus_one_and_one(tmp_path):
 
 
 @pytest.mark.parametrize("subfolder", ["", "fsdd", "audio/fsdd", "recordings"])
-def test_where_they_are_looked_for(tmp_path, nothing_at_hand, monkeypatch, subfolder):
+def test_where_they_are_looked_for(tmp_path, empty_cache, monkeypatch, subfolder):
     path = tmp_path / "data" / subfolder / "1_ann_5.wav"
     write_wave(path, [1])
     assert SpokenDigits.find(tmp_path / "data") == [path]
@@ -74,7 +57,7 @@ def test_where_they_are_looked_for(tmp_path, nothing_at_hand, monkeypatch, subfo
     assert len(SpokenDigits()) == 1
 
 
-def test_the_cache_directory_is_looked_at_too(tmp_path, nothing_at_hand):
+def test_the_cache_directory_is_looked_at_too(tmp_path, empty_cache):
     write_wave(tmp_path / "cache" / "data" / "fsdd" / "1_ann_5.wav", [1])
     assert len(SpokenDigits()) == 1
 
@@ -91,7 +74,7 @@ def test_names_that_only_begin_like_recordings(recordings, name):
     assert len(SpokenDigits(recordings)) == 8
 
 
-def test_none_there(tmp_path, nothing_at_hand):
+def test_none_there(tmp_path, empty_cache):
     with pytest.raises(FileNotFoundError, match="SpokenDigits: no files like .* in .*nowhere"):
         SpokenDigits(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match=str(tmp_path / "cache")):

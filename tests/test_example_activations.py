@@ -1,55 +1,37 @@
 """The study of activations: what it trains, measures, prints, writes and answers to wrong input."""
 
-import gzip
-import importlib
-import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from data_files import write_mnist
+from example_runs import read_report, without_times
 from matplotlib.image import imread
 
 import fastnn
 from fastnn import nn
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 SMALL = ["--smoke", "--steps", "3", "--threads", "1"]
 
 
+def noise(random, count):
+    return (random.integers(0, 256, (count, 28, 28)).astype(np.uint8),
+            random.integers(0, 10, count).astype(np.uint8))
+
+
 @pytest.fixture
-def example(monkeypatch, tmp_path, reseeded, threads):
+def example(load_example, monkeypatch, tmp_path):
     """The example as a module, in a folder with small files in the manner of MNIST."""
-    monkeypatch.syspath_prepend(EXAMPLES)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["activations.py"])
-    monkeypatch.setenv("FASTNN_DATA", str(tmp_path))
-    random = np.random.default_rng(0)
-    for part, count in (("train", 50), ("t10k", 20)):
-        images = random.integers(0, 256, (count, 28, 28)).astype(np.uint8)
-        labels = random.integers(0, 10, count).astype(np.uint8)
-        for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
-            header = np.array([0x0800 + array.ndim, *array.shape], ">u4").tobytes()
-            content = gzip.compress(header + array.tobytes(), mtime=0)
-            (tmp_path / f"{part}-{kind}-ubyte.gz").write_bytes(content)
-    module = importlib.import_module("activations")
+    module = load_example("activations")
+    monkeypatch.setenv("FASTNN_DATA", str(write_mnist(tmp_path, noise, 50, 20)))
     monkeypatch.setitem(module.DEPTHS, "deep", 3)  # the tests need no depth
-    yield module
-    for name in ("activations", "activations_report", "mnist", "mnist_report",
-                 "experiment"):
-        sys.modules.pop(name, None)
+    return module
 
 
 @pytest.fixture
 def report(example):
     return sys.modules["activations_report"]
-
-
-def without_times(epochs):
-    return [{name: value for name, value in epoch.items()
-             if name not in ("seconds", "milliseconds_per_step")} for epoch in epochs]
 
 
 def test_a_smoke_run(example, capsys):
@@ -58,7 +40,7 @@ def test_a_smoke_run(example, capsys):
     assert {each.name for each in Path("out").iterdir()} == {
         "checkpoint.safetensors", "report.json", "report.png"}
     assert imread("out/report.png").shape[:2] == (2400, 2000)
-    figures = json.loads(Path("out/report.json").read_text())
+    figures = read_report("out")
     assert figures["settings"]["activations"] == ["relu", "selu", "sigmoid"]
     assert list(figures["accuracies"]) == [
         "relu", "selu", "sigmoid", "x * tanh(x)", "selu + alpha dropout"]
@@ -74,39 +56,22 @@ def test_a_smoke_run(example, capsys):
         assert 0 <= epoch["dead_units"] <= 1 and epoch["milliseconds_per_step"] > 0
 
 
-def test_a_resumed_run_gives_the_figures_of_an_uninterrupted_one(example, monkeypatch, capsys):
-    small = [*SMALL, "--activations", "selu", "--custom", "x*tanh(x)"]
-    assert example.main([*small, "--out", "whole"]) == 0
-    experiment = sys.modules["experiment"]
-    whole = experiment.Run.progress
-
-    def interrupted(run, steps, unit):
-        for number in whole(run, steps, unit):
-            if run.saved == 17 and number == 1:  # in the midst of alpha dropout
-                raise KeyboardInterrupt
-            yield number
-
-    monkeypatch.setattr(experiment.Run, "progress", interrupted)
-    assert example.main([*small, "--out", "parts"]) == 130
-    assert "holds epoch 17, --resume goes on from there" in capsys.readouterr().err
-    monkeypatch.setattr(experiment.Run, "progress", whole)
-    assert example.main([*small, "--out", "parts", "--resume"]) == 0
-    reports = [json.loads(Path(out, "report.json").read_text()) for out in ("whole", "parts")]
-    assert without_times(reports[0]["epochs"]) == without_times(reports[1]["epochs"])
+def test_a_resumed_run_gives_the_figures_of_an_uninterrupted_one(example, assert_resumes):
+    assert_resumes(example, *SMALL, "--activations", "selu", "--custom", "x*tanh(x)",
+                   after=17)  # then comes alpha dropout
 
 
 def test_a_configuration_gives_the_same_figures_in_whatever_run(example):
     assert example.main([*SMALL, "--activations", "relu", "selu", "--out", "both"]) == 0
     assert example.main([*SMALL, "--activations", "selu", "--out", "one"]) == 0
-    both, one = (json.loads(Path(out, "report.json").read_text())["epochs"]
-                 for out in ("both", "one"))
+    both, one = (read_report(out)["epochs"] for out in ("both", "one"))
     assert without_times(both[8:]) == without_times(one)
 
 
 def test_part_of_the_study_is_drawn_as_well(example):
     assert example.main([*SMALL, "--activations", "tanh", "--epochs", "3", "--out", "out"]) == 0
     assert imread("out/report.png").shape[:2] == (2400, 2000)
-    assert len(json.loads(Path("out/report.json").read_text())["epochs"]) == 3
+    assert len(read_report("out")["epochs"]) == 3
 
 
 def test_every_activation_with_every_network(example):
@@ -245,26 +210,12 @@ def test_the_custom_activation_is_the_expression(example):
     (["--steps", "0"], "'0' is not a positive integer"),
     (["--dataset", "cifar"], "invalid choice: 'cifar'"),
 ])
-def test_wrong_arguments(example, capsys, arguments, text):
-    try:
-        status = example.main([arguments[0] + "=" + arguments[1], *arguments[2:]]
-                              if len(arguments) == 2 else arguments)
-    except SystemExit as stopped:
-        status = stopped.code
-    assert status == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1 and text in lines[0]
+def test_wrong_arguments(example, refusal, arguments, text):
+    joined = ["=".join(arguments)] if len(arguments) == 2 else arguments
+    assert text in refusal(example, *joined)
     assert not Path("runs").exists()
 
 
-def test_pytorch_runs_the_same_lines(example, torch, tmp_path):
-    command = [sys.executable, "-m", "bench.in_torch", str(EXAMPLES / "activations.py"), "--smoke",
-               "--activations", "selu", "--steps", "2", "--threads", "1",
-               "--out", str(tmp_path / "out")]
-    root = str(EXAMPLES.parent)
-    environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{os.environ['PYTHONPATH']}"}
-    environment.pop("PYTHONSAFEPATH", None)
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert report["version"] == torch.__version__ and len(report["epochs"]) == 12
+def test_pytorch_runs_the_same_lines(example, run_in_torch):
+    report = run_in_torch("activations.py", "--smoke", "--activations", "selu", "--steps", "2")
+    assert len(report["epochs"]) == 12

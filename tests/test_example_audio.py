@@ -1,21 +1,14 @@
 """The listener: spectra, network, what is written, what is refused."""
 
-import importlib
-import json
-import subprocess
-import sys
-import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
+from data_files import write_wave
+from example_runs import read_report
 from matplotlib.image import imread
 
 import fastnn
-from fastnn.utils.data import files
-
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-MODULES = ("audio", "audio_report", "mnist_report", "experiment")
 
 
 @pytest.fixture
@@ -23,36 +16,19 @@ def folder(tmp_path):
     """A folder of made-up recordings: tones of different heights and lengths that rise."""
     random = np.random.default_rng(0)
     folder = tmp_path / "recordings"
-    folder.mkdir()
     for digit in range(10):
         for take in (0, 1, 5, 6, 7):
             count = int(random.integers(1000, 2500))
             heights = np.linspace(1, 1.5, count) * (200 + 150 * digit)
             samples = 8000 * np.sin(2 * np.pi * np.cumsum(heights) / 8000)
-            with wave.open(str(folder / f"{digit}_ann_{take}.wav"), "wb") as file:
-                file.setparams((1, 2, 8000, count, "NONE", ""))
-                file.writeframes((samples + random.normal(0, 300, count)).astype("<i2").tobytes())
+            write_wave(folder / f"{digit}_ann_{take}.wav", samples + random.normal(0, 300, count))
     return folder
 
 
 @pytest.fixture
-def example(monkeypatch, tmp_path, reseeded, threads):
-    """The example as a module, in a folder of its own, without recordings at hand."""
-    monkeypatch.syspath_prepend(EXAMPLES)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["audio.py"])
-    monkeypatch.delenv("FASTNN_DATA", raising=False)
-    monkeypatch.setattr(files, "cache_directory", lambda: tmp_path / "cache" / "kernels")
-    yield importlib.import_module("audio")
-    for name in MODULES:
-        sys.modules.pop(name, None)
-
-
-def one_line(capsys):
-    """What was printed on standard error after the progress bars, which must be one line."""
-    lines = capsys.readouterr().err.rsplit("\r")[-1].strip().splitlines()
-    assert len(lines) == 1 and lines[0].startswith("audio.py: "), lines
-    return lines[0]
+def example(load_example):
+    """The example as a module, without recordings at hand."""
+    return load_example("audio")
 
 
 def tone(height, count=4000):
@@ -65,7 +41,7 @@ def test_a_smoke_run(example, folder, capsys, task):
                          "--out", "out"]) == 0
     assert sorted(each.name for each in Path("out").iterdir()) == [
         "checkpoint.safetensors", "model.safetensors", "report.json", "report.png", "spectra.png"]
-    figures = json.loads(Path("out/report.json").read_text())
+    figures = read_report("out")
     assert len(figures["epochs"]) == 2
     assert figures["epochs"][1]["loss"] < figures["epochs"][0]["loss"]
     assert np.sum(figures["confusion"]) == {"digits": 20, "order": 40}[task]
@@ -82,37 +58,15 @@ def test_it_learns_digits_that_differ_and_order(example, folder):
     for task, epochs in (("digits", "25"), ("order", "25")):
         assert example.main(["--task", task, "--data-dir", str(folder), "--epochs", epochs,
                              "--batch-size", "10", "--out", task]) == 0
-        figures = json.loads(Path(task, "report.json").read_text())
-        assert figures["test_accuracy"] >= 0.9, task
+        assert read_report(task)["test_accuracy"] >= 0.9, task
 
 
 @pytest.mark.parametrize("task", ["digits", "order"])
-def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(example, folder, monkeypatch, capsys,
-                                                              task):
-    arguments = ["--task", task, "--data-dir", str(folder), "--batch-size", "10", "--epochs", "3",
-                 "--seed", "-5"]
-    assert example.main([*arguments, "--out", "whole", "--threads", "2"]) == 0
-    experiment = sys.modules["experiment"]
-    whole = experiment.Run.progress
-
-    def progress(self, batches):
-        for number, batch in enumerate(batches):
-            if self.saved == 1 and number == 2:
-                raise KeyboardInterrupt
-            yield batch
-
-    monkeypatch.setattr(experiment.Run, "progress", progress)
-    capsys.readouterr()
-    assert example.main([*arguments, "--out", "parts", "--threads", "1"]) == 130
-    assert one_line(capsys).endswith("holds epoch 1, --resume goes on from there")
-    monkeypatch.setattr(experiment.Run, "progress", whole)
-    assert example.main([*arguments, "--out", "parts", "--threads", "1", "--resume"]) == 0
-    for name in ("model.safetensors", "spectra.png"):
-        assert Path("whole", name).read_bytes() == Path("parts", name).read_bytes()
-    reports = [json.loads(Path(out, "report.json").read_text()) for out in ("whole", "parts")]
-    assert reports[0]["confusion"] == reports[1]["confusion"]
-    assert [epoch["loss"] for epoch in reports[0]["epochs"]] == [
-        epoch["loss"] for epoch in reports[1]["epochs"]]
+def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(
+        example, folder, assert_resumes, task):
+    assert_resumes(example, "--task", task, "--data-dir", str(folder), "--batch-size", "10",
+                   "--epochs", "3", "--seed", "-5", after=1,
+                   files=("model.safetensors", "spectra.png"))
 
 
 @pytest.mark.parametrize("arguments, text", [
@@ -120,28 +74,22 @@ def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(example, folder, m
     (["--batch-size", "0"], "'0' is not a positive integer"),
     (["--data-dir", "nowhere"], "there is no folder 'nowhere'"),
 ])
-def test_wrong_arguments(example, capsys, arguments, text):
-    with pytest.raises(SystemExit) as stopped:
-        example.main(arguments)
-    assert stopped.value.code == 2
-    assert text in one_line(capsys)
+def test_wrong_arguments(example, refusal, arguments, text):
+    assert text in refusal(example, *arguments)
 
 
-def test_recordings_that_are_not_there_or_damaged(example, folder, capsys):
-    assert example.main(["--smoke"]) == 2
-    assert "no files like 7_jackson_32.wav" in one_line(capsys)
+def test_recordings_that_are_not_there_or_damaged(example, folder, refusal):
+    assert "no files like 7_jackson_32.wav" in refusal(example, "--smoke")
     path = folder / "3_ann_0.wav"
     path.write_bytes(path.read_bytes()[:-100])
-    assert example.main(["--smoke", "--data-dir", str(folder)]) == 2
-    assert f"{path}: not a whole WAV file" in one_line(capsys)
+    assert f"{path}: not a whole WAV file" in refusal(example, "--smoke", "--data-dir", str(folder))
     assert not Path("runs").exists()
 
 
-def test_only_test_takes(example, folder, capsys):
+def test_only_test_takes(example, folder, refusal):
     for path in folder.glob("*_[567].wav"):
         path.unlink()
-    assert example.main(["--smoke", "--data-dir", str(folder)]) == 2
-    assert "has no takes for training" in one_line(capsys)
+    assert "has no takes for training" in refusal(example, "--smoke", "--data-dir", str(folder))
 
 
 def test_mel_bands(example):
@@ -223,12 +171,6 @@ def test_a_sequence_is_heard_alike_alone_and_among_longer_ones(example):
     assert together == pytest.approx(np.stack(alone), abs=1e-5)
 
 
-def test_the_same_lines_run_with_pytorch(tmp_path, folder):
-    pytest.importorskip("torch")
-    command = [sys.executable, "-m", "bench.in_torch", str(EXAMPLES / "audio.py"), "--smoke",
-               "--data-dir", str(folder), "--threads", "1", "--out", str(tmp_path / "out")]
-    environment = {"PYTHONPATH": str(EXAMPLES.parent), "PATH": ""}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
-    assert done.returncode == 0, done.stderr
-    figures = json.loads((tmp_path / "out/report.json").read_text())
-    assert figures["epochs"][1]["loss"] < figures["epochs"][0]["loss"]
+def test_the_same_lines_run_with_pytorch(run_in_torch, folder):
+    epochs = run_in_torch("audio.py", "--smoke", "--data-dir", str(folder))["epochs"]
+    assert epochs[1]["loss"] < epochs[0]["loss"]

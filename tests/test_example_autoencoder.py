@@ -1,45 +1,34 @@
 """The autoencoders: what they compute, print, write and answer to wrong input."""
 
-import gzip
-import importlib
-import json
 import math
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from data_files import write_mnist
+from example_runs import read_report
 from matplotlib.image import imread
 
 import fastnn
 from fastnn import nn
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+def lines(random, count):
+    """Images of a line whose height is the class, and some noise around it."""
+    labels = random.integers(0, 10, count).astype(np.uint8)
+    images = np.zeros((count, 28, 28), np.uint8)
+    images[np.arange(count), 4 + 2 * labels, 5:20] = 255
+    images += random.integers(0, 40, images.shape).astype(np.uint8) // 2 * (images == 0)
+    return images, labels
 
 
 @pytest.fixture
-def example(monkeypatch, tmp_path, reseeded, threads):
+def example(load_example, monkeypatch, tmp_path):
     """The example as a module, in a folder with small files in the manner of MNIST."""
-    monkeypatch.syspath_prepend(EXAMPLES)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["autoencoder.py"])
-    monkeypatch.setenv("FASTNN_DATA", str(tmp_path))
-    random = np.random.default_rng(0)
-    for part, count in (("train", 120), ("t10k", 40)):
-        labels = random.integers(0, 10, count).astype(np.uint8)
-        images = np.zeros((count, 28, 28), np.uint8)
-        images[np.arange(count), 4 + 2 * labels, 5:20] = 255  # a line whose height is the class
-        images += random.integers(0, 40, images.shape).astype(np.uint8) // 2 * (images == 0)
-        for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
-            header = np.array([0x0800 + array.ndim, *array.shape], ">u4").tobytes()
-            content = gzip.compress(header + array.tobytes(), mtime=0)
-            (tmp_path / f"{part}-{kind}-ubyte.gz").write_bytes(content)
-    yield importlib.import_module("autoencoder")
-    for name in ("autoencoder", "autoencoder_report", "mnist", "mnist_report",
-                 "experiment"):
-        sys.modules.pop(name, None)
+    module = load_example("autoencoder")
+    monkeypatch.setenv("FASTNN_DATA", str(write_mnist(tmp_path, lines, 120, 40)))
+    return module
 
 
 @pytest.fixture
@@ -66,7 +55,7 @@ def test_a_smoke_run(example, capsys, model, latent):
         "checkpoint.safetensors", "model.safetensors", "report.json", "report.png", "latent.png"}
     assert imread("out/report.png").shape[:2] == (600, 1000)
     assert imread("out/latent.png").shape[:2] == (750, 1500)
-    figures = json.loads(Path("out/report.json").read_text())
+    figures = read_report("out")
     assert len(figures["epochs"]) == 2
     assert figures["epochs"][1]["training_loss"] < figures["epochs"][0]["training_loss"]
     assert len(figures["code_mean"]) == len(figures["code_deviation"]) == latent
@@ -83,38 +72,9 @@ def test_a_smoke_run(example, capsys, model, latent):
 
 
 @pytest.mark.parametrize("model", ["ae", "vae"])
-def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(example, monkeypatch, capsys, model):
-    small = ["--smoke", "--epochs", "3", "--batch-size", "32", "--model", model, "--threads", "1"]
-    assert example.main([*small, "--out", "whole"]) == 0
-    experiment = sys.modules["experiment"]
-    whole = experiment.Run.progress
-
-    class Interrupted:
-        """Batches that Ctrl-C ends in the midst of the second epoch."""
-
-        def __init__(self, run, chosen):
-            self.run, self.chosen = run, chosen
-
-        def __iter__(self):
-            for number, each in enumerate(self.chosen):
-                if self.run.saved == 1 and number == 2:
-                    raise KeyboardInterrupt
-                yield each
-
-        def set_postfix_str(self, text, refresh):
-            pass
-
-    monkeypatch.setattr(experiment.Run, "progress",
-                        lambda run, chosen: Interrupted(run, chosen))
-    assert example.main([*small, "--out", "parts"]) == 130
-    assert "holds epoch 1, --resume goes on from there" in capsys.readouterr().err
-    monkeypatch.setattr(experiment.Run, "progress", whole)
-    assert example.main([*small, "--out", "parts", "--resume"]) == 0
-    assert Path("whole/model.safetensors").read_bytes() == Path(
-        "parts/model.safetensors").read_bytes()
-    reports = [json.loads(Path(out, "report.json").read_text()) for out in ("whole", "parts")]
-    for one, other in zip(*(each["epochs"] for each in reports), strict=True):
-        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(example, assert_resumes, model):
+    assert_resumes(example, "--smoke", "--epochs", "3", "--batch-size", "32", "--model", model,
+                   after=1, files=["model.safetensors"])
 
 
 def test_the_reconstruction_loss_is_the_cross_entropy_of_all_pixels(example):
@@ -226,25 +186,10 @@ def test_the_grid_shows_each_place_where_its_coordinates_are(report):
     (["--latent", "1"], "--latent: the map needs codes of at least 2 dimensions"),
     (["--learning-rate", "fast"], "--learning-rate: invalid float value: 'fast'"),
 ])
-def test_wrong_arguments(example, capsys, arguments, text):
-    try:
-        status = example.main(arguments)
-    except SystemExit as stopped:
-        status = stopped.code
-    assert status == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1 and text in lines[0]
+def test_wrong_arguments(example, refusal, arguments, text):
+    assert text in refusal(example, *arguments)
 
 
-def test_pytorch_runs_the_same_lines(example, torch, tmp_path):
-    command = [sys.executable, "-m", "bench.in_torch", str(EXAMPLES / "autoencoder.py"), "--smoke",
-               "--model", "vae", "--batch-size", "32", "--threads", "1",
-               "--out", str(tmp_path / "out")]
-    root = str(EXAMPLES.parent)
-    environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{os.environ['PYTHONPATH']}"}
-    environment.pop("PYTHONSAFEPATH", None)
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert report["version"] == torch.__version__ and len(report["epochs"]) == 2
-    assert report["test_elbo"] < 0
+def test_pytorch_runs_the_same_lines(example, run_in_torch):
+    report = run_in_torch("autoencoder.py", "--smoke", "--model", "vae", "--batch-size", "32")
+    assert len(report["epochs"]) == 2 and report["test_elbo"] < 0

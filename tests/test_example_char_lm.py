@@ -1,39 +1,22 @@
 """The model of characters: batches, carried state, measures, writing, and a run end to end."""
 
-import importlib
-import json
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from example_runs import Bar, read_report
 from matplotlib.image import imread
 
 import fastnn
 from fastnn import nn
-from fastnn.text import datasets
-from fastnn.utils.data import files
 
-ROOT = Path(__file__).resolve().parents[1]
 TEXT = "To be, or not to be: that is the question.\n" * 150
 
 
 @pytest.fixture
-def lm(monkeypatch, tmp_path, reseeded, threads):
-    """The example as a module, in a folder of its own, without any data set at hand."""
-    monkeypatch.syspath_prepend(ROOT / "examples")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["char_lm.py"])
-    monkeypatch.delenv("FASTNN_DATA", raising=False)
-    monkeypatch.setattr(files, "cache_directory", lambda: tmp_path / "cache" / "kernels")
-    monkeypatch.setattr(datasets.TinyShakespeare, "mirrors", ("http://127.0.0.1:1/",))
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    yield importlib.import_module("char_lm")
-    for name in ("char_lm", "char_lm_report", "experiment"):
-        sys.modules.pop(name, None)
+def lm(load_example):
+    return load_example("char_lm")
 
 
 @pytest.fixture
@@ -43,20 +26,6 @@ def small_text(tmp_path):
     folder.mkdir()
     (folder / "tinyshakespeare.txt").write_text(TEXT)
     return folder
-
-
-def one_line(capsys):
-    """What was printed on standard error, which must be one line."""
-    lines = [line for line in capsys.readouterr().err.splitlines() if "\r" not in line and line]
-    assert len(lines) == 1 and lines[0].startswith("char_lm.py: "), lines
-    return lines[0]
-
-
-class Bar(list):
-    """Batches as from `Run.progress`, without a bar."""
-
-    def set_postfix_str(self, text, refresh):
-        pass
 
 
 class Scorer(nn.Module):
@@ -82,7 +51,7 @@ def test_every_model_learns_and_reports(lm, small_text, tmp_path, capsys, model)
     assert lm.main(["--model", model, "--data-dir", str(small_text), "--epochs", "3", "--smoke",
                     "--seed", "3", "--threads", "1", "--length", "50", "--temperature", "0.5",
                     "--out", str(out)]) == 0
-    report = json.loads((out / "report.json").read_text())
+    report = read_report(out)
     assert report["settings"] == {
         "model": model, "data_dir": str(small_text), "epochs": 3, "smoke": True, "seed": 3,
         "threads": 1, "out": str(out), "length": 50, "temperature": 0.5}
@@ -242,68 +211,26 @@ def test_a_transformer_writes_beyond_its_context(lm):
     (["--temperature", "inf"], "'inf' is not a positive number"),
     (["--length", "-1"], "'-1' is not a positive integer"),
 ])
-def test_wrong_arguments(lm, capsys, arguments, text):
-    with pytest.raises(SystemExit) as stopped:
-        lm.main(arguments)
-    assert stopped.value.code == 2
-    assert text in one_line(capsys)
+def test_wrong_arguments(lm, refusal, arguments, text):
+    assert text in refusal(lm, *arguments)
 
 
-def test_a_text_that_is_too_short(lm, small_text, capsys):
+def test_a_text_that_is_too_short(lm, small_text, refusal):
     (small_text / "tinyshakespeare.txt").write_text(TEXT[:300])
-    assert lm.main(["--data-dir", str(small_text)]) == 2
-    assert one_line(capsys).endswith("300 characters of text are too few")
+    line = refusal(lm, "--data-dir", str(small_text))
+    assert line.endswith("300 characters of text are too few")
     assert not Path("runs").exists()
 
 
-def test_no_text_and_no_network(lm, capsys):
-    assert lm.main([]) == 2
-    assert "cannot download input.txt" in one_line(capsys)
-
-
-@pytest.fixture
-def interrupted(lm, monkeypatch, capsys):
-    """Run with the arguments, ended by Ctrl-C in the midst of the epoch after the second."""
-    experiment = sys.modules["experiment"]
-    whole = experiment.Run.progress
-
-    def progress(self, batches):
-        for number, batch in enumerate(batches):
-            if self.saved == 2 and number == 2:
-                raise KeyboardInterrupt
-            yield batch
-
-    class Interrupted(Bar):
-        def __init__(self, batches):
-            self.batches = batches
-
-        def __iter__(self):
-            return iter(self.batches)
-
-    def run(*arguments):
-        monkeypatch.setattr(experiment.Run, "progress",
-                            lambda self, batches: Interrupted(progress(self, batches)))
-        capsys.readouterr()
-        assert lm.main([*arguments]) == 130
-        assert one_line(capsys).endswith("holds epoch 2, --resume goes on from there")
-        monkeypatch.setattr(experiment.Run, "progress", whole)
-
-    return run
+def test_no_text_and_no_network(lm, refusal):
+    assert "cannot download input.txt" in refusal(lm)
 
 
 @pytest.mark.parametrize("model", ["lstm", "transformer"])
-def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(lm, small_text, interrupted, model):
-    arguments = ["--model", model, "--data-dir", str(small_text), "--epochs", "3",
-                 "--length", "40"]
-    assert lm.main([*arguments, "--out", "whole", "--threads", "2"]) == 0
-    interrupted(*arguments, "--out", "parts")
-    assert lm.main([*arguments, "--out", "parts", "--resume"]) == 0
-    whole, parts = ({name: Path(out, name).read_bytes() for name in
-                     ("model.safetensors", "sample.txt")} for out in ("whole", "parts"))
-    assert whole == parts
-    reports = [json.loads(Path(out, "report.json").read_text()) for out in ("whole", "parts")]
-    assert [epoch["test_loss"] for epoch in reports[0]["epochs"]] == [
-        epoch["test_loss"] for epoch in reports[1]["epochs"]]
+def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(
+        lm, small_text, assert_resumes, model):
+    assert_resumes(lm, "--model", model, "--data-dir", str(small_text), "--epochs", "3",
+                   "--length", "40", after=2, files=("model.safetensors", "sample.txt"))
 
 
 def test_a_finished_run_writes_again_at_another_temperature(lm, small_text, capsys):
@@ -316,13 +243,7 @@ def test_a_finished_run_writes_again_at_another_temperature(lm, small_text, caps
     assert capsys.readouterr().out == f"{second}\n" and len(second) == 30
 
 
-def test_pytorch_runs_the_same_lines(torch, small_text, tmp_path):
-    command = [sys.executable, "-m", "bench.in_torch", str(ROOT / "examples" / "char_lm.py"),
-               "--model", "lstm", "--data-dir", str(small_text), "--epochs", "2", "--threads", "1",
-               "--length", "20", "--out", str(tmp_path / "out")]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ['PYTHONPATH']}"}
-    environment.pop("PYTHONSAFEPATH", None)
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert report["version"] == torch.__version__ and len(report["epochs"]) == 2
+def test_pytorch_runs_the_same_lines(run_in_torch, small_text):
+    report = run_in_torch("char_lm.py", "--model", "lstm", "--data-dir", str(small_text),
+                          "--epochs", "2", "--length", "20")
+    assert len(report["epochs"]) == 2

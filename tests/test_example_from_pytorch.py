@@ -1,28 +1,20 @@
 """The example that carries weights from PyTorch to fastnn and back."""
 
-import importlib
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from example_runs import read_report
 
 import fastnn
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 MODELS = ["lenet", "residual", "lstm", "transformer"]
 
 
 @pytest.fixture
-def example(monkeypatch, tmp_path, reseeded, threads):
-    """The example as a module, in a folder of its own."""
-    monkeypatch.syspath_prepend(EXAMPLES)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["from_pytorch.py"])
-    yield importlib.import_module("from_pytorch")
-    for name in ("from_pytorch", "experiment"):
-        sys.modules.pop(name, None)
+def example(load_example):
+    return load_example("from_pytorch")
 
 
 @pytest.fixture
@@ -31,13 +23,6 @@ def alone(example, monkeypatch):
     monkeypatch.setattr(example, "find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, "torch", None)
     return example
-
-
-def problem(capsys):
-    """What was printed on standard error, which must be one line."""
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1 and lines[0].startswith("from_pytorch.py: "), lines
-    return lines[0]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -51,7 +36,7 @@ def test_both_ways(example, torch, model, capsys):
     assert len(lines) == 3 and lines[0].startswith(f"{model} (")
     assert {each.name for each in Path("out").iterdir()} == {
         f"{model}-from-fastnn.safetensors", f"{model}-from-pytorch.safetensors", "report.json"}
-    figures = json.loads(Path("out/report.json").read_text())["networks"][model]
+    figures = read_report("out")["networks"][model]
     for way in ("from_pytorch", "from_fastnn"):
         assert 0 <= figures[way]["outputs"] < 1e-5 and 0 < figures[way]["gradients"] < 1e-5
     # The networks were trained on, so that the files differ.
@@ -120,15 +105,12 @@ def test_a_file_of_ones_own_is_read_by_both(example, torch, capsys):
     (["--weights", "nowhere.safetensors", "--model", "lstm"], "nowhere.safetensors"),
     (["--weights", "text.safetensors", "--model", "lenet"], "not a whole safetensors file"),
 ])
-def test_weights_that_cannot_be_used(alone, capsys, arguments, text):
+def test_weights_that_cannot_be_used(alone, refusal, arguments, text):
     fastnn.save(alone.lenet(fastnn.nn).state_dict(), "given.safetensors")
     Path("text.safetensors").write_text("no weights")
-    assert alone.main(arguments) == 2
-    assert text in problem(capsys)
+    assert text in refusal(alone, *arguments)
     assert not Path("runs").exists()
 
 
-def test_an_unknown_network(example, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        example.main(["--model", "gru"])
-    assert stopped.value.code == 2 and "invalid choice: 'gru'" in problem(capsys)
+def test_an_unknown_network(example, refusal):
+    assert "invalid choice: 'gru'" in refusal(example, "--model", "gru")

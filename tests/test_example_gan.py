@@ -1,41 +1,23 @@
 """The adversarial networks: training, what is measured of their images, what is written."""
 
-import importlib
-import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from example_runs import read_report
 from matplotlib.image import imread
 
 import fastnn
 from fastnn import nn
-from fastnn.utils.data import files
-from fastnn.vision import datasets
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-MODULES = ("gan", "gan_judge", "gan_report", "mnist", "mnist_report", "experiment")
 MODELS = ("mlp", "dcgan", "wgan-gp", "cgan")
 SMOKE = ["--smoke", "--dataset", "digits"]
 
 
 @pytest.fixture
-def gan(monkeypatch, tmp_path, reseeded, threads):
-    """The example as a module, in a folder of its own, with a tiny part of the digits."""
-    monkeypatch.syspath_prepend(EXAMPLES)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["gan.py"])
-    monkeypatch.delenv("FASTNN_DATA", raising=False)
-    monkeypatch.setattr(files, "cache_directory", lambda: tmp_path / "cache" / "kernels")
-    for kind in (datasets.MNIST, datasets.FashionMNIST):
-        monkeypatch.setattr(kind, "mirrors", ("http://127.0.0.1:1/",))
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    yield importlib.import_module("gan")
-    for name in MODULES:
-        sys.modules.pop(name, None)
+def gan(load_example):
+    return load_example("gan")
 
 
 @pytest.fixture
@@ -46,17 +28,6 @@ def small(gan, monkeypatch):
     monkeypatch.setattr(sys.modules["gan_judge"], "EPOCHS", 2)
 
 
-def one_line(capsys):
-    """What was printed on standard error after the progress bars, which must be one line."""
-    lines = capsys.readouterr().err.rsplit("\r")[-1].strip().splitlines()
-    assert len(lines) == 1 and lines[0].startswith("gan.py: "), lines
-    return lines[0]
-
-
-def report(out):
-    return json.loads(Path(out, "report.json").read_text())
-
-
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_trains_measures_and_shows(gan, small, model):
     assert gan.main([*SMOKE, "--model", model, "--out", "out"]) == 0
@@ -64,7 +35,7 @@ def test_every_model_trains_measures_and_shows(gan, small, model):
         "average.safetensors", "checkpoint.safetensors", "discriminator.safetensors",
         "generator.safetensors", "nearest.png", "report.json", "report.png",
         "samples-001.png", "samples-002.png", "walk.png"]
-    figures = report("out")
+    figures = read_report("out")
     assert figures["settings"]["model"] == model and len(figures["epochs"]) == 2
     measured = {"score", "frechet", "smallest_share", "largest_share"}
     assert measured <= figures.keys() and measured <= figures["references"]["real"].keys()
@@ -81,30 +52,10 @@ def test_every_model_trains_measures_and_shows(gan, small, model):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(gan, small, monkeypatch, model):
-    arguments = [*SMOKE, "--model", model, "--batch-size", "32", "--epochs", "3"]
-    assert gan.main([*arguments, "--out", "whole", "--threads", "2"]) == 0
-    whole = gan.GANTrainer.step
-    calls = []
-
-    def step(self, images, labels):
-        calls.append(1)
-        if len(calls) == steps + 2:
-            raise KeyboardInterrupt
-        return whole(self, images, labels)
-
-    steps = 384 // (32 * gan.RECIPES[model].n_critic)
-    monkeypatch.setattr(gan.GANTrainer, "step", step)
-    assert gan.main([*arguments, "--out", "parts", "--threads", "1"]) == 130
-    monkeypatch.setattr(gan.GANTrainer, "step", whole)
-    assert gan.main([*arguments, "--out", "parts", "--threads", "1", "--resume"]) == 0
-    for name in ("generator", "discriminator", "average"):
-        assert Path("whole", f"{name}.safetensors").read_bytes() == Path(
-            "parts", f"{name}.safetensors").read_bytes()
-    assert Path("whole/samples-003.png").read_bytes() == Path("parts/samples-003.png").read_bytes()
-    reports = [report(out) for out in ("whole", "parts")]
-    for name in ("score", "frechet", "discriminator_loss", "nearest_training_image"):
-        assert reports[0][name] == reports[1][name]
+def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(gan, small, assert_resumes, model):
+    networks = [f"{name}.safetensors" for name in ("generator", "discriminator", "average")]
+    assert_resumes(gan, *SMOKE, "--model", model, "--batch-size", "32", "--epochs", "3", after=1,
+                   files=[*networks, "samples-003.png"])
 
 
 def leaves(node):
@@ -206,7 +157,7 @@ def test_the_averaged_generator_has_the_statistics_of_its_own_images(gan):
     assert not (trainer.generator[1].running_mean.numpy() != 0).any()
 
 
-def test_divergence_ends_the_run_and_keeps_what_was_saved(gan, small, monkeypatch, capsys):
+def test_divergence_ends_the_run_and_keeps_what_was_saved(gan, small, monkeypatch, refusal):
     whole = gan.train_epoch
 
     def train_epoch(trainer, images, labels, run, batch_size):
@@ -214,8 +165,8 @@ def test_divergence_ends_the_run_and_keeps_what_was_saved(gan, small, monkeypatc
         return {**figures, "generator_loss": float("nan")} if run.saved == 1 else figures
 
     monkeypatch.setattr(gan, "train_epoch", train_epoch)
-    assert gan.main([*SMOKE, "--out", "out"]) == 2
-    assert one_line(capsys).endswith("epoch 2: the training diverged: generator loss is nan")
+    line = refusal(gan, *SMOKE, "--out", "out")
+    assert line.endswith("epoch 2: the training diverged: generator loss is nan")
     assert len(fastnn.load("out/checkpoint.safetensors")["history"]) == 1
 
 
@@ -233,22 +184,18 @@ def test_mode_collapse_is_said(gan, capsys):
     (["--batch-size", "0"], "'0' is not a positive integer"),
     (["--data-dir", "nowhere"], "there is no folder 'nowhere'"),
 ])
-def test_wrong_arguments(gan, capsys, arguments, text):
-    with pytest.raises(SystemExit) as stopped:
-        gan.main(arguments)
-    assert stopped.value.code == 2
-    assert text in one_line(capsys)
+def test_wrong_arguments(gan, refusal, arguments, text):
+    assert text in refusal(gan, *arguments)
 
 
 @pytest.mark.parametrize("size", ["1", "400"])
-def test_a_batch_of_one_or_larger_than_the_data_set(gan, small, capsys, size):
-    assert gan.main([*SMOKE, "--batch-size", size]) == 2
-    assert f"--batch-size: {size} given, 2 to 384 are possible" in one_line(capsys)
+def test_a_batch_of_one_or_larger_than_the_data_set(gan, small, refusal, size):
+    line = refusal(gan, *SMOKE, "--batch-size", size)
+    assert f"--batch-size: {size} given, 2 to 384 are possible" in line
 
 
-def test_without_data_and_network(gan, capsys):
-    assert gan.main(["--smoke"]) == 2
-    assert "cannot download" in one_line(capsys)
+def test_without_data_and_network(gan, refusal):
+    assert "cannot download" in refusal(gan, "--smoke")
 
 
 class TestJudge:
@@ -380,12 +327,7 @@ def test_a_walk_ends_where_the_next_point_is(gan):
     assert (found["labels"].reshape(10, 12) == np.arange(10)[:, None]).all()
 
 
-def test_pytorch_runs_the_same_lines(gan, tmp_path):
-    pytest.importorskip("torch")
-    root = EXAMPLES.parent
-    command = [sys.executable, "-m", "bench.in_torch", str(EXAMPLES / "gan.py"), *SMOKE,
-               "--model", "wgan-gp", "--threads", "1", "--epochs", "1", "--out",
-               str(tmp_path / "out"), "--judges", str(tmp_path / "judges")]
-    environment = dict(os.environ, PYTHONPATH=str(root))
-    subprocess.run(command, check=True, cwd=root, env=environment, capture_output=True)
-    assert report(tmp_path / "out")["epochs"][0]["score"] >= 1
+def test_pytorch_runs_the_same_lines(run_in_torch, tmp_path):
+    report = run_in_torch("gan.py", *SMOKE, "--model", "wgan-gp", "--epochs", "1",
+                          "--judges", str(tmp_path / "judges"))
+    assert report["epochs"][0]["score"] >= 1

@@ -1,8 +1,6 @@
 """The classifier of images: what it prints, writes and answers to wrong input."""
 
 import gzip
-import importlib
-import json
 import os
 import re
 import signal
@@ -12,53 +10,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data_files import write_mnist
+from example_runs import EXAMPLES, read_report
 from matplotlib.image import imread
 
 import fastnn
-from fastnn.utils.data import files
-from fastnn.vision import datasets
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 FILE = "train-images-idx3-ubyte.gz"
 
 
 @pytest.fixture
-def mnist(monkeypatch, tmp_path, reseeded, threads):
-    """The example as a module, in a folder of its own, without any data set at hand."""
-    monkeypatch.syspath_prepend(EXAMPLES)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["mnist.py"])
-    monkeypatch.delenv("FASTNN_DATA", raising=False)
-    monkeypatch.setattr(files, "cache_directory", lambda: tmp_path / "cache" / "kernels")
-    for kind in (datasets.MNIST, datasets.FashionMNIST):
-        monkeypatch.setattr(kind, "mirrors", ("http://127.0.0.1:1/", "http://127.0.0.1:2/"))
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    yield importlib.import_module("mnist")
-    for name in ("mnist", "mnist_report", "experiment"):
-        sys.modules.pop(name, None)
+def mnist(load_example):
+    return load_example("mnist")
+
+
+def noise(random, count):
+    return (random.integers(0, 256, (count, 28, 28)).astype(np.uint8),
+            (np.arange(count) % 10).astype(np.uint8))
 
 
 @pytest.fixture
 def small_files(tmp_path):
     """A folder with the four files of a small data set in the manner of MNIST."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    random = np.random.default_rng(0)
-    for part, count in (("train", 40), ("t10k", 20)):
-        images = random.integers(0, 256, (count, 28, 28)).astype(np.uint8)
-        labels = (np.arange(count) % 10).astype(np.uint8)
-        for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
-            header = np.array([0x0800 + array.ndim, *array.shape], ">u4").tobytes()
-            content = gzip.compress(header + array.tobytes(), mtime=0)
-            (folder / f"{part}-{kind}-ubyte.gz").write_bytes(content)
-    return folder
-
-
-def one_line(capsys):
-    """What was printed on standard error, which must be one line."""
-    lines = [line for line in capsys.readouterr().err.splitlines() if "\r" not in line and line]
-    assert len(lines) == 1 and lines[0].startswith("mnist.py: "), lines
-    return lines[0]
+    return write_mnist(tmp_path / "data", noise, 40, 20)
 
 
 def leftovers(folder):
@@ -81,7 +55,7 @@ def test_every_model_trains_and_reports(mnist, small_files, tmp_path, capsys, mo
     assert mnist.main(["--model", model, "--data-dir", str(small_files), "--epochs", "2",
                        "--batch-size", "16", "--seed", "3", "--threads", "1",
                        "--out", str(out)]) == 0
-    report = json.loads((out / "report.json").read_text())
+    report = read_report(out)
     assert report["settings"] == {
         "model": model, "dataset": "mnist", "data_dir": str(small_files), "epochs": 2,
         "batch_size": 16, "seed": 3, "threads": 1, "out": str(out)}
@@ -134,11 +108,8 @@ def test_the_time_to_the_goal_is_told(mnist, capsys):
     (["--data-dir", "nowhere"], "there is no folder 'nowhere'"),
     (["--colour"], "unrecognized arguments: --colour"),
 ])
-def test_wrong_arguments(mnist, capsys, arguments, text):
-    with pytest.raises(SystemExit) as stopped:
-        mnist.main(arguments)
-    assert stopped.value.code == 2
-    assert text in one_line(capsys)
+def test_wrong_arguments(mnist, refusal, arguments, text):
+    assert text in refusal(mnist, *arguments)
 
 
 @pytest.mark.parametrize("damage, text", [
@@ -148,38 +119,34 @@ def test_wrong_arguments(mnist, capsys, arguments, text):
      "magic number is 0x00000801"),
     (lambda content: b"", "truncated"),
 ], ids=["truncated", "corrupt", "magic", "empty"])
-def test_a_data_file_that_is_wrong(mnist, small_files, tmp_path, capsys, damage, text):
+def test_a_data_file_that_is_wrong(mnist, small_files, refusal, damage, text):
     path = small_files / FILE
     path.write_bytes(damage(path.read_bytes()))
-    assert mnist.main(["--data-dir", str(small_files)]) == 2
-    line = one_line(capsys)
+    line = refusal(mnist, "--data-dir", str(small_files))
     assert str(path) in line and text in line
     assert not Path("runs").exists()
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "fashion-mnist"])
-def test_no_network(mnist, tmp_path, capsys, dataset):
-    assert mnist.main(["--dataset", dataset]) == 2
-    assert f"cannot download {FILE}" in one_line(capsys)
+def test_no_network(mnist, tmp_path, refusal, dataset):
+    assert f"cannot download {FILE}" in refusal(mnist, "--dataset", dataset)
     assert not [each for each in tmp_path.rglob("*") if each.is_file()]
 
 
-def test_a_cache_that_cannot_be_written(mnist, tmp_path, capsys):
+def test_a_cache_that_cannot_be_written(mnist, tmp_path, refusal):
     (tmp_path / "cache").write_text("a file where a folder should be")
-    assert mnist.main(["--dataset", "mnist"]) == 2
-    assert str(tmp_path / "cache") in one_line(capsys)
+    assert str(tmp_path / "cache") in refusal(mnist, "--dataset", "mnist")
 
 
-def test_an_output_folder_that_cannot_be_made(mnist, tmp_path, capsys):
+def test_an_output_folder_that_cannot_be_made(mnist, tmp_path, refusal):
     (tmp_path / "file").write_text("")
-    assert mnist.main(["--dataset", "digits", "--out", str(tmp_path / "file" / "out")]) == 2
-    assert "Not a directory" in one_line(capsys)
+    out = str(tmp_path / "file" / "out")
+    assert "Not a directory" in refusal(mnist, "--dataset", "digits", "--out", out)
 
 
-def test_without_matplotlib_it_says_what_to_install(mnist, monkeypatch, capsys):
+def test_without_matplotlib_it_says_what_to_install(mnist, monkeypatch, refusal):
     monkeypatch.setattr(sys.modules["experiment"], "find_spec", lambda name: None)
-    assert mnist.main([]) == 2
-    assert "pip install '.[examples]'" in one_line(capsys)
+    assert "pip install '.[examples]'" in refusal(mnist)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to another process")
@@ -202,67 +169,23 @@ def test_interrupting_keeps_the_last_finished_epoch(tmp_path):
     assert not leftovers(tmp_path)
 
 
-@pytest.fixture
-def interrupted(mnist, monkeypatch, capsys):
-    """Run with the arguments, ended by Ctrl-C in the midst of the epoch after the second."""
-    experiment = sys.modules["experiment"]
-    whole = experiment.Run.progress
-
-    def progress(self, batches):
-        for number, batch in enumerate(batches):
-            if self.saved == 2 and number == 3:
-                raise KeyboardInterrupt
-            yield batch
-
-    def run(*arguments):
-        monkeypatch.setattr(experiment.Run, "progress",
-                            lambda self, batches: Bar(progress(self, batches)))
-        capsys.readouterr()
-        assert mnist.main([*arguments]) == 130
-        assert one_line(capsys).endswith("holds epoch 2, --resume goes on from there")
-        monkeypatch.setattr(experiment.Run, "progress", whole)
-
-    return run
-
-
-class Bar:
-    """Batches as from `Run.progress`, without a bar."""
-
-    def __init__(self, batches):
-        self.batches = batches
-
-    def __iter__(self):
-        return iter(self.batches)
-
-    def set_postfix_str(self, text, refresh):
-        pass
-
-
 SMALL = ["--model", "cnn", "--dataset", "digits", "--epochs", "4"]  # with dropout and a schedule
 
 
-def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(mnist, interrupted):
-    assert mnist.main([*SMALL, "--out", "whole", "--threads", "2"]) == 0
-    interrupted(*SMALL, "--out", "parts")
-    assert mnist.main([*SMALL, "--out", "parts", "--resume"]) == 0
-    assert Path("whole/model.safetensors").read_bytes() == Path(
-        "parts/model.safetensors").read_bytes()
-    reports = [json.loads(Path(out, "report.json").read_text()) for out in ("whole", "parts")]
-    assert [epoch["loss"] for epoch in reports[0]["epochs"]] == [
-        epoch["loss"] for epoch in reports[1]["epochs"]]
+def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(mnist, assert_resumes):
+    assert_resumes(mnist, *SMALL, after=2, files=["model.safetensors"])
 
 
-def test_what_cannot_be_resumed(mnist, interrupted, capsys):
-    interrupted(*SMALL, "--out", "parts", "--threads", "2")
+def test_what_cannot_be_resumed(mnist, interrupt, refusal):
+    interrupt(mnist, *SMALL, "--out", "parts", "--threads", "2", after=2)
     before = Path("parts/checkpoint.safetensors").read_bytes()
-    capsys.readouterr()
-    assert mnist.main([*SMALL, "--out", "elsewhere", "--resume"]) == 2
-    assert "elsewhere/checkpoint.safetensors" in one_line(capsys)
-    assert mnist.main([*SMALL, "--out", "parts", "--resume", "--seed", "1"]) == 2
-    assert "the run in parts has seed 0, this one 1" in one_line(capsys)
-    assert mnist.main([*SMALL[:-1], "5", "--out", "parts", "--resume"]) == 2
-    assert "the run in parts has epochs 4, this one 5" in one_line(capsys)
+    resume = ["--out", "parts", "--resume"]
+    assert "elsewhere/checkpoint.safetensors" in refusal(
+        mnist, *SMALL, "--out", "elsewhere", "--resume")
+    assert "the run in parts has seed 0, this one 1" in refusal(
+        mnist, *SMALL, *resume, "--seed", "1")
+    assert "the run in parts has epochs 4, this one 5" in refusal(
+        mnist, *SMALL[:-1], "5", *resume)
     assert Path("parts/checkpoint.safetensors").read_bytes() == before
     Path("parts/checkpoint.safetensors").write_bytes(before[:1000])
-    assert mnist.main([*SMALL, "--out", "parts", "--resume"]) == 2
-    assert "not a whole safetensors file" in one_line(capsys)
+    assert "not a whole safetensors file" in refusal(mnist, *SMALL, *resume)

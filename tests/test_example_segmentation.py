@@ -1,38 +1,21 @@
 """The labelling of pixels: scenes, network, measures, what is written, what is refused."""
 
-import importlib
-import json
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from example_runs import read_report
 from matplotlib.image import imread
 
 import fastnn
-from fastnn.utils.data import files
-from fastnn.vision import datasets
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-MODULES = ("segmentation", "segmentation_report", "mnist", "mnist_report", "experiment")
-SMOKE = ["--smoke", "--dataset", "digits", "--threads", "1"]
+SMOKE = ["--smoke", "--dataset", "digits"]
 
 
 @pytest.fixture
-def example(monkeypatch, tmp_path, reseeded, threads):
-    """The example as a module, in a folder of its own, without MNIST at hand."""
-    monkeypatch.syspath_prepend(EXAMPLES)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["segmentation.py"])
-    monkeypatch.delenv("FASTNN_DATA", raising=False)
-    monkeypatch.setattr(files, "cache_directory", lambda: tmp_path / "cache" / "kernels")
-    monkeypatch.setattr(datasets.MNIST, "mirrors", ("http://127.0.0.1:1/",))
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    yield importlib.import_module("segmentation")
-    for name in MODULES:
-        sys.modules.pop(name, None)
+def example(load_example):
+    return load_example("segmentation")
 
 
 @pytest.fixture
@@ -40,13 +23,6 @@ def small(example, monkeypatch):
     """A narrow network."""
     monkeypatch.setattr(example, "CHANNELS", (4, 4, 8, 8))
     monkeypatch.setattr(example.UNet.__init__, "__defaults__", ((4, 4, 8, 8),))
-
-
-def one_line(capsys):
-    """What was printed on standard error after the progress bars, which must be one line."""
-    lines = capsys.readouterr().err.rsplit("\r")[-1].strip().splitlines()
-    assert len(lines) == 1 and lines[0].startswith("segmentation.py: "), lines
-    return lines[0]
 
 
 def squares(count=10):
@@ -59,10 +35,10 @@ def squares(count=10):
 
 
 def test_a_smoke_run(example, capsys):
-    assert example.main([*SMOKE, "--out", "out"]) == 0
+    assert example.main([*SMOKE, "--threads", "1", "--out", "out"]) == 0
     assert sorted(each.name for each in Path("out").iterdir()) == [
         "checkpoint.safetensors", "model.safetensors", "report.json", "report.png", "scenes.png"]
-    figures = json.loads(Path("out/report.json").read_text())
+    figures = read_report("out")
     losses = [epoch["loss"] for epoch in figures["epochs"]]
     assert len(losses) == 2 and losses[1] < losses[0]
     assert list(figures["iou"]) == ["background", *"0123456789"]
@@ -76,30 +52,9 @@ def test_a_smoke_run(example, capsys):
         f"mean intersection over union: {figures['mean_iou']:.4f}")
 
 
-def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(example, small, monkeypatch, capsys):
-    arguments = [*SMOKE[:-2], "--epochs", "3", "--seed", "-5"]
-    assert example.main([*arguments, "--out", "whole", "--threads", "2"]) == 0
-    experiment = sys.modules["experiment"]
-    whole = experiment.Run.progress
-
-    def progress(self, batches):
-        for number, batch in enumerate(batches):
-            if self.saved == 1 and number == 2:
-                raise KeyboardInterrupt
-            yield batch
-
-    monkeypatch.setattr(experiment.Run, "progress", progress)
-    capsys.readouterr()
-    assert example.main([*arguments, "--out", "parts", "--threads", "1"]) == 130
-    assert one_line(capsys).endswith("holds epoch 1, --resume goes on from there")
-    monkeypatch.setattr(experiment.Run, "progress", whole)
-    assert example.main([*arguments, "--out", "parts", "--threads", "1", "--resume"]) == 0
-    for name in ("model.safetensors", "scenes.png"):
-        assert Path("whole", name).read_bytes() == Path("parts", name).read_bytes()
-    reports = [json.loads(Path(out, "report.json").read_text()) for out in ("whole", "parts")]
-    assert reports[0]["confusion"] == reports[1]["confusion"]
-    assert [epoch["loss"] for epoch in reports[0]["epochs"]] == [
-        epoch["loss"] for epoch in reports[1]["epochs"]]
+def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(example, small, assert_resumes):
+    assert_resumes(example, *SMOKE, "--epochs", "3", "--seed", "-5", after=1,
+                   files=("model.safetensors", "scenes.png"))
 
 
 @pytest.mark.parametrize("arguments, text", [
@@ -107,16 +62,12 @@ def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(example, small, mo
     (["--batch-size", "0"], "'0' is not a positive integer"),
     (["--data-dir", "nowhere"], "there is no folder 'nowhere'"),
 ])
-def test_wrong_arguments(example, capsys, arguments, text):
-    with pytest.raises(SystemExit) as stopped:
-        example.main(arguments)
-    assert stopped.value.code == 2
-    assert text in one_line(capsys)
+def test_wrong_arguments(example, refusal, arguments, text):
+    assert text in refusal(example, *arguments)
 
 
-def test_without_mnist(example, capsys):
-    assert example.main(["--smoke"]) == 2
-    assert "cannot download" in one_line(capsys)
+def test_without_mnist(example, refusal):
+    assert "cannot download" in refusal(example, "--smoke")
     assert not Path("runs").exists()
 
 
@@ -205,11 +156,5 @@ def test_intersection_over_union(example):
     assert (found[4:] == 1).all()  # neither there nor said to be
 
 
-def test_the_same_lines_run_with_pytorch(tmp_path):
-    pytest.importorskip("torch")
-    command = [sys.executable, "-m", "bench.in_torch", str(EXAMPLES / "segmentation.py"), *SMOKE,
-               "--epochs", "1", "--out", str(tmp_path / "out")]
-    environment = {"PYTHONPATH": str(EXAMPLES.parent), "PATH": ""}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
-    assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "out/report.json").read_text())["mean_iou"] > 0
+def test_the_same_lines_run_with_pytorch(run_in_torch):
+    assert run_in_torch("segmentation.py", *SMOKE, "--epochs", "1")["mean_iou"] > 0

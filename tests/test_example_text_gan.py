@@ -1,40 +1,25 @@
 """The networks that invent names: their measures, their steps, and a run end to end."""
 
-import importlib
-import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from example_runs import read_report
 from matplotlib.image import imread
 
 import fastnn
-from fastnn.text import datasets
-from fastnn.utils.data import files
 
-ROOT = Path(__file__).resolve().parents[1]
 NAMES = ["eva", *(first + second for first in ("an", "bel", "cor", "da", "el") for second in
                   ("a", "ina", "bert", "ra", "mo", "nis"))] * 8
 
 
 @pytest.fixture
-def gan(monkeypatch, tmp_path, reseeded, threads):
-    """The example as a module, in a folder of its own, without any data set at hand."""
-    monkeypatch.syspath_prepend(ROOT / "examples")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["text_gan.py"])
-    monkeypatch.delenv("FASTNN_DATA", raising=False)
-    monkeypatch.setattr(files, "cache_directory", lambda: tmp_path / "cache" / "kernels")
-    monkeypatch.setattr(datasets.Names, "mirrors", ("http://127.0.0.1:1/",))
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    module = importlib.import_module("text_gan")
+def gan(load_example, monkeypatch):
+    """The example as a module, which invents few names."""
+    module = load_example("text_gan")
     monkeypatch.setattr(module, "INVENTED", 100)
-    yield module
-    for name in ("text_gan", "text_gan_report", "experiment"):
-        sys.modules.pop(name, None)
+    return module
 
 
 @pytest.fixture
@@ -50,13 +35,6 @@ def few_names(tmp_path):
     folder.mkdir()
     (folder / "names.txt").write_text("\n".join(NAMES))
     return folder
-
-
-def one_line(capsys):
-    """What was printed on standard error, which must be one line."""
-    lines = [line for line in capsys.readouterr().err.splitlines() if "\r" not in line and line]
-    assert len(lines) == 1 and lines[0].startswith("text_gan.py: "), lines
-    return lines[0]
 
 
 def test_pairs_and_triples_of_letters_have_the_edges_of_names(report):
@@ -177,7 +155,7 @@ def test_a_run_reports_and_learns(gan, few_names, tmp_path, capsys):
     out = tmp_path / "deep" / "out"
     assert gan.main(["--data-dir", str(few_names), "--epochs", "10", "--smoke",
                      "--batch-size", "16", "--seed", "3", "--threads", "1", "--out", str(out)]) == 0
-    report = json.loads((out / "report.json").read_text())
+    report = read_report(out)
     assert report["settings"] == {
         "data_dir": str(few_names), "epochs": 10, "smoke": True, "seed": 3, "threads": 1,
         "batch_size": 16, "out": str(out)}
@@ -207,59 +185,30 @@ def test_every_tenth_name_is_held_out(gan, few_names):
     (["--data-dir", "nowhere"], "there is no folder 'nowhere'"),
     (["--model", "lstm"], "unrecognized arguments: --model lstm"),
 ])
-def test_wrong_arguments(gan, capsys, arguments, text):
-    with pytest.raises(SystemExit) as stopped:
-        gan.main(arguments)
-    assert stopped.value.code == 2
-    assert text in one_line(capsys)
+def test_wrong_arguments(gan, refusal, arguments, text):
+    assert text in refusal(gan, *arguments)
 
 
-def test_lists_that_cannot_be_learned(gan, few_names, capsys):
-    assert gan.main(["--data-dir", str(few_names), "--batch-size", "300"]) == 2
-    assert one_line(capsys).endswith("223 names are no batch of 300")
+def test_lists_that_cannot_be_learned(gan, few_names, refusal):
+    few = ["--data-dir", str(few_names)]
+    assert refusal(gan, *few, "--batch-size", "300").endswith("223 names are no batch of 300")
     (few_names / "names.txt").write_text("emma\nOlivia\n")
-    assert gan.main(["--data-dir", str(few_names)]) == 2
-    assert one_line(capsys).endswith("'Olivia' is not a name of at most 15 small letters")
+    assert refusal(gan, *few).endswith("'Olivia' is not a name of at most 15 small letters")
     assert not Path("runs").exists()
 
 
-def test_no_names_and_no_network(gan, capsys):
-    assert gan.main([]) == 2
-    assert "cannot download names.txt" in one_line(capsys)
+def test_no_names_and_no_network(gan, refusal):
+    assert "cannot download names.txt" in refusal(gan)
 
 
-def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(
-        gan, few_names, monkeypatch, capsys):
+def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(gan, few_names, assert_resumes):
     arguments = ["--data-dir", str(few_names), "--epochs", "3", "--batch-size", "32"]
-    assert gan.main([*arguments, "--out", "whole", "--threads", "2"]) == 0
-    experiment = sys.modules["experiment"]
-    whole = experiment.Run.progress
-
-    def interrupted(self, batches):
-        for number, batch in enumerate(batches):
-            if self.saved == 2 and number == 3:
-                raise KeyboardInterrupt
-            yield batch
-
-    monkeypatch.setattr(experiment.Run, "progress", interrupted)
-    capsys.readouterr()
-    assert gan.main([*arguments, "--out", "parts"]) == 130
-    assert one_line(capsys).endswith("holds epoch 2, --resume goes on from there")
-    monkeypatch.setattr(experiment.Run, "progress", whole)
-    assert gan.main([*arguments, "--out", "parts", "--resume"]) == 0
-    for name in ("generator.safetensors", "discriminator.safetensors", "names.txt"):
-        assert Path("whole", name).read_bytes() == Path("parts", name).read_bytes()
+    assert_resumes(gan, *arguments, after=2, files=(
+        "generator.safetensors", "discriminator.safetensors", "names.txt"))
     assert gan.main([*arguments, "--out", "parts", "--resume"]) == 0  # there is nothing left to do
     assert Path("whole/names.txt").read_bytes() == Path("parts/names.txt").read_bytes()
 
 
-def test_pytorch_runs_the_same_lines(torch, few_names, tmp_path):
-    command = [sys.executable, "-m", "bench.in_torch", str(ROOT / "examples" / "text_gan.py"),
-               "--data-dir", str(few_names), "--epochs", "1", "--threads", "1",
-               "--out", str(tmp_path / "out")]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ['PYTHONPATH']}"}
-    environment.pop("PYTHONSAFEPATH", None)
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert report["version"] == torch.__version__ and len(report["epochs"]) == 1
+def test_pytorch_runs_the_same_lines(run_in_torch, few_names):
+    report = run_in_torch("text_gan.py", "--data-dir", str(few_names), "--epochs", "1")
+    assert len(report["epochs"]) == 1

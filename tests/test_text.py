@@ -2,13 +2,11 @@
 
 import gzip
 import hashlib
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from data_files import files_in
 
 from fastnn.text import datasets
-from fastnn.utils.data import files
 
 NAMES = "emma\nolivia\nava\n"
 PLAY = "First Citizen:\nBefore we proceed any further, hear me speak.\n"
@@ -16,48 +14,10 @@ KINDS = [(datasets.Names, "names.txt", NAMES),
          (datasets.TinyShakespeare, "tinyshakespeare.txt", PLAY)]
 
 
-@pytest.fixture
-def empty_cache(tmp_path, monkeypatch):
-    """A cache directory without data, and no $FASTNN_DATA: the cache's data folder."""
-    monkeypatch.delenv("FASTNN_DATA", raising=False)
-    monkeypatch.setattr(files, "cache_directory", lambda: tmp_path / "cache" / "kernels")
-    return tmp_path / "cache" / "data"
-
-
-@pytest.fixture
-def server(monkeypatch):
-    """A local web server: its address, the dict of contents that it serves, what was asked for."""
-    served, asked = {}, []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            content = served.get(self.path.rpartition("/")[2])
-            self.send_response(404 if content is None else 200)
-            self.send_header("Content-Length", str(len(content or b"")))
-            self.end_headers()
-            self.wfile.write(content or b"")
-
-        def log_message(self, *arguments):
-            pass
-
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=http.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{http.server_port}/", served, asked
-        http.shutdown()
-        thread.join()
-
-
 def offer(monkeypatch, kind, name, content, *mirrors):
     """Let the data set know the checksum of its new content and where that is to be had."""
     monkeypatch.setattr(kind, "files", {name: hashlib.sha256(content).hexdigest()})
     monkeypatch.setattr(kind, "mirrors", mirrors)
-
-
-def files_in(folder):
-    return sorted(each.name for each in folder.rglob("*") if each.is_file())
 
 
 @pytest.mark.parametrize("place", ["", "text"])
@@ -140,7 +100,8 @@ def test_a_download_with_a_wrong_checksum_leaves_nothing(monkeypatch, server, em
     (datasets.TinyShakespeare, 1_115_394, 65), (datasets.Names, 228_145, 27)])
 def test_the_real_files_are_what_the_documentation_says(kind, characters, symbols):
     if kind.find() is None:
-        pytest.skip(f"{kind.__name__} is not at hand")
+        pytest.skip(f"the file of {kind.__name__} is neither in $FASTNN_DATA nor in the cache: "
+                    f"fastnn.text.datasets.{kind.__name__}(download=True) fetches it")
     found = kind()
     assert len(found.text) == characters and len(set(found.text)) == symbols
     content = found.text.encode()

@@ -5,14 +5,12 @@ import hashlib
 import struct
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from data_files import NOWHERE, files_in, idx, mnist_files
 
 import fastnn
-from fastnn.utils.data import files
 from fastnn.vision import datasets
 from fastnn.vision.idx import read_idx
 
@@ -20,17 +18,9 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (12, 28, 28)).astype(np.uint8
 LABELS = (np.arange(12) % 10).astype(np.uint8)
 
 
-def idx(array, magic=None):
-    """The content of an idx file."""
-    magic = 0x0800 + array.ndim if magic is None else magic
-    return struct.pack(f">{1 + array.ndim}I", magic, *array.shape) + array.tobytes()
-
-
 def contents():
     """The four files of a small MNIST, compressed, by name."""
-    return {f"{part}-{kind}-ubyte.gz": gzip.compress(idx(array[:count]), mtime=0)
-            for part, count in (("train", 12), ("t10k", 5))
-            for kind, array in (("images-idx3", IMAGES), ("labels-idx1", LABELS))}
+    return mnist_files(train=(IMAGES, LABELS), t10k=(IMAGES[:5], LABELS[:5]))
 
 
 def fill(folder, compressed=True):
@@ -45,38 +35,6 @@ def fill(folder, compressed=True):
 
 
 @pytest.fixture
-def empty_cache(tmp_path, monkeypatch):
-    """A cache directory without data, and no $FASTNN_DATA: the cache's data folder."""
-    monkeypatch.delenv("FASTNN_DATA", raising=False)
-    monkeypatch.setattr(files, "cache_directory", lambda: tmp_path / "cache" / "kernels")
-    return tmp_path / "cache" / "data"
-
-
-@pytest.fixture
-def server():
-    """A local web server: its address and the dict of contents that it serves."""
-    served = {}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            content = served.get(self.path.rpartition("/")[2])
-            self.send_response(404 if content is None else 200)
-            self.send_header("Content-Length", str(len(content or b"")))
-            self.end_headers()
-            self.wfile.write(content or b"")
-
-        def log_message(self, *arguments):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=http.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{http.server_port}/", served
-        http.shutdown()
-        thread.join()
-
-
-@pytest.fixture
 def small_mnist(monkeypatch):
     """MNIST with the checksums of the small files."""
     sums = {name.removesuffix(".gz"): hashlib.sha256(content).hexdigest()
@@ -84,10 +42,6 @@ def small_mnist(monkeypatch):
     monkeypatch.setattr(datasets.MNIST, "files", sums)
     monkeypatch.setattr(datasets.MNIST, "mirrors", ())
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-
-
-def files_in(folder):
-    return sorted(each.name for each in folder.rglob("*") if each.is_file())
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
@@ -184,7 +138,7 @@ def test_files_that_do_not_fit_together(tmp_path, name, array, text):
 
 
 def test_download_fetches_into_the_cache(monkeypatch, server, small_mnist, empty_cache):
-    address, served = server
+    address, served, _ = server
     served.update(contents())
     monkeypatch.setattr(datasets.MNIST, "mirrors", (address + "none-here-", address))
     assert len(datasets.MNIST(download=True)) == 12
@@ -195,7 +149,7 @@ def test_download_fetches_into_the_cache(monkeypatch, server, small_mnist, empty
 
 def test_download_into_a_folder_is_laid_out_as_torchvision_does(
         tmp_path, monkeypatch, server, small_mnist):
-    address, served = server
+    address, served, _ = server
     served.update(contents())
     monkeypatch.setattr(datasets.MNIST, "mirrors", (address,))
     datasets.MNIST(tmp_path, download=True)
@@ -204,7 +158,7 @@ def test_download_into_a_folder_is_laid_out_as_torchvision_does(
 
 def test_a_download_with_a_wrong_checksum_leaves_nothing(
         monkeypatch, server, small_mnist, empty_cache):
-    address, served = server
+    address, served, _ = server
     served.update({name: content[:-1] for name, content in contents().items()})
     monkeypatch.setattr(datasets.MNIST, "mirrors", (address,))
     with pytest.raises(ConnectionError, match="cannot download train-images.* SHA-256 is "):
@@ -214,7 +168,7 @@ def test_a_download_with_a_wrong_checksum_leaves_nothing(
 
 def test_a_download_resumes_with_the_files_that_are_missing(
         monkeypatch, server, small_mnist, empty_cache):
-    address, served = server
+    address, served, _ = server
     fill(empty_cache / "mnist")
     (empty_cache / "mnist" / "t10k-images-idx3-ubyte.gz").unlink()
     served["t10k-images-idx3-ubyte.gz"] = contents()["t10k-images-idx3-ubyte.gz"]
@@ -223,11 +177,10 @@ def test_a_download_resumes_with_the_files_that_are_missing(
 
 
 def test_no_network_is_one_line_with_every_mirror(monkeypatch, small_mnist, empty_cache):
-    mirrors = ("http://127.0.0.1:1/", "http://127.0.0.1:2/")
-    monkeypatch.setattr(datasets.MNIST, "mirrors", mirrors)
+    monkeypatch.setattr(datasets.MNIST, "mirrors", NOWHERE)
     with pytest.raises(ConnectionError) as caught:
         datasets.MNIST(download=True)
-    assert all(mirror in str(caught.value) for mirror in mirrors)
+    assert all(mirror in str(caught.value) for mirror in NOWHERE)
     assert "\n" not in str(caught.value) and files_in(empty_cache) == []
 
 
