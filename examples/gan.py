@@ -58,8 +58,9 @@ def dense_discriminator():
 def generator(inputs=LATENT):
     """Two dense layers and two transposed convolutions up to 28 x 28, all with batch norm.
 
-    As X. Chen et al., "InfoGAN", NIPS 2016, but half as wide. Without the first layer strokes look
-    real soon, digits late: a Frechet distance of 195 after 1,400 steps, and 12 with it.
+    As X. Chen et al., "InfoGAN", NIPS 2016, but half as wide. Where both networks lack the dense
+    layer of 512, strokes look real soon but digits late: the Frechet distance after 1,400 steps
+    (without batch norm in the discriminator) is 190 and not 42.
     """
     return nn.Sequential(
         nn.Linear(inputs, 512, bias=False), nn.BatchNorm1d(512), nn.ReLU(),
@@ -225,11 +226,11 @@ class Recipe:
 
 RECIPES = {
     "mlp": Recipe(GANTrainer, dense_generator, dense_discriminator, epochs=36, rate=2e-4),
-    "dcgan": Recipe(GANTrainer, generator, discriminator, epochs=10),
+    "dcgan": Recipe(GANTrainer, generator, discriminator, epochs=5),
     "wgan-gp": Recipe(WassersteinTrainer, generator, critic, epochs=15, rate=5e-4,
                       discriminator_rate=5e-4, betas=(0.0, 0.99)),
     "cgan": Recipe(ConditionalTrainer, lambda: generator(LATENT + CLASSES),
-                   lambda: discriminator(CLASSES), epochs=10),
+                   lambda: discriminator(CLASSES), epochs=5),
 }
 
 
