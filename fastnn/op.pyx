@@ -9,8 +9,11 @@ Cython because small networks live on its speed.
 cimport numpy as cnp
 from libc.string cimport memcpy
 
+from fastnn._kernels import memory
+
 from fastnn._kernels.launch cimport (
     MAX_NUMBERS, MAX_OPERANDS, Kernel, Operands, kernel_t, launch_elementwise, launch_flat)
+from fastnn._kernels.program cimport admit, is_noting, numbers_of
 from fastnn._kernels.runtime cimport empty
 from fastnn.changes cimport (
     begin_change, check_apart, check_castable, check_change, note_change)
@@ -214,6 +217,10 @@ cdef class Elementwise:
         cdef int result_type = cnp.NPY_BOOL if self.boolean_result else typenum
         cdef kernel_t kernel = self.kernel.for_type(typenum)
         cdef bint broadcast = False
+        if is_noting():
+            for index in range(self.arity):
+                if isinstance(inputs[index], TensorBase):
+                    admit((<TensorBase> inputs[index]).array)
         if flat and target is None and self._all_tensors(inputs):
             result = empty(cnp.PyArray_NDIM(first), cnp.PyArray_DIMS(first), result_type)
             data[0] = <char*> cnp.PyArray_DATA(result)
@@ -227,6 +234,8 @@ cdef class Elementwise:
             else:
                 result = target.array
                 check_target(self.name, result, &o)
+            if is_noting():
+                _keep_scalars(&o, scalars, itemsizes)
             o.data[0] = <char*> cnp.PyArray_DATA(result)
             itemsizes[0] = cnp.PyArray_ITEMSIZE(result)
             for index in range(o.ndim):
@@ -327,9 +336,20 @@ def chained(Node node not None, Elementwise derivative not None, TensorBase grad
     return derivative(gradient, *factors)
 
 
+cdef int _keep_scalars(Operands* o, double* scalars, cnp.npy_intp* itemsizes) except -1:
+    """Let the operands that are numbers lie in memory that a noted call can go on reading."""
+    cdef double* kept = numbers_of(MAX_OPERANDS)
+    cdef int index
+    for index in range(1, o.count):
+        if itemsizes[index] == 0:
+            kept[index - 1] = scalars[index - 1]
+            o.data[index] = <char*> (kept + index - 1)
+    return 0
+
+
 cdef TensorBase _copy_of(TensorBase tensor):
     """The tensor with memory of its own, at its place on the tape."""
-    cdef TensorBase copy = wrap(cnp.PyArray_NewCopy(tensor.array, cnp.NPY_KEEPORDER))
+    cdef TensorBase copy = wrap(memory.copy(tensor.array, "K"))
     copy.node = tensor.node
     return copy
 

@@ -8,6 +8,7 @@ An `Operation` is a forward function over arrays and a derivative rule over tens
 
 cimport numpy as cnp
 
+from fastnn._kernels.program cimport is_noting, noted_unit
 from fastnn.changes cimport begin_change, note_change
 from fastnn.operands cimport starts_within, target_tensor
 from fastnn.tape cimport TensorBase, is_recording, note_view, record, requires_grad, wrap
@@ -82,7 +83,8 @@ cdef class Operation:
                 recorded = recorded or requires_grad(value)
             else:
                 arrays.append(value)
-        result = self.forward(*arrays)
+        result = (noted_unit(self.forward, tuple(arrays), None) if is_noting()
+                  else self.forward(*arrays))
         if type(result) is tuple:
             output = wrap(result[0])
             plan = (plan, *result[1:])
@@ -105,7 +107,10 @@ cdef class Operation:
             arrays.append((<TensorBase> value).array if isinstance(value, TensorBase) else value)
         recorded = recorded and is_recording()
         begin_change(self.name, target, recorded)
-        self.write(*arrays)
+        if is_noting():
+            noted_unit(self.write, tuple(arrays), target.array)
+        else:
+            self.write(*arrays)
         inputs = (target, *inputs)
         if recorded:
             record(target, self, plan, inputs, tuple([inputs[i] for i in self.saves]), False)

@@ -12,6 +12,8 @@ from weakref import ref
 cimport cython
 cimport numpy as cnp
 
+from fastnn._kernels.program cimport born, is_noting
+
 cnp.import_array()
 
 cdef extern from *:
@@ -269,6 +271,8 @@ class HookHandle:
 
 
 cdef TensorBase wrap(cnp.ndarray array):
+    if is_noting():
+        born(array)
     cdef TensorBase tensor = <TensorBase> _tensor_type.__new__(_tensor_type)
     tensor.array = array
     return tensor

@@ -11,7 +11,9 @@ cimport numpy as cnp
 
 import numpy
 
-from fastnn._kernels import memory, spread
+from fastnn._kernels import memory, program, spread
+
+from fastnn.tape import exchange_grad_enabled, is_grad_enabled
 
 from fastnn.tape cimport Node, TensorBase, refresh, requires_grad, set_recording, wrap
 
@@ -143,9 +145,13 @@ cdef class _Walk:
             if not retain_graph:
                 node.free()
             return
+        noting = program.noting()
+        mark = None if noting is None else noting.begin()
         gradients = self.rule(node, gradient)
         if not isinstance(gradients, tuple):
             gradients = (gradients,)
+        if mark is not None and noting.end(mark, _Again(node, gradient, gradients)):
+            retain_graph = True
         if _inspect is not None:
             _inspect(node, node.place_of_call, gradients)
         for index in range(len(node.edges)):
@@ -177,6 +183,26 @@ cdef class _Walk:
             if not self.ends_at(node):
                 node.gradient_is_free = not self.create_graph and _is_ours_alone(gradient)
                 self.visit(node, gradient, retain_graph)
+
+
+class _Again:
+    """Calls a node's rule anew and writes its gradients where the first ones are."""
+
+    def __init__(self, node, gradient, gradients):
+        self.node, self.gradient, self.gradients = node, gradient, gradients
+        self.needs, self.recorded = node.needs, is_grad_enabled()
+
+    def __call__(self):
+        node = self.node
+        before = exchange_grad_enabled(self.recorded)
+        try:
+            found = node.operation.vjp(node, self.gradient)
+        finally:
+            exchange_grad_enabled(before)
+        found = found if isinstance(found, tuple) else (found,)
+        for old, new in zip(self.gradients, found, strict=True):
+            if old is not None and old.array is not new.array:
+                numpy.copyto(old.array, new.array)
 
 
 def _target(TensorBase tensor not None):
@@ -253,7 +279,8 @@ cdef void _add_to_grad(TensorBase leaf, TensorBase gradient, bint owned,
         leaf.gradient = gradient
     else:
         leaf.gradient = wrap(
-            gradient.array.copy(order="K") if cnp.PyArray_SIZE(gradient.array) < spread.SMALLEST
+            gradient.array.copy(order="K")
+            if cnp.PyArray_SIZE(gradient.array) < spread.SMALLEST and program.noting() is None
             else memory.copy(gradient.array, "K"))
 
 

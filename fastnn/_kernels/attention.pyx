@@ -11,6 +11,7 @@ cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
 from fastnn._kernels.conv cimport check_real, check_size, check_writeable
+from fastnn._kernels.program cimport is_noting, perform, uses
 
 cnp.import_array()
 
@@ -113,24 +114,38 @@ cdef int fill(str name, attention_plan* plan, cnp.ndarray q, cnp.ndarray k, cnp.
     return typenum
 
 
-cdef int threads_of(const attention_plan* plan, int products) noexcept nogil:
+cdef double cost_of(const attention_plan* plan, int products) noexcept nogil:
     cdef double scores = <double> plan.batch * plan.heads * plan.rows * plan.keys
-    return runtime.threads_for(scores * products * (plan.depth + plan.width + 16) / 2 / RATE)
+    return scores * products * (plan.depth + plan.width + 16) / 2 / RATE
+
+
+cdef struct _Call:
+    const attention_kernels* kernels
+    attention_plan plan
+
+
+cdef int _run_forward(const void* call, int threads) noexcept nogil:
+    cdef const _Call* c = <const _Call*> call
+    return c.kernels.forward(&c.plan, threads)
+
+
+cdef int _run_backward(const void* call, int threads) noexcept nogil:
+    cdef const _Call* c = <const _Call*> call
+    return c.kernels.backward(&c.plan, threads)
 
 
 def forward(cnp.ndarray q not None, cnp.ndarray k not None, cnp.ndarray v not None,
             cnp.ndarray mask, cnp.ndarray out not None, cnp.ndarray statistics not None,
             double scale, bint causal):
     """Attention into out; ``statistics`` (3, batch, heads, queries) is kept for ``backward``."""
-    cdef attention_plan plan
-    cdef int status
-    cdef int typenum = fill("attention.forward", &plan, q, k, v, mask, out, statistics, scale,
+    cdef _Call call
+    cdef int typenum = fill("attention.forward", &call.plan, q, k, v, mask, out, statistics, scale,
                             causal)
     check_writeable("attention.forward", "out", out)
-    with nogil:
-        status = attention_kernels_for(runtime.isa, typenum == cnp.NPY_FLOAT64).forward(
-            &plan, threads_of(&plan, 2))
-    if status:
+    call.kernels = attention_kernels_for(runtime.isa, typenum == cnp.NPY_FLOAT64)
+    if is_noting():
+        uses((q, k, v, mask, out, statistics))
+    if perform(_run_forward, &call, sizeof(call), cost_of(&call.plan, 2)):
         raise MemoryError("attention.forward: no memory for a block")
     return out
 
@@ -140,21 +155,20 @@ def backward(cnp.ndarray q not None, cnp.ndarray k not None, cnp.ndarray v not N
              double scale, bint causal, cnp.ndarray gradient not None, cnp.ndarray dq not None,
              cnp.ndarray dk not None, cnp.ndarray dv not None):
     """The gradients of q, k and v into dq, dk and dv, given that of out."""
-    cdef attention_plan plan
-    cdef int status
+    cdef _Call call
     cdef str name = "attention.backward"
-    cdef int typenum = fill(name, &plan, q, k, v, mask, out, statistics, scale, causal)
-    cdef ptrdiff_t heads = plan.heads // plan.group
-    describe(name, "gradient", gradient, typenum, plan.batch, plan.heads, plan.rows, plan.width,
-             True, &plan.gradient)
-    describe(name, "dq", dq, typenum, plan.batch, plan.heads, plan.rows, plan.depth, True,
-             &plan.dq)
-    describe(name, "dk", dk, typenum, plan.batch, heads, plan.keys, plan.depth, True, &plan.dk)
-    describe(name, "dv", dv, typenum, plan.batch, heads, plan.keys, plan.width, True, &plan.dv)
+    cdef int typenum = fill(name, &call.plan, q, k, v, mask, out, statistics, scale, causal)
+    cdef ptrdiff_t heads = call.plan.heads // call.plan.group
+    describe(name, "gradient", gradient, typenum, call.plan.batch, call.plan.heads, call.plan.rows, call.plan.width,
+             True, &call.plan.gradient)
+    describe(name, "dq", dq, typenum, call.plan.batch, call.plan.heads, call.plan.rows, call.plan.depth, True,
+             &call.plan.dq)
+    describe(name, "dk", dk, typenum, call.plan.batch, heads, call.plan.keys, call.plan.depth, True, &call.plan.dk)
+    describe(name, "dv", dv, typenum, call.plan.batch, heads, call.plan.keys, call.plan.width, True, &call.plan.dv)
     for array in (dq, dk, dv):
         check_writeable(name, "a gradient", array)
-    with nogil:
-        status = attention_kernels_for(runtime.isa, typenum == cnp.NPY_FLOAT64).backward(
-            &plan, threads_of(&plan, 5))
-    if status:
+    call.kernels = attention_kernels_for(runtime.isa, typenum == cnp.NPY_FLOAT64)
+    if is_noting():
+        uses((q, k, v, mask, out, statistics, gradient, dq, dk, dv))
+    if perform(_run_backward, &call, sizeof(call), cost_of(&call.plan, 5)):
         raise MemoryError("attention.backward: no memory for a block")

@@ -18,6 +18,7 @@ cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
 from fastnn._kernels.gemm cimport activation_code
+from fastnn._kernels.program cimport is_noting, perform, uses
 
 cnp.import_array()
 
@@ -127,57 +128,84 @@ cdef cnp.ndarray scratch_of(size_t bytes):
     return runtime.empty(1, &size, cnp.NPY_UINT8)
 
 
-cdef int threads_of(const conv_plan* plan) noexcept nogil:
+cdef double cost_of(const conv_plan* plan) noexcept nogil:
     cdef double products = <double> plan.n * plan.oh * plan.ow * plan.o * plan.kh * plan.kw
-    return runtime.threads_for(products * (plan.c // plan.groups) / PRODUCTS_PER_NANOSECOND)
+    return products * (plan.c // plan.groups) / PRODUCTS_PER_NANOSECOND
+
+
+cdef struct _Call:
+    conv_plan plan
+    const conv_kernels* kernels
+    const void* first
+    const void* second
+    void* bias
+    void* out
+    void* scratch
+    int activation
+    int threads  # that the scratch memory is large enough for
+
+
+cdef int _run_forward(const void* call, int threads) noexcept nogil:
+    cdef const _Call* c = <const _Call*> call
+    c.kernels.forward(&c.plan, c.first, c.second, c.bias, c.activation, c.out, c.scratch, threads)
+    return 0
+
+
+cdef int _run_data_gradient(const void* call, int threads) noexcept nogil:
+    cdef const _Call* c = <const _Call*> call
+    c.kernels.data_gradient(&c.plan, c.first, c.second, c.bias, c.activation, c.out, c.scratch,
+                            threads)
+    return 0
+
+
+cdef int _run_weight_gradient(const void* call, int threads) noexcept nogil:
+    cdef const _Call* c = <const _Call*> call
+    c.kernels.weight_gradient(&c.plan, c.first, c.second, c.out, c.bias, c.scratch,
+                              min(threads, c.threads))
+    return 0
 
 
 def forward(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias, cnp.ndarray out, tuple stride,
             tuple padding, tuple dilation, groups, activation=None):
     """Convolution of x[N,H,W,C] into out[N,OH,OW,O]; returns out."""
-    cdef conv_plan plan
-    cdef void* bias_data
+    cdef _Call call
     cdef cnp.ndarray scratch
-    cdef const conv_kernels* kernels
-    cdef int threads, code
-    fill_parameters("conv.forward", &plan, stride, padding, dilation, groups)
-    fill_sizes("conv.forward", &plan, x, "x", out, "out", weight, "weight")
+    fill_parameters("conv.forward", &call.plan, stride, padding, dilation, groups)
+    fill_sizes("conv.forward", &call.plan, x, "x", out, "out", weight, "weight")
     check_writeable("conv.forward", "out", out)
-    code = activation_code("conv.forward", activation)
-    bias_data = bias_of("conv.forward", "bias", bias, plan.o, cnp.PyArray_TYPE(weight))
+    call.activation = activation_code("conv.forward", activation)
+    call.bias = bias_of("conv.forward", "bias", bias, call.plan.o, cnp.PyArray_TYPE(weight))
     if cnp.PyArray_SIZE(out) == 0:
         return out
-    kernels = conv_kernels_for(runtime.isa, cnp.PyArray_TYPE(weight) == cnp.NPY_FLOAT64)
-    scratch = scratch_of(kernels.forward_scratch(&plan))
-    threads = threads_of(&plan)
-    with nogil:
-        kernels.forward(&plan, cnp.PyArray_DATA(x), cnp.PyArray_DATA(weight), bias_data,
-                        code, cnp.PyArray_DATA(out), cnp.PyArray_DATA(scratch), threads)
+    call.kernels = conv_kernels_for(runtime.isa, cnp.PyArray_TYPE(weight) == cnp.NPY_FLOAT64)
+    scratch = scratch_of(call.kernels.forward_scratch(&call.plan))
+    call.first, call.second = cnp.PyArray_DATA(x), cnp.PyArray_DATA(weight)
+    call.out, call.scratch = cnp.PyArray_DATA(out), cnp.PyArray_DATA(scratch)
+    if is_noting():
+        uses((x, weight, bias, out))
+    perform(_run_forward, &call, sizeof(call), cost_of(&call.plan))
     return out
 
 
 def data_gradient(cnp.ndarray gy, cnp.ndarray weight, cnp.ndarray bias, cnp.ndarray out,
                   tuple stride, tuple padding, tuple dilation, groups, activation=None):
     """Gradient of x, out[N,H,W,C], from gy[N,OH,OW,O]: the transposed convolution; returns out."""
-    cdef conv_plan plan
-    cdef void* bias_data
+    cdef _Call call
     cdef cnp.ndarray scratch
-    cdef const conv_kernels* kernels
-    cdef int threads, code
-    fill_parameters("conv.data_gradient", &plan, stride, padding, dilation, groups)
-    fill_sizes("conv.data_gradient", &plan, out, "out", gy, "gy", weight, "weight")
+    fill_parameters("conv.data_gradient", &call.plan, stride, padding, dilation, groups)
+    fill_sizes("conv.data_gradient", &call.plan, out, "out", gy, "gy", weight, "weight")
     check_writeable("conv.data_gradient", "out", out)
-    code = activation_code("conv.data_gradient", activation)
-    bias_data = bias_of("conv.data_gradient", "bias", bias, plan.c, cnp.PyArray_TYPE(weight))
+    call.activation = activation_code("conv.data_gradient", activation)
+    call.bias = bias_of("conv.data_gradient", "bias", bias, call.plan.c, cnp.PyArray_TYPE(weight))
     if cnp.PyArray_SIZE(out) == 0:
         return out
-    kernels = conv_kernels_for(runtime.isa, cnp.PyArray_TYPE(weight) == cnp.NPY_FLOAT64)
-    scratch = scratch_of(kernels.data_gradient_scratch(&plan))
-    threads = threads_of(&plan)
-    with nogil:
-        kernels.data_gradient(&plan, cnp.PyArray_DATA(gy), cnp.PyArray_DATA(weight), bias_data,
-                              code, cnp.PyArray_DATA(out), cnp.PyArray_DATA(scratch),
-                              threads)
+    call.kernels = conv_kernels_for(runtime.isa, cnp.PyArray_TYPE(weight) == cnp.NPY_FLOAT64)
+    scratch = scratch_of(call.kernels.data_gradient_scratch(&call.plan))
+    call.first, call.second = cnp.PyArray_DATA(gy), cnp.PyArray_DATA(weight)
+    call.out, call.scratch = cnp.PyArray_DATA(out), cnp.PyArray_DATA(scratch)
+    if is_noting():
+        uses((gy, weight, bias, out))
+    perform(_run_data_gradient, &call, sizeof(call), cost_of(&call.plan))
     return out
 
 
@@ -187,28 +215,26 @@ def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray out, cnp.ndarray 
 
     ``bias_out`` (O values) receives the gradient of the bias, unless it is None. Returns out.
     """
-    cdef conv_plan plan
-    cdef void* bias_data
+    cdef _Call call
     cdef cnp.ndarray scratch
-    cdef const conv_kernels* kernels
-    cdef int threads
-    fill_parameters("conv.weight_gradient", &plan, stride, padding, dilation, groups)
-    fill_sizes("conv.weight_gradient", &plan, x, "x", gy, "gy", out, "out")
+    fill_parameters("conv.weight_gradient", &call.plan, stride, padding, dilation, groups)
+    fill_sizes("conv.weight_gradient", &call.plan, x, "x", gy, "gy", out, "out")
     check_writeable("conv.weight_gradient", "out", out)
-    bias_data = bias_of("conv.weight_gradient", "bias_out", bias_out, plan.o,
+    call.bias = bias_of("conv.weight_gradient", "bias_out", bias_out, call.plan.o,
                         cnp.PyArray_TYPE(out))
-    if bias_data is not NULL:
+    if call.bias is not NULL:
         check_writeable("conv.weight_gradient", "bias_out", bias_out)
-    if plan.oh * plan.ow * plan.n == 0 or cnp.PyArray_SIZE(out) == 0:
+    if call.plan.oh * call.plan.ow * call.plan.n == 0 or cnp.PyArray_SIZE(out) == 0:
         out.fill(0)
         if bias_out is not None:
             bias_out[...] = gy.sum(axis=(0, 1, 2))
         return out
-    kernels = conv_kernels_for(runtime.isa, cnp.PyArray_TYPE(out) == cnp.NPY_FLOAT64)
-    threads = threads_of(&plan)
-    scratch = scratch_of(kernels.weight_gradient_scratch(&plan, threads))
-    with nogil:
-        kernels.weight_gradient(&plan, cnp.PyArray_DATA(x), cnp.PyArray_DATA(gy),
-                                cnp.PyArray_DATA(out), bias_data, cnp.PyArray_DATA(scratch),
-                                threads)
+    call.kernels = conv_kernels_for(runtime.isa, cnp.PyArray_TYPE(out) == cnp.NPY_FLOAT64)
+    call.threads = runtime.threads_for(cost_of(&call.plan))
+    scratch = scratch_of(call.kernels.weight_gradient_scratch(&call.plan, call.threads))
+    call.first, call.second = cnp.PyArray_DATA(x), cnp.PyArray_DATA(gy)
+    call.out, call.scratch = cnp.PyArray_DATA(out), cnp.PyArray_DATA(scratch)
+    if is_noting():
+        uses((x, gy, out, bias_out))
+    perform(_run_weight_gradient, &call, sizeof(call), cost_of(&call.plan))
     return out

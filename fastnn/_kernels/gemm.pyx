@@ -8,6 +8,7 @@ import numpy
 cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
+from fastnn._kernels.program cimport is_noting, perform, uses
 
 cnp.import_array()
 
@@ -28,31 +29,14 @@ cdef gemm_function* _gemm_f64 = gemm_for_f64(runtime.isa)
 cdef double _rate = (1.0, 6.0, 6.0, 25.0, 40.0)[runtime.isa]
 
 
-cdef int gemm_batched(int typenum, const gemm_arguments* arguments) noexcept nogil:
-    cdef double work = (<double> arguments.batch * arguments.m * arguments.n
-                        * (arguments.k if arguments.k > 0 else 1))
-    if typenum == cnp.NPY_FLOAT:
-        return _gemm_f32(arguments, runtime.threads_for(work / _rate))
-    return _gemm_f64(arguments, runtime.threads_for(2 * work / _rate))
+cdef struct _Call:
+    gemm_function* function
+    gemm_arguments arguments
 
 
-cdef int gemm(
-        int typenum, cnp.npy_intp m, cnp.npy_intp n, cnp.npy_intp k,
-        const void* a, cnp.npy_intp a_row, cnp.npy_intp a_col,
-        const void* b, cnp.npy_intp b_row, cnp.npy_intp b_col,
-        void* c, cnp.npy_intp c_row, cnp.npy_intp c_col,
-        const void* bias, int activation, bint accumulate) noexcept nogil:
-    cdef gemm_arguments arguments
-    arguments.batch = 1
-    arguments.m, arguments.n, arguments.k = m, n, k
-    arguments.a, arguments.a_batch, arguments.a_row, arguments.a_col = a, 0, a_row, a_col
-    arguments.b, arguments.b_batch, arguments.b_row, arguments.b_col = b, 0, b_row, b_col
-    arguments.c, arguments.c_batch, arguments.c_row, arguments.c_col = c, 0, c_row, c_col
-    arguments.bias = bias
-    arguments.bias_per_row = 0
-    arguments.activation = activation
-    arguments.accumulate = accumulate
-    return gemm_batched(typenum, &arguments)
+cdef int _multiply(const void* call, int threads) noexcept nogil:
+    cdef const _Call* product = <const _Call*> call
+    return product.function(&product.arguments, threads)
 
 
 def matmul(cnp.ndarray a not None, cnp.ndarray b not None, cnp.ndarray out=None,
@@ -90,6 +74,8 @@ def matmul(cnp.ndarray a not None, cnp.ndarray b not None, cnp.ndarray out=None,
     else:
         _check_output(&arguments, out, a, b, bias)
     _describe_output(&arguments, out)
+    if is_noting():
+        uses((a, b, out, bias))
     _run(typenum, &arguments)
     return out
 
@@ -124,6 +110,8 @@ def linear(cnp.ndarray x not None, cnp.ndarray weight not None, cnp.ndarray bias
     cdef cnp.ndarray out = runtime.empty(last + 1, sizes, typenum)
     arguments.c, arguments.c_batch = cnp.PyArray_DATA(out), 0
     arguments.c_row, arguments.c_col = arguments.n, 1
+    if is_noting():
+        uses((x, weight, bias))
     _run(typenum, &arguments)
     return out
 
@@ -144,11 +132,12 @@ cdef int _check_features(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias) ex
 
 
 cdef int _run(int typenum, const gemm_arguments* arguments) except -1:
-    """Compute without the GIL, which other threads may want for that time."""
-    cdef int status
-    with nogil:
-        status = gemm_batched(typenum, arguments)
-    if status:
+    cdef _Call call
+    cdef bint is_double = typenum != cnp.NPY_FLOAT
+    cdef double work = (<double> arguments.batch * arguments.m * arguments.n
+                        * (arguments.k if arguments.k > 0 else 1))
+    call.function, call.arguments = _gemm_f64 if is_double else _gemm_f32, arguments[0]
+    if perform(_multiply, &call, sizeof(call), (1 + is_double) * work / _rate):
         raise MemoryError("matmul: no memory for partial results")
     return 0
 

@@ -17,15 +17,16 @@ cdef struct Operands:
     char* data[MAX_OPERANDS]
     cnp.npy_intp strides[MAX_OPERANDS][MAX_AXES]  # in elements
 
-cdef void launch(
-    kernel_t kernel, long long* arguments, double* numbers,
-    long long total, long long chunk, double nanoseconds) noexcept
+# Returns where the noted call has its numbers, or NULL.
+cdef double* launch(
+    kernel_t kernel, long long* arguments, Py_ssize_t count, double* numbers,
+    long long total, long long chunk, double nanoseconds) except? NULL
 
-cdef void launch_flat(
-    kernel_t kernel, char** data, int count, long long total, double* numbers) noexcept
+cdef int launch_flat(
+    kernel_t kernel, char** data, int count, long long total, double* numbers) except -1
 
-cdef void launch_elementwise(
-    kernel_t kernel, Operands* operands, cnp.npy_intp* itemsizes, double* numbers) noexcept
+cdef int launch_elementwise(
+    kernel_t kernel, Operands* operands, cnp.npy_intp* itemsizes, double* numbers) except -1
 
 
 cdef class Kernel:

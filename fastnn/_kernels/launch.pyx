@@ -5,8 +5,11 @@ Every kernel has the C signature ``kernel(start, stop, arguments, numbers)`` and
 """
 
 cimport numpy as cnp
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
 
 from . import jit
+from .program cimport is_noting, note, uses
 from .runtime cimport run_on_team, threads_for
 
 cnp.import_array()
@@ -72,7 +75,9 @@ cdef class Kernel:
             kernel = self.for_type(cnp.PyArray_TYPE(<cnp.ndarray> operands[0]))
         else:
             kernel = self.for_types(types)
-        launch(kernel, arguments, values, total, chunk, nanoseconds)
+        if is_noting():
+            uses(operands)
+        launch(kernel, arguments, len(operands), values, total, chunk, nanoseconds)
 
 
 cdef struct _Job:
@@ -89,8 +94,40 @@ cdef void _run_chunk(const void* work, Py_ssize_t piece, int worker) noexcept no
                job.numbers)
 
 
-cdef void launch(kernel_t kernel, long long* arguments, double* numbers, long long total,
-                 long long chunk, double nanoseconds) noexcept:
+cdef struct _Noted:
+    kernel_t kernel
+    long long total
+    long long chunk
+    double numbers[MAX_NUMBERS]
+    long long arguments[1]  # as many as there are
+
+
+cdef int _run_noted(const void* call, int threads) noexcept nogil:
+    cdef _Noted* noted = <_Noted*> call
+    cdef _Job job
+    job.kernel, job.arguments, job.numbers = noted.kernel, noted.arguments, noted.numbers
+    job.total, job.chunk = noted.total, noted.chunk
+    run_on_team(_run_chunk, &job, (noted.total + noted.chunk - 1) // noted.chunk, threads)
+    return 0
+
+
+cdef double* _note(kernel_t kernel, long long* arguments, Py_ssize_t count, double* numbers,
+                   long long total, long long chunk, double nanoseconds) except NULL:
+    cdef size_t size = sizeof(_Noted) + count * sizeof(long long)
+    cdef _Noted* noted = <_Noted*> malloc(size)
+    if noted is NULL:
+        raise MemoryError("no memory to note a call")
+    noted.kernel, noted.total, noted.chunk = kernel, total, chunk
+    if numbers is not NULL:
+        memcpy(noted.numbers, numbers, sizeof(noted.numbers))
+    memcpy(noted.arguments, arguments, count * sizeof(long long))
+    cdef _Noted* kept = <_Noted*> note(_run_noted, noted, size, nanoseconds)
+    free(noted)
+    return kept.numbers
+
+
+cdef double* launch(kernel_t kernel, long long* arguments, Py_ssize_t count, double* numbers,
+                    long long total, long long chunk, double nanoseconds) except? NULL:
     """Run ``kernel`` on ``[0, total)`` in chunks; ``nanoseconds`` is the cost on one thread."""
     cdef _Job job
     cdef long long pieces = (total + chunk - 1) // chunk
@@ -99,20 +136,25 @@ cdef void launch(kernel_t kernel, long long* arguments, double* numbers, long lo
     job.total, job.chunk = total, chunk
     if nanoseconds < RELEASE_NANOSECONDS and threads == 1:
         run_on_team(_run_chunk, &job, pieces, 1)
-        return
-    with nogil:
-        run_on_team(_run_chunk, &job, pieces, threads)
+    else:
+        with nogil:
+            run_on_team(_run_chunk, &job, pieces, threads)
+    if is_noting():
+        return _note(kernel, arguments, count, numbers, total, chunk, nanoseconds)
+    return NULL
 
 
-cdef void launch_flat(kernel_t kernel, char** data, int count, long long total,
-                      double* numbers) noexcept:
+cdef int launch_flat(kernel_t kernel, char** data, int count, long long total,
+                     double* numbers) except -1:
     """Run an elementwise kernel whose operands are all dense, in one order, of one shape."""
     cdef long long arguments[2 * MAX_OPERANDS]
     cdef int index
     for index in range(count):
         arguments[index] = <long long> <size_t> data[index]
         arguments[count + index] = 1
-    launch(kernel, arguments, numbers, total, CHUNK, total * count * NANOSECONDS_PER_ELEMENT)
+    launch(kernel, arguments, 2 * count, numbers, total, CHUNK,
+           total * count * NANOSECONDS_PER_ELEMENT)
+    return 0
 
 
 cdef void _order_axes(Operands* o) noexcept:
@@ -185,8 +227,34 @@ cdef void _run_rows(const void* work, Py_ssize_t piece, int worker) noexcept nog
         job.kernel(0, o.shape[inner], arguments, job.numbers)
 
 
-cdef void launch_elementwise(kernel_t kernel, Operands* o, cnp.npy_intp* itemsizes,
-                             double* numbers) noexcept:
+cdef struct _NotedRows:
+    _RowsJob job
+    Operands operands
+    cnp.npy_intp itemsizes[MAX_OPERANDS]
+    double numbers[MAX_NUMBERS]
+
+
+cdef int _run_noted_rows(const void* call, int threads) noexcept nogil:
+    cdef const _NotedRows* noted = <const _NotedRows*> call
+    cdef _RowsJob job = noted.job
+    job.operands, job.itemsizes = <Operands*> &noted.operands, <cnp.npy_intp*> noted.itemsizes
+    job.numbers = <double*> noted.numbers
+    run_on_team(_run_rows, &job, (job.rows + job.rows_per_chunk - 1) // job.rows_per_chunk,
+                threads)
+    return 0
+
+
+cdef int _note_rows(_RowsJob* job, double nanoseconds) except -1:
+    cdef _NotedRows noted
+    noted.job, noted.operands = job[0], job.operands[0]
+    memcpy(noted.itemsizes, job.itemsizes, job.operands.count * sizeof(cnp.npy_intp))
+    memcpy(noted.numbers, job.numbers, sizeof(noted.numbers))
+    note(_run_noted_rows, &noted, sizeof(noted), nanoseconds)
+    return 0
+
+
+cdef int launch_elementwise(kernel_t kernel, Operands* o, cnp.npy_intp* itemsizes,
+                            double* numbers) except -1:
     """Run an elementwise kernel over operands of any strides (0 where one is broadcast)."""
     cdef long long arguments[2 * MAX_OPERANDS]
     cdef _RowsJob job
@@ -195,7 +263,7 @@ cdef void launch_elementwise(kernel_t kernel, Operands* o, cnp.npy_intp* itemsiz
     for axis in range(o.ndim):
         total *= o.shape[axis]
     if total == 0:
-        return
+        return 0
     _order_axes(o)
     _merge_axes(o)
     cdef double nanoseconds = total * o.count * NANOSECONDS_PER_ELEMENT
@@ -203,8 +271,8 @@ cdef void launch_elementwise(kernel_t kernel, Operands* o, cnp.npy_intp* itemsiz
         for k in range(o.count):
             arguments[k] = <long long> <size_t> o.data[k]
             arguments[o.count + k] = o.strides[k][0] if o.ndim else 0
-        launch(kernel, arguments, numbers, total, CHUNK, nanoseconds)
-        return
+        launch(kernel, arguments, 2 * o.count, numbers, total, CHUNK, nanoseconds)
+        return 0
     job.kernel, job.operands, job.itemsizes, job.numbers = kernel, o, itemsizes, numbers
     job.rows = total // o.shape[o.ndim - 1]
     job.rows_per_chunk = max(1, CHUNK // o.shape[o.ndim - 1])
@@ -212,6 +280,9 @@ cdef void launch_elementwise(kernel_t kernel, Operands* o, cnp.npy_intp* itemsiz
     threads = threads_for(nanoseconds)
     if nanoseconds < RELEASE_NANOSECONDS and threads == 1:
         run_on_team(_run_rows, &job, pieces, 1)
-        return
-    with nogil:
-        run_on_team(_run_rows, &job, pieces, threads)
+    else:
+        with nogil:
+            run_on_team(_run_rows, &job, pieces, threads)
+    if is_noting():
+        _note_rows(&job, nanoseconds)
+    return 0

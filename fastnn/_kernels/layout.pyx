@@ -4,6 +4,7 @@ cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
 from fastnn._kernels.conv cimport check_array, check_size, check_writeable
+from fastnn._kernels.program cimport is_noting, perform, uses
 
 cnp.import_array()
 
@@ -18,6 +19,21 @@ cdef extern from "layout.h":
     transpose_function transpose_for(int isa, int itemsize) noexcept nogil
 
 cdef double BYTES_PER_NANOSECOND = 8.0
+
+
+cdef struct _Call:
+    transpose_function transpose
+    ptrdiff_t batch
+    ptrdiff_t rows
+    ptrdiff_t columns
+    const void* x
+    void* out
+
+
+cdef int _run(const void* call, int threads) noexcept nogil:
+    cdef const _Call* c = <const _Call*> call
+    c.transpose(c.batch, c.rows, c.columns, c.x, c.out, threads)
+    return 0
 
 
 def transpose_copy(cnp.ndarray x, cnp.ndarray out):
@@ -37,9 +53,9 @@ def transpose_copy(cnp.ndarray x, cnp.ndarray out):
     check_size("transpose_copy", "out", "matrices", out.shape[0], x.shape[0])
     check_size("transpose_copy", "out", "rows", out.shape[1], x.shape[2])
     check_size("transpose_copy", "out", "columns", out.shape[2], x.shape[1])
-    cdef ptrdiff_t batch = x.shape[0], rows = x.shape[1], cols = x.shape[2]
-    cdef int threads = runtime.threads_for(cnp.PyArray_NBYTES(x) / BYTES_PER_NANOSECOND)
-    cdef transpose_function transpose = transpose_for(runtime.isa, itemsize)
-    with nogil:
-        transpose(batch, rows, cols, cnp.PyArray_DATA(x), cnp.PyArray_DATA(out), threads)
+    cdef _Call call = _Call(transpose_for(runtime.isa, itemsize), x.shape[0], x.shape[1],
+                            x.shape[2], cnp.PyArray_DATA(x), cnp.PyArray_DATA(out))
+    if is_noting():
+        uses((x, out))
+    perform(_run, &call, sizeof(call), cnp.PyArray_NBYTES(x) / BYTES_PER_NANOSECOND)
     return out

@@ -13,6 +13,7 @@ cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
 from fastnn._kernels.conv cimport check_array, check_real, check_size, check_writeable, read_pair
+from fastnn._kernels.program cimport call_t, is_noting, perform, uses
 
 import numpy as np
 
@@ -65,85 +66,118 @@ cdef const pool_kernels* kernels_of(cnp.ndarray array) noexcept:
     return pool_kernels_for(runtime.isa, cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT64)
 
 
-cdef int threads_of(const pool_plan* plan) noexcept nogil:
+cdef struct _Call:
+    pool_plan plan
+    const pool_kernels* kernels
+    const void* x
+    void* index
+    void* out
+
+
+cdef int _perform(call_t run, _Call* call) except -1:
+    cdef const pool_plan* plan = &call.plan
     cdef double windows = <double> plan.n * plan.oh * plan.ow * plan.c * plan.kh * plan.kw
-    return runtime.threads_for(windows / VALUES_PER_NANOSECOND)
+    return perform(run, call, sizeof(_Call), windows / VALUES_PER_NANOSECOND)
+
+
+cdef int _run_max_forward(const void* call, int threads) noexcept nogil:
+    cdef const _Call* c = <const _Call*> call
+    c.kernels.max_forward(&c.plan, c.x, c.out, c.index, threads)
+    return 0
+
+
+cdef int _run_max_backward(const void* call, int threads) noexcept nogil:
+    cdef const _Call* c = <const _Call*> call
+    c.kernels.max_backward(&c.plan, c.x, c.index, c.out, threads)
+    return 0
+
+
+cdef int _run_max_gather(const void* call, int threads) noexcept nogil:
+    cdef const _Call* c = <const _Call*> call
+    c.kernels.max_gather(&c.plan, c.x, c.index, c.out, threads)
+    return 0
+
+
+cdef int _run_average_forward(const void* call, int threads) noexcept nogil:
+    cdef const _Call* c = <const _Call*> call
+    c.kernels.average_forward(&c.plan, c.x, c.out, threads)
+    return 0
+
+
+cdef int _run_average_backward(const void* call, int threads) noexcept nogil:
+    cdef const _Call* c = <const _Call*> call
+    c.kernels.average_backward(&c.plan, c.x, c.out, threads)
+    return 0
+
+
+cdef int _describe(_Call* call, cnp.ndarray x, cnp.ndarray out, cnp.ndarray index) except -1:
+    call.kernels = kernels_of(x)
+    call.x, call.out = cnp.PyArray_DATA(x), cnp.PyArray_DATA(out)
+    if is_noting():
+        uses((x, out, index))
+    return 0
 
 
 def max_forward(cnp.ndarray x, cnp.ndarray out, cnp.ndarray index, tuple kernel, tuple stride,
                 tuple padding, tuple dilation):
     """Maxima of x's windows into out, their places into index (or None); returns out."""
-    cdef pool_plan plan
-    cdef void* places = NULL
-    cdef const pool_kernels* kernels
-    fill("pool.max_forward", &plan, x, "x", out, "out", kernel, stride, padding, dilation)
+    cdef _Call call
+    fill("pool.max_forward", &call.plan, x, "x", out, "out", kernel, stride, padding, dilation)
     check_writeable("pool.max_forward", "out", out)
     if index is not None:
-        check_index("pool.max_forward", &plan, index)
+        check_index("pool.max_forward", &call.plan, index)
         check_writeable("pool.max_forward", "index", index)
-        places = cnp.PyArray_DATA(index)
-    kernels = kernels_of(x)
-    with nogil:
-        kernels.max_forward(&plan, cnp.PyArray_DATA(x), cnp.PyArray_DATA(out), places,
-                            threads_of(&plan))
+    call.index = NULL if index is None else cnp.PyArray_DATA(index)
+    _describe(&call, x, out, index)
+    _perform(_run_max_forward, &call)
     return out
 
 
 def max_backward(cnp.ndarray gy, cnp.ndarray index, cnp.ndarray out, tuple kernel, tuple stride,
                  tuple padding, tuple dilation):
     """Gradient of x, out[N,H,W,C]: each gy goes to its maximum's place; returns out."""
-    cdef pool_plan plan
-    cdef const pool_kernels* kernels
-    fill("pool.max_backward", &plan, out, "out", gy, "gy", kernel, stride, padding, dilation)
-    check_index("pool.max_backward", &plan, index)
+    cdef _Call call
+    fill("pool.max_backward", &call.plan, out, "out", gy, "gy", kernel, stride, padding, dilation)
+    check_index("pool.max_backward", &call.plan, index)
     check_writeable("pool.max_backward", "out", out)
-    kernels = kernels_of(gy)
-    with nogil:
-        kernels.max_backward(&plan, cnp.PyArray_DATA(gy), cnp.PyArray_DATA(index),
-                             cnp.PyArray_DATA(out), threads_of(&plan))
+    call.index = cnp.PyArray_DATA(index)
+    _describe(&call, gy, out, index)
+    _perform(_run_max_backward, &call)
     return out
 
 
 def max_gather(cnp.ndarray x, cnp.ndarray index, cnp.ndarray out, tuple kernel, tuple stride,
                tuple padding, tuple dilation):
     """x at the given places, into out[N,OH,OW,C]: the gradient of ``max_backward``; returns out."""
-    cdef pool_plan plan
-    cdef const pool_kernels* kernels
-    fill("pool.max_gather", &plan, x, "x", out, "out", kernel, stride, padding, dilation)
-    check_index("pool.max_gather", &plan, index)
+    cdef _Call call
+    fill("pool.max_gather", &call.plan, x, "x", out, "out", kernel, stride, padding, dilation)
+    check_index("pool.max_gather", &call.plan, index)
     check_writeable("pool.max_gather", "out", out)
-    kernels = kernels_of(x)
-    with nogil:
-        kernels.max_gather(&plan, cnp.PyArray_DATA(x), cnp.PyArray_DATA(index),
-                           cnp.PyArray_DATA(out), threads_of(&plan))
+    call.index = cnp.PyArray_DATA(index)
+    _describe(&call, x, out, index)
+    _perform(_run_max_gather, &call)
     return out
 
 
 def average_forward(cnp.ndarray x, cnp.ndarray out, tuple kernel, tuple stride, tuple padding,
                     bint count_include_pad=True, ptrdiff_t divisor=0):
     """Averages of x's windows into out; ``divisor`` (unless 0) replaces the count; returns out."""
-    cdef pool_plan plan
-    cdef const pool_kernels* kernels
-    fill("pool.average_forward", &plan, x, "x", out, "out", kernel, stride, padding, (1, 1))
+    cdef _Call call
+    fill("pool.average_forward", &call.plan, x, "x", out, "out", kernel, stride, padding, (1, 1))
     check_writeable("pool.average_forward", "out", out)
-    plan.count_include_pad, plan.divisor = count_include_pad, divisor
-    kernels = kernels_of(x)
-    with nogil:
-        kernels.average_forward(&plan, cnp.PyArray_DATA(x), cnp.PyArray_DATA(out),
-                                threads_of(&plan))
+    call.plan.count_include_pad, call.plan.divisor = count_include_pad, divisor
+    _describe(&call, x, out, None)
+    _perform(_run_average_forward, &call)
     return out
 
 
 def average_backward(cnp.ndarray gy, cnp.ndarray out, tuple kernel, tuple stride, tuple padding,
                      bint count_include_pad=True, ptrdiff_t divisor=0):
     """Gradient of x, out[N,H,W,C]: each gy in equal shares to its window; returns out."""
-    cdef pool_plan plan
-    cdef const pool_kernels* kernels
-    fill("pool.average_backward", &plan, out, "out", gy, "gy", kernel, stride, padding, (1, 1))
+    cdef _Call call
+    fill("pool.average_backward", &call.plan, out, "out", gy, "gy", kernel, stride, padding, (1, 1))
     check_writeable("pool.average_backward", "out", out)
-    plan.count_include_pad, plan.divisor = count_include_pad, divisor
-    kernels = kernels_of(gy)
-    with nogil:
-        kernels.average_backward(&plan, cnp.PyArray_DATA(gy), cnp.PyArray_DATA(out),
-                                 threads_of(&plan))
+    call.plan.count_include_pad, call.plan.divisor = count_include_pad, divisor
+    _describe(&call, gy, out, None)
+    _perform(_run_average_backward, &call)
     return out

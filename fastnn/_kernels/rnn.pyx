@@ -8,6 +8,7 @@ the states before, count)``.
 cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
+from fastnn._kernels.program cimport is_noting, perform, uses
 from fastnn._kernels.conv cimport check_array, check_real, check_size, check_writeable
 
 cnp.import_array()
@@ -115,10 +116,27 @@ cdef cnp.ndarray packed_memory(rnn_arguments* a, const rnn_kernels* kernels, int
     return runtime.empty(1, &size, typenum)
 
 
-cdef int threads_of(rnn_arguments* a, Py_ssize_t rows, bint multiplied, int typenum) noexcept:
+cdef double cost_of(rnn_arguments* a, Py_ssize_t rows, bint multiplied, int typenum) noexcept:
     cdef double units = <double> rows * a.hidden * rnn_gates(a.kind)
     cdef double cost = units * (NANOSECONDS_PER_GATE + (a.hidden / _rate if multiplied else 0.0))
-    return runtime.threads_for(cost if typenum == cnp.NPY_FLOAT32 else 2 * cost)
+    return cost if typenum == cnp.NPY_FLOAT32 else 2 * cost
+
+
+cdef struct _Call:
+    const rnn_kernels* kernels
+    rnn_arguments arguments
+
+
+cdef int _run_forward(const void* call, int threads) noexcept nogil:
+    cdef const _Call* c = <const _Call*> call
+    c.kernels.forward(&c.arguments, threads)
+    return 0
+
+
+cdef int _run_backward(const void* call, int threads) noexcept nogil:
+    cdef const _Call* c = <const _Call*> call
+    c.kernels.backward(&c.arguments, threads)
+    return 0
 
 
 def forward(str kind, Py_ssize_t batch, Py_ssize_t shift, cnp.ndarray spans, cnp.ndarray weight,
@@ -141,9 +159,10 @@ def forward(str kind, Py_ssize_t batch, Py_ssize_t shift, cnp.ndarray spans, cnp
     if multiplied:
         packed = packed_memory(&a, kernels, typenum)
         a.packed = cnp.PyArray_DATA(packed)
-    cdef int threads = threads_of(&a, gates.shape[0], multiplied, typenum)
-    with nogil:
-        kernels.forward(&a, threads)
+    cdef _Call call = _Call(kernels, a)
+    if is_noting():
+        uses((spans, weight, bias, states, cells, gates))
+    perform(_run_forward, &call, sizeof(call), cost_of(&a, gates.shape[0], multiplied, typenum))
 
 
 def backward(str kind, Py_ssize_t batch, Py_ssize_t shift, cnp.ndarray spans, cnp.ndarray weight,
@@ -172,6 +191,7 @@ def backward(str kind, Py_ssize_t batch, Py_ssize_t shift, cnp.ndarray spans, cn
     if multiplied:
         packed = packed_memory(&a, kernels, typenum)
         a.packed = cnp.PyArray_DATA(packed)
-    cdef int threads = threads_of(&a, gates.shape[0], multiplied, typenum)
-    with nogil:
-        kernels.backward(&a, threads)
+    cdef _Call call = _Call(kernels, a)
+    if is_noting():
+        uses((spans, weight, states, cells, gates, d_states, d_cells, d_gates, d_sums))
+    perform(_run_backward, &call, sizeof(call), cost_of(&a, gates.shape[0], multiplied, typenum))

@@ -19,3 +19,17 @@ cdef cnp.ndarray empty(int ndim, cnp.npy_intp* shape, int typenum)
 
 # The same with the given strides in bytes, which must describe a dense layout.
 cdef cnp.ndarray empty_strided(int ndim, cnp.npy_intp* shape, cnp.npy_intp* strides, int typenum)
+
+# While a program is noted on this thread, new arrays take their memory from the program's own
+# blocks, whatever their size; NULL for the arena.
+cdef void use_home(void* home) noexcept
+
+# Whether an array's memory belongs to a home.
+cdef bint lives_in(cnp.ndarray array, void* home) noexcept
+
+
+cdef class Home:
+    cdef dict idle
+    cdef readonly size_t bytes
+    cdef void take_back(self, void* memory, size_t size) noexcept
+    cdef void* acquire(self, size_t size) except NULL

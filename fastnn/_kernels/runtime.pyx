@@ -9,6 +9,7 @@ import os
 cimport numpy as cnp
 from cpython.ref cimport Py_INCREF
 from libc.stdlib cimport free
+from libc.string cimport memset
 
 cnp.import_array()
 
@@ -91,6 +92,18 @@ def get_thread_count():
     return 1 if forked_child else thread_count
 
 
+cdef extern from *:
+    """
+    static _Thread_local void *fastnn_home = 0;
+    """
+    void* fastnn_home
+
+
+cdef void use_home(void* home) noexcept:
+    global fastnn_home
+    fastnn_home = home
+
+
 # The arena. Fresh pages cost more than the arithmetic on them: a released block is kept, by its
 # size, for the next array of that size. A training step asks for the same sizes again and again.
 cdef dict _free_blocks = {}
@@ -102,17 +115,69 @@ cdef long _allocations = 0
 # Smaller arrays are left to NumPy, whose own cache serves them in 30 ns.
 cdef size_t SMALLEST_BLOCK = 4096
 cdef size_t PAGE = 4096
+cdef size_t LINE = 64
 cdef size_t SPARE_BYTES = 16 << 20
 
 
 cdef class Block:
-    """Memory of one array; it goes back to the arena when the last array on it is gone."""
+    """Memory of one array; it goes back to where it came from when the last array on it is gone.
+
+    That is the arena, or the home of a program.
+    """
     cdef void* memory
     cdef size_t size
+    cdef Home home
 
     def __dealloc__(self):
-        if self.memory is not NULL:
+        if self.memory is NULL:
+            return
+        if self.home is None:
             _release(self.memory, self.size)
+        else:
+            self.home.take_back(self.memory, self.size)
+
+
+cdef class Home:
+    """Memory of a program's arrays: what one of them gives back is kept for the next."""
+    def __cinit__(self):
+        self.idle = {}
+
+    cdef void take_back(self, void* memory, size_t size) noexcept:
+        cdef _Idle idle
+        try:
+            idle = _Idle.__new__(_Idle)
+            idle.memory, idle.size = memory, size
+            self.idle.setdefault(size, []).append(idle)
+        except BaseException:
+            free(memory)
+
+    cdef void* acquire(self, size_t size) except NULL:
+        cdef list idle_blocks = self.idle.get(size)
+        cdef _Idle idle
+        cdef void* memory
+        if idle_blocks:
+            idle = <_Idle> idle_blocks.pop()
+            memory, idle.memory = idle.memory, NULL
+            return memory
+        memory = aligned_memory(size)
+        if memory is NULL:
+            raise MemoryError(f"cannot allocate {size} bytes for an array")
+        self.bytes += size
+        return memory
+
+    def poison(self):
+        """Overwrite the idle memory, so that nobody can read from it what was there."""
+        cdef _Idle idle
+        for blocks in self.idle.values():
+            for idle in blocks:
+                memset(idle.memory, 0xFF, idle.size)
+
+
+cdef bint lives_in(cnp.ndarray array, void* home) noexcept:
+    cdef object base = array
+    while isinstance(base, cnp.ndarray):
+        base = cnp.get_array_base(<cnp.ndarray> base)
+    return isinstance(base, Block) and <void*> (<Block> base).home is home
 
 
 cdef class _Idle:
@@ -204,11 +269,16 @@ cdef cnp.ndarray empty_strided(int ndim, cnp.npy_intp* shape, cnp.npy_intp* stri
     for axis in range(ndim):
         bytes *= shape[axis]
     Py_INCREF(descr)  # PyArray_NewFromDescr steals a reference
-    if bytes < SMALLEST_BLOCK:
+    if bytes < SMALLEST_BLOCK and fastnn_home is NULL:
         return PyArray_NewFromDescr(cnp.ndarray, descr, ndim, shape, strides, NULL, 0, None)
-    bytes = (bytes + PAGE - 1) // PAGE * PAGE
     cdef Block block = Block.__new__(Block)
-    block.memory = _acquire(&bytes)
+    if fastnn_home is NULL:
+        bytes = (bytes + PAGE - 1) // PAGE * PAGE
+        block.memory = _acquire(&bytes)
+    else:
+        bytes = (bytes + LINE) // LINE * LINE
+        block.home = <Home> fastnn_home
+        block.memory = block.home.acquire(bytes)
     block.size = bytes
     cdef cnp.ndarray array = PyArray_NewFromDescr(
         cnp.ndarray, descr, ndim, shape, strides, block.memory,

@@ -62,7 +62,8 @@ def update(Kernel kernel, list rows, tuple numbers, double nanoseconds_per_eleme
                     data = <char*> cnp.PyArray_DATA(array) + start * itemsize
                     table[2 + piece * (1 + columns) + index] = <long long> <size_t> data
                 piece += 1
-        launch(function, table, values, pieces, 1, total * nanoseconds_per_element)
+        launch(function, table, 1 + pieces * (1 + columns), values, pieces, 1,
+               total * nanoseconds_per_element)
     finally:
         free(table)
     return True

@@ -6,7 +6,7 @@ from collections import defaultdict
 import numpy
 
 from .. import tape
-from .._kernels import memory
+from .._kernels import memory, program
 from ..autograd import enable_grad
 from ..tensor import Tensor, is_number
 
@@ -19,6 +19,8 @@ def _with_hooks(step):
 
     @functools.wraps(step)
     def wrapped(self, *args, **kwargs):
+        if program.noting() is not None:
+            return program.apart(functools.partial(wrapped, self, *args, **kwargs))
         if not (self._pre_hooks or self._post_hooks):
             return step(self, *args, **kwargs)
         for hook in list(self._pre_hooks):

@@ -1,0 +1,29 @@
+cimport numpy as cnp
+
+# What a kernel's call is: a function, and a struct that holds all that it reads but for the arrays'
+# memory. Returns 0, or -1 without memory.
+ctypedef int (*call_t)(const void* call, int threads) noexcept nogil
+
+# Whether calls are noted on this thread.
+cdef bint is_noting() noexcept
+
+# Run a call that takes about so long on one thread, and note it if calls are noted.
+cdef int perform(call_t run, const void* call, size_t size, double nanoseconds) except? -2
+
+# Note a call that has been run; returns the program's copy of the struct.
+cdef void* note(call_t run, const void* call, size_t size, double nanoseconds) except NULL
+
+# `Program.unit` of the program that notes.
+cdef object noted_unit(object function, tuple arguments, cnp.ndarray target)
+
+# Keep the memory of an array that was made elsewhere.
+cdef int admit(cnp.ndarray array) except -1
+
+# Tell of an array that is a tensor's from now on.
+cdef int born(cnp.ndarray array) except -1
+
+# Memory for numbers that lasts as long as the program.
+cdef double* numbers_of(Py_ssize_t count) except NULL
+
+# Tell that a call reads or writes these arrays (or None).
+cdef int uses(tuple arrays) except -1
