@@ -308,9 +308,11 @@ static void TYPED(weight_reduce)(const void *argument, ptrdiff_t index, int work
 static void TYPED(weight_gradient)(const conv_plan *plan, const void *x, const void *gy, void *gw,
                                    void *gbias, void *memory, int threads) {
     if (TYPED(pixels_weight_gradient)(plan, x, gy, gw, gbias, memory, threads)) return;
-    if (TAKES_WINOGRAD(plan, plan->oh, plan->ow) &&
-        FN(winograd_weight_gradient)(plan, x, gy, gw, gbias, memory, threads))
-        return;
+    if (TAKES_WINOGRAD(plan, plan->oh, plan->ow)) {
+        char *sums = memory, *failed = conv_take(&sums, plan->n);
+        if (FN(winograd_weight_gradient)(plan, x, gy, gw, gbias, (void *)sums, failed, threads))
+            return;
+    }
     if (TYPED(swapped_weight_gradient)(plan, x, gy, gw, gbias, memory, threads)) return;
     if (TYPED(joined_weight_gradient)(plan, x, gy, gw, gbias, memory, threads)) return;
     char *scratch = memory;
@@ -338,5 +340,5 @@ static size_t TYPED(weight_gradient_scratch)(const conv_plan *plan, int threads)
                                ptrdiff_max(TYPED(pixels_weight_scratch)(plan),
                                            TYPED(swapped_scratch)(plan)));
     if (!TAKES_WINOGRAD(plan, plan->oh, plan->ow)) return bytes;
-    return ptrdiff_max(bytes, FN(winograd_weight_gradient_scratch)(plan));
+    return ptrdiff_max(bytes, FN(winograd_weight_gradient_scratch)(plan) + plan->n + 64);
 }
