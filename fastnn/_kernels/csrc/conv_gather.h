@@ -138,8 +138,10 @@ static void TYPED(rectangle)(const TYPED(gather_call) *call, const conv_phase *p
     job->first = r.tap_first * job->stride + c.tap_first * all->in_group;
     job->runs = whole ? 1 : r.tap_last - r.tap_first;
     job->length = taps * all->in_group * (whole ? r.tap_last - r.tap_first : 1);
-    const REAL *in = call->in + part->in_channel + (rows->start * all->in_w + cols->start) * all->in_c;
-    REAL *out = call->out + part->out_channel + (rows->out_first * all->out_w + cols->out_first) * all->out_c;
+    const REAL *in = call->in + part->in_channel
+                   + (rows->start * all->in_w + cols->start) * all->in_c;
+    REAL *out = call->out + part->out_channel
+              + (rows->out_first * all->out_w + cols->out_first) * all->out_c;
     ptrdiff_t in_row = rows->step * all->in_w * all->in_c, in_col = cols->step * all->in_c;
     ptrdiff_t out_row = rows->out_step * all->out_w * all->out_c;
     ptrdiff_t out_col = cols->out_step * all->out_c;

@@ -15,7 +15,9 @@
 #define POINTS 36
 #define BLOCK_TILES 48
 #define BLOCK_NUMBERS 163840 /* of a block's patches and products: 640 KB */
-#define UNEVEN ((REAL)(1 << 20)) /* squares of values a thousandfold as large */
+/* Squares of values a thousandfold as large: in noise, also of 99 % zeros, none of 100,000 tiles
+ * has such quarters; 1e6 among noise does up to some 100,000 channels. */
+#define UNEVEN ((REAL)(1 << 20))
 #define SUM_OF_ZEROS ((REAL)(1 << 10))
 #define REAL_MOST __FLT_MAX__
 #define SPACE 16 /* keeps the 36 points of a tile out of one set of the cache */
@@ -87,9 +89,10 @@ INLINE void NAME(take_square)(const REAL *from, ptrdiff_t row_step, ptrdiff_t co
         }
 }
 
-/* Whether the largest sum of a square's quarters lies far above those of two others. Zeros, which a
- * direct product keeps, count as SUM_OF_ZEROS. Where a quarter is beyond the image, the other one of
- * its side stands for it, but taps that reach no pixel there are to stay as free of large values. */
+/* Whether the largest sum of a square's quarters lies far above those of two others. Zeros, which
+ * a direct product keeps, count as SUM_OF_ZEROS. Where a quarter is beyond the image, the other one
+ * of its side stands for it, and zeros besides: the gradients of taps that end there are sums of
+ * other terms. */
 static __attribute__((noinline)) int NAME(is_uneven)(NAME(short) sums,
                                                      const struct winograd_area *area, int half) {
     const int no_top = area->first_row >= half, no_bottom = area->last_row <= half;

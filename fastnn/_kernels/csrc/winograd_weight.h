@@ -1,7 +1,7 @@
 /* The weight gradient: sums over all tiles of products of patches and gradients of the outputs.
  *
- * REAL_BITS must be 32 and winograd_run.h included. A piece of work is a range of tiles by the sizes
- * alone, with sums of its own, [36][input][output] and the bias's; they are added in order.
+ * REAL_BITS must be 32 and winograd_run.h included. A piece of work is a range of tiles by the
+ * sizes alone, with sums of its own, [36][input][output] and the bias's; they are added in order.
  */
 #define MOST_WEIGHT_PIECES 16
 #define MOST_SUMS ((ptrdiff_t)1 << 21)
