@@ -14,6 +14,7 @@ C_FILES = [os.path.join(CSRC, name) for name in os.listdir(CSRC)]
 IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 LEVELS = (2, 3, 4) if IS_X86 else (1,)
 DEBUG = os.environ.get("FASTNN_DEBUG_KERNELS") == "1"
+THREADS = ["-pthread"]  # glibc below 2.34 needs it, to compile and to link
 OPTIMISE = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
 
 MODULES = {
@@ -60,7 +61,7 @@ class BuildKernels(build_ext):
             output_dir=folder,
             macros=[("ISA", str(level))],
             include_dirs=[CSRC],
-            extra_postargs=[*OPTIMISE, *march, "-fPIC", "-std=gnu11"],
+            extra_postargs=[*OPTIMISE, *THREADS, *march, "-fPIC", "-std=gnu11"],
         )
 
 
@@ -71,7 +72,8 @@ def extension(name):
         include_dirs=[numpy.get_include(), CSRC],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
                        ("FASTNN_X86", str(int(IS_X86)))],
-        extra_compile_args=OPTIMISE,
+        extra_compile_args=[*OPTIMISE, *THREADS],
+        extra_link_args=THREADS,
         depends=C_FILES,
     )
 

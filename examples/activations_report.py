@@ -101,22 +101,28 @@ def draw_table(axes, rows, title, values, colours, form):
     axes.spines[:].set_visible(False)
 
 
+def places(grid, history, rows, networks):
+    """The axes of a grid with what belongs there: (axes, colour, figures of a training or None)."""
+    for line, (network, depth) in enumerate(networks):
+        for column, row in enumerate(rows):
+            for batch_norm, colour in ((False, PLAIN), (True, NORMED)):
+                yield grid[line, column], colour, find(
+                    history, named(row, network, depth, batch_norm))
+        grid[line, 0].set_ylabel(f"{depth}\n{network}")
+
+
 def draw_curves(figure, history, rows):
     """Training losses: a column for each activation, a row for each network."""
     figure.suptitle("training loss by step, without (orange) and with batch norm (blue); "
                     "dotted: equal probabilities", fontweight="bold")
     grid = figure.subplots(len(NETWORKS), len(rows), sharex=True, sharey=True, squeeze=False)
-    for line, (network, depth) in enumerate(NETWORKS):
-        for column, row in enumerate(rows):
-            axes = grid[line, column]
-            for batch_norm, colour in ((False, PLAIN), (True, NORMED)):
-                found = find(history, named(row, network, depth, batch_norm))
-                if found is not None:
-                    axes.plot(found["steps"], numpy.clip(numbers(found["losses"]), 0.05, 5),
-                              color=colour, linewidth=1.2)
-            axes.axhline(CHANCE, color="0.4", linewidth=0.8, linestyle=":")
-            logarithmic(axes, 0.05, 5, {0.1: "0.1", 1: "1"})
-        grid[line, 0].set_ylabel(f"{depth}\n{network}")
+    for axes, colour, found in places(grid, history, rows, NETWORKS):
+        if found is not None:
+            axes.plot(found["steps"], numpy.clip(numbers(found["losses"]), 0.05, 5),
+                      color=colour, linewidth=1.2)
+    for axes in grid.flat:
+        axes.axhline(CHANCE, color="0.4", linewidth=0.8, linestyle=":")
+        logarithmic(axes, 0.05, 5, {0.1: "0.1", 1: "1"})
     head(grid, rows)
 
 
@@ -126,18 +132,14 @@ def draw_gradients(figure, history, rows):
                     "(dashed) and the end (solid)", fontweight="bold")
     deep = [(network, depth) for network, depth in NETWORKS if depth == "deep"]
     grid = figure.subplots(len(deep), len(rows), sharex=True, sharey=True, squeeze=False)
-    for line, (network, depth) in enumerate(deep):
-        for column, row in enumerate(rows):
-            axes = grid[line, column]
-            for batch_norm, colour in ((False, PLAIN), (True, NORMED)):
-                found = find(history, named(row, network, depth, batch_norm))
-                for time, style in (("start", "--"), ("end", "-")):
-                    if found is not None:
-                        norms = numbers(found[f"gradients_at_{time}"])
-                        axes.plot(range(1, len(norms) + 1), numpy.clip(norms, 1e-8, 1e4),
-                                  color=colour, linestyle=style, linewidth=1.2)
-            logarithmic(axes, 1e-8, 1e4, {1e-6: "1e-6", 1e-3: "1e-3", 1: "1", 1e3: "1e3"})
-        grid[line, 0].set_ylabel(f"{depth}\n{network}")
+    for axes, colour, found in places(grid, history, rows, deep):
+        for time, style in (("start", "--"), ("end", "-")):
+            if found is not None:
+                norms = numbers(found[f"gradients_at_{time}"])
+                axes.plot(range(1, len(norms) + 1), numpy.clip(norms, 1e-8, 1e4),
+                          color=colour, linestyle=style, linewidth=1.2)
+    for axes in grid.flat:
+        logarithmic(axes, 1e-8, 1e4, {1e-6: "1e-6", 1e-3: "1e-3", 1: "1", 1e3: "1e3"})
     head(grid, rows)
 
 

@@ -134,24 +134,30 @@ def train(run, data):
                           pct_start=0.2, cycle_momentum=False)
     run.keep(model=model, optimizer=optimizer, schedule=schedule)
     for epoch in run.epochs():
-        model.train()
-        losses, hits = [], 0
         spectra = Spectra(training, order, True, options.seed % 2**64, epoch)
-        for sequences, classes in run.progress(
-                DataLoader(spectra, options.batch_size, shuffle=True, collate_fn=packed)):
-            outputs = model(sequences)
-            loss = F.cross_entropy(outputs, classes, label_smoothing=0.1)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.item())
-            hits += int((outputs.argmax(1) == classes).sum())
+        batches = DataLoader(spectra, options.batch_size, shuffle=True, collate_fn=packed)
+        loss, hits = train_epoch(model, optimizer, schedule, run.progress(batches))
         counts = confusion_matrix(*predict(model, test))
-        run.record(loss=sum(losses) / len(losses), training_accuracy=hits / len(spectra),
+        run.record(loss=loss, training_accuracy=hits / len(spectra),
                    test_accuracy=float(numpy.trace(counts) / counts.sum()))
     accuracy = write_report(run, names, test, *predict(model, test))
     print(f"held-out accuracy: {accuracy:.4f}")
+
+
+def train_epoch(model, optimizer, schedule, batches):
+    """One step for each batch: the mean loss, and how many outputs were right."""
+    model.train()
+    losses, hits = [], 0
+    for sequences, classes in batches:
+        outputs = model(sequences)
+        loss = F.cross_entropy(outputs, classes, label_smoothing=0.1)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        losses.append(loss.item())
+        hits += int((outputs.argmax(1) == classes).sum())
+    return sum(losses) / len(losses), hits
 
 
 def predict(model, spectra):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy
 from experiment import Parser, Problem, launch
+from mnist import lenet
 
 import fastnn
 
@@ -27,17 +28,6 @@ CLASSES = 10
 
 
 # Each network is written once, for the module `nn` of either framework.
-
-def lenet(nn):
-    """The network `lenet` of examples/mnist.py."""
-    return nn.Sequential(
-        nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(256, 120), nn.ReLU(),
-        nn.Linear(120, 84), nn.ReLU(),
-        nn.Linear(84, CLASSES))
-
 
 def residual(nn):
     """Convolutions with batch norm, whose running mean and variance are buffers, around a skip."""

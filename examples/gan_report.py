@@ -11,7 +11,7 @@ from fastnn.vision.utils import save_image
 ROWS = 10
 STEPS = 12      # of a walk
 NEAREST = 1000  # samples whose nearest training image is looked for
-SHOWN = 12      # of them in the picture, the nearest ones
+SHOWN = 12      # of them in the picture, from the nearest to the farthest
 
 
 def write_samples(run, trainer, noise, name):
@@ -32,7 +32,7 @@ def write_report(run, trainer, judge, noise, classes):
             "samples": summary(distances),
             "test_images": summary(nearest(judge.test[:NEAREST], judge.training)[0])})
     run.write_picture("report.png", picture(run, references))
-    order = numpy.argsort(distances)[:SHOWN]
+    order = numpy.argsort(distances)[numpy.linspace(0, len(samples) - 1, SHOWN).astype(int)]
     write_images(run, numpy.concatenate([samples[order], judge.training[places[order]]]),
                  "nearest.png", SHOWN)
     write_images(run, walks(trainer, noise), "walk.png", STEPS)

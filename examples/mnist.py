@@ -36,8 +36,11 @@ def mlp():
         nn.Linear(512, 10))
 
 
-def lenet():
-    """After Y. LeCun et al., Proceedings of the IEEE 86 (1998), with ReLU and max-pooling."""
+def lenet(nn=nn):
+    """After Y. LeCun et al., Proceedings of the IEEE 86 (1998), with ReLU and max-pooling.
+
+    ``nn`` may be PyTorch's as well.
+    """
     return nn.Sequential(
         nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),

@@ -63,29 +63,44 @@ def picture_of_figures(history, names, counts, overlaps):
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(14, 4.5), layout="constrained")
-    loss, bars, confusion = figure.subplots(1, 3)
+    curves, bars, confusion = figure.subplots(1, 3)
+    draw_history(curves, history)
+    draw_overlaps(bars, names, overlaps)
+    draw_confusion(confusion, names, counts)
+    return figure
+
+
+def draw_history(axes, history):
+    """The training loss and the mean overlap by epoch."""
     epochs = range(1, len(history) + 1)
-    loss.plot(epochs, [epoch["loss"] for epoch in history], marker=".", label="training loss")
-    loss.plot(epochs, [epoch["mean_iou"] for epoch in history], marker=".",
+    axes.plot(epochs, [epoch["loss"] for epoch in history], marker=".", label="training loss")
+    axes.plot(epochs, [epoch["mean_iou"] for epoch in history], marker=".",
               label="mean intersection over union, test")
-    loss.set(xlabel="epoch", title="training", ylim=(0, None))
-    loss.xaxis.get_major_locator().set_params(integer=True)
-    loss.grid(alpha=0.3)
-    loss.legend()
-    bars.barh(names, overlaps)
+    axes.set(xlabel="epoch", title="training", ylim=(0, None))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+    axes.legend()
+
+
+def draw_overlaps(axes, names, overlaps):
+    """A bar for each class."""
+    axes.barh(names, overlaps)
     for place, overlap in enumerate(overlaps):
-        bars.text(overlap - 0.01, place, f"{overlap:.3f}", ha="right", va="center", color="white")
-    bars.axvline(overlaps.mean(), color="black", linestyle=":", label=f"mean {overlaps.mean():.3f}")
-    bars.invert_yaxis()
-    bars.set(title="intersection over union of each class", xlim=(0, 1))
-    bars.legend(loc="lower left")
+        axes.text(overlap - 0.01, place, f"{overlap:.3f}", ha="right", va="center", color="white")
+    axes.axvline(overlaps.mean(), color="black", linestyle=":", label=f"mean {overlaps.mean():.3f}")
+    axes.invert_yaxis()
+    axes.set(title="intersection over union of each class", xlim=(0, 1))
+    axes.legend(loc="lower left")
+
+
+def draw_confusion(axes, names, counts):
+    """The share of each truth's pixels by output."""
     shares = counts / numpy.maximum(counts.sum(axis=1, keepdims=True), 1)
-    confusion.imshow(numpy.sqrt(shares), cmap="Blues")
+    axes.imshow(numpy.sqrt(shares), cmap="Blues")
     for (row, column), share in numpy.ndenumerate(shares):
         if share >= 0.005:
-            confusion.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7,
-                           color="white" if share > 0.3 else "black")
-    confusion.set_xticks(range(len(names)), names, rotation=90)
-    confusion.set_yticks(range(len(names)), names)
-    confusion.set(xlabel="output", ylabel="truth", title="pixels of each class, %")
-    return figure
+            axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7,
+                      color="white" if share > 0.3 else "black")
+    axes.set_xticks(range(len(names)), names, rotation=90)
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="output", ylabel="truth", title="pixels of each class, %")

@@ -7,6 +7,7 @@ so derivatives of any order exist without being written.
 
 import ast
 import inspect
+from itertools import islice
 
 from ._kernels.elementwise import elementwise_source
 
@@ -51,6 +52,7 @@ PARTIALS = {
     "rint": ["0"],
     "isnan": ["0"],
 }
+MOST_NODES = 5000  # of a formula: one of 6200 is compiled for 100 seconds
 # Those that integers have too.
 WHOLE_FUNCTIONS = {"abs", "pow", "fmod", "remainder", "floor_divide", "trunc_divide", "floor",
                    "ceil", "trunc", "rint"}
@@ -72,6 +74,7 @@ class Formula:
         self.lets = list(lets)
         self.result = result
         self.boolean_inputs = frozenset(boolean_inputs)
+        self._check_size(self.lets, result)
         self.boolean_result = _is_boolean(result)
         expressions = [result, *(expression for _, expression in lets)]
         self.float_only = any(_needs_floats(expression) for expression in expressions)
@@ -83,6 +86,15 @@ class Formula:
              for each in self.inputs]
             + [inspect.Parameter(each, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
                for each, default in self.parameters.items()])
+
+    def _check_size(self, lets, result):
+        """Raise for more than can be compiled; parts that stand twice are one object, or more."""
+        left = MOST_NODES
+        for expression in (result, *(each for _, each in lets)):
+            left -= sum(1 for _ in islice(ast.walk(expression), left + 1))
+            if left < 0:
+                raise TypeError(f"elementwise {self.name}: the formula, or its derivative, has "
+                                f"more than {MOST_NODES} parts")
 
     def derivative(self, index, make):
         """(operation made by ``make``, names of its inputs after the gradient) by one input.
@@ -102,7 +114,8 @@ class Formula:
             lets, slope = written
         else:
             lets, slope = self._differentiate(name)
-        upstream = _fresh("gradient", self.inputs)
+        upstream = fresh("gradient", self.inputs)
+        self._check_size(lets, slope)
         result = _times(ast.Name(upstream, ast.Load()), slope)
         lets = _used_lets(lets, result)
         used = _names([result, *(expression for _, expression in lets)])
@@ -121,7 +134,7 @@ class Formula:
             lets.append((target, expression))
             slopes[target] = _slope(expression, slopes)
             if not isinstance(slopes[target], ast.Constant):
-                own_name = _fresh(f"d_{target}", taken)
+                own_name = fresh(f"d_{target}", taken)
                 taken.add(own_name)
                 lets.append((own_name, slopes[target]))
                 slopes[target] = ast.Name(own_name, ast.Load())
@@ -229,7 +242,8 @@ def _used_lets(lets, result):
     return kept[::-1]
 
 
-def _fresh(name, taken):
+def fresh(name, taken):
+    """The name, with a number behind it if it is taken."""
     candidate, number = name, 2
     while candidate in taken:
         candidate, number = f"{name}{number}", number + 1

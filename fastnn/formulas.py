@@ -4,10 +4,12 @@ import ast
 import math
 
 from ._kernels.source import source_of
-from .differentiate import BITWISE, PARTIALS, Formula
+from .differentiate import BITWISE, PARTIALS, Formula, fresh
 
+ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 RENAMED = {"fabs": "abs"}  # names of the math module
 LARGEST = 2 ** 63 - 1      # integer in a formula
+DEEPEST = 100              # expression within expressions; Python's own walks over them recurse
 
 
 def parse(function):
@@ -28,6 +30,7 @@ def parse(function):
                 if isinstance(a.annotation, ast.Name) and a.annotation.id == "bool"]
     parameters = dict(zip(names[len(inputs):], defaults, strict=True))
     reader.local = {*names}
+    reader.taken = {*names, *_all_names(definition)}
     lets, result = reader.body(definition.body)
     return Formula(definition.name, inputs, parameters, lets, result, booleans)
 
@@ -39,9 +42,15 @@ def parse_text(text, name):
         tree = ast.parse(text.strip(), mode="eval").body
         inputs = _variables(tree, reader)
         reader.local = {*inputs}
-        return Formula(name, inputs, {}, [], reader.expression(tree))
+        reader.taken = _all_names(tree)
+        result = reader.expression(tree)
+        return Formula(name, inputs, {}, reader.lets, result)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reader.fail(f"{text[:100]!r} is not an expression: {getattr(error, 'msg', error)}")
+
+
+def _all_names(tree):
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 def _variables(tree, reader):
@@ -70,32 +79,45 @@ class _Reader:
         self.name = name
         self.names = names  # what the names outside of the formula stand for
         self.local = set()
+        self.lets = []      # assignments so far, of the function and of parts used twice
+        self.taken = set()  # names that such a part must not get
+        self.depth = 0
 
     def fail(self, why):
         raise TypeError(f"elementwise {self.name}: {why}")
 
     def body(self, statements):
-        lets = []
+        """(assignments, result) of a function's statements."""
         for position, statement in enumerate(statements):
             match statement:
                 case ast.Expr(ast.Constant(str())):
                     continue
                 case ast.Assign([ast.Name(target)], value):
-                    lets.append((target, self.expression(value)))
+                    self.lets.append((target, self.expression(value)))
                     self.local.add(target)
                 case ast.Return(value) if value is not None:
-                    return lets, self.expression(value)
+                    return self.lets, self.expression(value)
                 case ast.If(test, [ast.Return(value)], []):
-                    rest, otherwise = self.body(statements[position + 1:])
-                    if rest:
+                    rest = statements[position + 1:]
+                    if any(isinstance(each, ast.Assign) for each in rest):
                         self.fail("assignments must stand before the first if")
-                    return lets, ast.IfExp(self.expression(test), self.expression(value), otherwise)
+                    branches = self.expression(test), self.expression(value), self.body(rest)[1]
+                    return self.lets, ast.IfExp(*branches)
                 case _:
                     self.fail(f"line {statement.lineno}: only assignments, "
                               "'if ...: return ...' and return are possible")
         self.fail("it returns nothing")
 
     def expression(self, node):
+        """An expression of what a formula can hold, with the parts used twice assigned before."""
+        self.depth += 1
+        if self.depth > DEEPEST:
+            self.fail(f"it is nested more than {DEEPEST} expressions deep")
+        read = self._read(node)
+        self.depth -= 1
+        return read
+
+    def _read(self, node):
         match node:
             case ast.Constant(int(value)) if abs(value) > LARGEST:
                 self.fail("a number has too many digits; written with a point it may have them")
@@ -103,27 +125,22 @@ class _Reader:
                 return node
             case ast.Name(name):
                 return node if name in self.local else self._constant(node, name)
-            case ast.BinOp(left, (ast.Add() | ast.Sub() | ast.Mult() | ast.Div()) as op, right):
-                return ast.BinOp(self.expression(left), op, self.expression(right))
-            case ast.BinOp(left, op, right) if isinstance(op, BITWISE):
-                return ast.BinOp(self.expression(left), op, self.expression(right))
+            case ast.Attribute():
+                return self._constant(node, ast.unparse(node))
             case ast.BinOp(left, ast.Pow(), right):
                 return self._power(self.expression(left), self.expression(right))
-            case ast.UnaryOp(ast.USub(), operand):
-                return ast.UnaryOp(ast.USub(), self.expression(operand))
-            case ast.UnaryOp(ast.Not(), operand):
-                return ast.UnaryOp(ast.Not(), self.expression(operand))
+            case ast.BinOp(left, op, right) if isinstance(op, (*ARITHMETIC, *BITWISE)):
+                return ast.BinOp(self.expression(left), op, self.expression(right))
+            case ast.UnaryOp(op, operand) if isinstance(op, (ast.USub, ast.Not)):
+                return ast.UnaryOp(op, self.expression(operand))
             case ast.BoolOp(op, values):
-                return ast.BoolOp(op, [self.expression(value) for value in values])
-            case ast.Compare(left, ops, comparators):
-                return ast.Compare(self.expression(left), ops,
-                                   [self.expression(each) for each in comparators])
+                return ast.BoolOp(op, [*map(self.expression, values)])
+            case ast.Compare(left, ops, others):
+                return ast.Compare(self.expression(left), ops, [*map(self.expression, others)])
             case ast.IfExp(test, body, orelse):
                 return ast.IfExp(*map(self.expression, (test, body, orelse)))
             case ast.Call(func, args, []):
-                return self._call(func, [self.expression(each) for each in args])
-            case ast.Attribute():
-                return self._constant(node, ast.unparse(node))
+                return self._call(func, [*map(self.expression, args)])
         self.fail(f"{ast.unparse(node)!r} is not possible in a formula")
 
     def _constant(self, node, name):
@@ -138,17 +155,28 @@ class _Reader:
 
     def _power(self, base, exponent):
         if isinstance(exponent, ast.Constant) and exponent.value in (2, 3):
+            base = self._named(base)
             product = ast.BinOp(base, ast.Mult(), base)
             return product if exponent.value == 2 else ast.BinOp(product, ast.Mult(), base)
         return _call("pow", base, exponent)
+
+    def _named(self, node):
+        """A part that is used twice, by its name: nested ones would double with each level."""
+        part = node.operand if isinstance(node, ast.UnaryOp) else node
+        if isinstance(part, (ast.Name, ast.Constant)):
+            return node
+        name = fresh("part", self.taken)
+        self.taken.add(name)
+        self.lets.append((name, node))
+        return ast.Name(name, ast.Load())
 
     def _call(self, function, arguments):
         name = function.attr if isinstance(function, ast.Attribute) else ast.unparse(function)
         name = RENAMED.get(name, name)
         if name == "max" and len(arguments) == 2:
-            return _select(">=", *arguments)
+            return _select(ast.GtE(), *map(self._named, arguments))
         if name == "min" and len(arguments) == 2:
-            return _select("<=", *arguments)
+            return _select(ast.LtE(), *map(self._named, arguments))
         if name not in PARTIALS:
             known = ", ".join(sorted(PARTIALS))
             self.fail(f"function {name!r} is not known; there are {known}, max, min")
@@ -157,8 +185,7 @@ class _Reader:
         return _call(name, *arguments)
 
 
-def _select(comparison, left, right):
-    op = ast.GtE() if comparison == ">=" else ast.LtE()
+def _select(op, left, right):
     return ast.IfExp(ast.Compare(left, [op], [right]), left, right)
 
 

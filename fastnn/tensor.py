@@ -63,7 +63,7 @@ class Tensor(tape.TensorBase):
     @property
     def T(self):
         """The tensor with its dimensions reversed."""
-        return self.permute(*range(self.ndim - 1, -1, -1))
+        return self.permute(tuple(range(self.ndim - 1, -1, -1)))
 
     def size(self, dim=None):
         """The shape, or the size of one dimension."""

@@ -12,10 +12,10 @@ CASES = [
     Case(4, 32, 26, 26, 64, (3, 3)),
     Case(3, 16, 28, 27, 33, (3, 3), padding=(1, 1)),
     Case(2, 31, 17, 30, 29, (3, 3), padding=(2, 2)),     # channels not in whole vectors
-    Case(2, 20, 15, 18, 70, (3, 3), padding=(0, 1)),     # edges of 1 and 2 outputs
+    Case(2, 20, 27, 30, 70, (3, 3), padding=(0, 1)),     # edges of 1 and 2 outputs
     Case(1, 64, 31, 30, 64, (3, 3), padding=(3, 3)),     # more padding than the kernel reaches
     Case(8, 128, 8, 8, 128, (3, 3), padding=(1, 1)),     # blocks of few tiles
-    Case(2, 32, 22, 22, 20, (3, 3), extra=(1, 1)),       # outputs beyond the input
+    Case(2, 32, 28, 28, 20, (3, 3), extra=(1, 1)),       # outputs beyond the input
     Case(40, 48, 4, 4, 32, (3, 3), padding=(1, 1)),      # a block of many images
 ]
 
@@ -69,6 +69,74 @@ def test_what_is_not_finite_reaches_its_windows_alone(value, which):
         np.testing.assert_array_equal(got[~finite], expected[~finite])
         largest = np.abs(expected[finite]).max()
         np.testing.assert_allclose(got[finite], expected[finite], rtol=0, atol=2e-5 * largest)
+
+
+def assert_as_exact_as_a_direct_product(case, arrays):
+    """Errors are small beside the sum of the sizes of a result's own terms."""
+    sizes = reference(case, *[np.abs(array) for array in arrays])
+    for got, wanted, size in zip(run(case, *arrays), reference(case, *arrays), sizes, strict=True):
+        assert (np.abs(got - wanted) <= 2e-4 * size).all()
+
+
+@pytest.mark.parametrize("case", [CASES[1], CASES[3]], ids=repr)
+@pytest.mark.parametrize("value", [1e6, -1e9, 1e15])
+@pytest.mark.parametrize("which", [0, 2], ids=["x", "y"])
+def test_a_large_value_leaks_into_no_other_window(case, value, which):
+    arrays = case.arrays(np.float32)
+    height, width = arrays[which].shape[1:3]
+    for row, column in [(0, 0), (5, 6), (height - 1, width - 1), (height - 1, 2)]:
+        planted = list(arrays)
+        planted[which] = planted[which].copy()
+        planted[which][0, row, column, 7] = value
+        assert_as_exact_as_a_direct_product(case, planted)
+
+
+@pytest.mark.parametrize("edge", range(4, 8))
+@pytest.mark.parametrize("area", ["columns", "rows", "corner", "inside", "zeros beside"])
+def test_a_mask_leaks_into_no_other_window(edge, area):
+    case = CASES[1]
+    arrays = case.arrays(np.float32)
+    masked = {
+        "columns": np.s_[:, :, edge:], "rows": np.s_[:, :edge], "corner": np.s_[:, edge:, edge:],
+        "inside": np.s_[:, edge:edge + 7, edge:edge + 9], "zeros beside": np.s_[:, edge:]}[area]
+    for which in (0, 2):
+        planted = [array.copy() for array in arrays]
+        if area == "zeros beside":
+            planted[which][...] = 0
+        planted[which][masked] = -1e9
+        assert_as_exact_as_a_direct_product(case, planted)
+
+
+@pytest.mark.parametrize("value", [1e6, np.inf, np.nan])
+def test_an_image_does_not_depend_on_the_others(value):
+    """Not even by its last bit."""
+    case = CASES[0]
+    x, weight, y = case.arrays(np.float32)
+    clean = run(case, x, weight, y)
+    for images in ([1], [0, 3], [1, 2], [0, 1, 2, 3]):
+        bad_x, bad_y = x.copy(), y.copy()
+        bad_x[images, 9, 8, 4] = bad_y[images, 9, 8, 4] = value
+        others = [image for image in range(len(x)) if image not in images]
+        for got, wanted in zip(run(case, bad_x, weight, bad_y)[:2], clean[:2], strict=True):
+            np.testing.assert_array_equal(got[others], wanted[others])
+            assert (got[images] != wanted[images]).any()
+
+
+@pytest.mark.parametrize("zeros", [0, 0.5, 0.9, 0.97])
+def test_usual_data_are_computed_by_tiles(zeros):
+    """Also where nearly all is zero: other bits than those of the direct kernels, which compute the
+    same values around a planted one."""
+    case = CASES[3]
+    x, weight, y = case.arrays(np.float32)
+    x = np.where(np.random.default_rng(3).random(x.shape) < zeros, 0, np.abs(x)).astype(np.float32)
+    uneven = x.copy()
+    uneven[:, 20, 20, 4] = 1e6
+    tiles, direct = (conv.forward(each, weight, None, blank(y.shape, y.dtype), *case.parameters)
+                     for each in (x, uneven))
+    far = np.s_[:, :8, :8]
+    for image in range(len(x)):
+        assert (tiles[image][far[1:]] != direct[image][far[1:]]).any()
+    np.testing.assert_allclose(tiles[far], direct[far], rtol=0, atol=1e-5 * tiles.max())
 
 
 def test_an_infinity_that_relu_hides():

@@ -17,6 +17,7 @@ LAYERS = (
     ("testing", "compile", "keras", "onnx", "distributed"),
 )
 LEVELS = {part: level for level, parts in enumerate(LAYERS, 1) for part in parts}
+MOST_CHARACTERS = 100
 TOP = len(LAYERS) + 1  # fastnn/__init__.py, which may import everything
 
 STATEMENT = re.compile(
@@ -106,6 +107,21 @@ def test_what_is_allowed_is_not_reported(tmp_path):
     path.write_text('"""Text.\n\nfrom fastnn import nn\n"""\nfrom .. import tape\n'
                     "from ..tensor import Tensor\nfrom .checks import axis\nimport numpy as np\n")
     assert upward_arrows(tmp_path) == []
+
+
+def long_lines(folder):
+    """Of the sources that ruff does not read."""
+    paths = [path for end in ("pyx", "pxd", "h") for path in folder.rglob(f"*.{end}")]
+    paths += (folder / "_kernels" / "csrc").glob("*.c")
+    return [f"{path.name}:{number}" for path in sorted(paths)
+            for number, line in enumerate(path.read_text().splitlines(), 1)
+            if len(line) > MOST_CHARACTERS]
+
+
+def test_no_line_is_too_long(tmp_path):
+    assert long_lines(PACKAGE) == []
+    (tmp_path / "fault.h").write_text("short\n" + "x" * (MOST_CHARACTERS + 1))
+    assert long_lines(tmp_path) == ["fault.h:2"]
 
 
 def test_kernels_import_no_peer_and_no_scipy():

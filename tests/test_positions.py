@@ -59,3 +59,8 @@ def test_text():
 def test_refused(shape, start, message):
     with pytest.raises(ValueError, match=message):
         nn.SinusoidalPositions(4, max_len=9)(fastnn.zeros(shape), start)
+
+
+def test_a_refused_type_is_refused_by_the_name_of_the_class():
+    with pytest.raises(TypeError, match="SinusoidalPositions: dtype complex64 is not supported"):
+        fastnn.nn.SinusoidalPositions(4, dtype="complex64")

@@ -85,13 +85,19 @@ def test_an_expanded_tensor_is_filled_and_not_changed_otherwise():
     assert x.tolist() == [[2.0], [8.0]]
 
 
-def test_an_expanded_tensor_filled_on_the_tape():
+@pytest.mark.parametrize("fill", [lambda t: t.fill_(5.0), lambda t: t.zero_()])
+def test_an_expanded_tensor_is_filled_beside_the_tape_alone(fill):
     x = leaf(1.0, 2.0)
     y = x * 1
-    y[:1].expand(3).fill_(5.0)
-    assert y.tolist() == [5.0, 2.0]
+    with pytest.raises(RuntimeError, match="several elements of an expanded tensor are one"):
+        fill(y[:1].expand(3))
+    assert y.tolist() == [1.0, 2.0]
     (y * y).sum().backward()
-    assert x.grad.tolist() == [0.0, 4.0]
+    assert x.grad.tolist() == [2.0, 4.0]
+    with fastnn.no_grad():
+        fill(x[:1].expand(3))
+    fill(x.detach()[1:].expand(3))
+    assert x.tolist()[0] == x.tolist()[1] != 1
 
 
 def test_memory_that_is_only_read_is_not_filled_through_an_expanded_tensor():
@@ -219,6 +225,9 @@ OF_ARGUMENTS = {
     "normal": (lambda: fastnn.normal(0.0, 1.0, 2), "normal: size must be a tuple or a list"),
     "unflatten": (lambda: ONES.unflatten(1, 3), "unflatten: sizes must be a tuple or a list"),
     "size by name": (lambda: fastnn.zeros(size=2), "zeros: the sizes must be a tuple or a list"),
+    **{f"{name} of no size": (lambda name=name: getattr(fastnn.tensor(1.0), name)(),
+                              f"{name}: sizes must be given")
+       for name in ("view", "reshape", "expand", "permute", "broadcast_to")},
     "no size": (lambda: fastnn.zeros(), "zeros: sizes must be given"),
     "a truth as size": (lambda: fastnn.zeros(True), "zeros: sizes must be integers"),
     "chunks": (lambda: ONES.chunk(True), "chunk: chunks must be an integer, got bool"),
@@ -322,6 +331,12 @@ OF_TYPES = {
     "int32 labels": (lambda: F.multilabel_margin_loss(ROWS, AT.int()), ValueError, "be int64"),
     "ignore_index": (lambda: F.nll_loss(ROWS, AT[:, 0], ignore_index=1.0), TypeError,
                      "nll_loss: ignore_index must be an integer"),
+    "conv2d to 0 channels": (lambda: F.conv2d(IMAGE, fastnn.ones(0, 4, 3, 3)), ValueError,
+                             r"conv2d: weight of shape \(0, 4, 3, 3\) has no channels"),
+    "conv_transpose2d to 0 channels": (lambda: F.conv_transpose2d(
+        IMAGE, fastnn.ones(4, 0, 3, 3)), ValueError, "conv_transpose2d: weight .* no channels"),
+    "conv_transpose2d of 0 channels": (lambda: F.conv_transpose2d(
+        IMAGE[:, :0], fastnn.ones(0, 4, 3, 3)), ValueError, "weight .* no channels"),
     "soft margins": (lambda: F.soft_margin_loss(ROWS[0], ROWS), ValueError,
                      r"soft_margin_loss: input has shape \(3,\), target \(4, 3\)"),
 }
@@ -335,6 +350,8 @@ def test_types_and_shapes(call, kind, message):
 
 def test_what_pytorch_takes_beside_the_usual():
     assert fastnn.add(3.5, 1.5).item() == 5
+    one = fastnn.tensor(1.0)
+    assert one.T.shape == one.view(()).shape == one.expand(()).shape == one.permute(()).shape == ()
     assert F.dropout(AT, training=False) is AT and F.dropout(AT, 0.0) is AT
     first = fastnn.take_along_dim(ROWS.cumsum(0), AT[:1] - 1, 0)
     assert first.tolist() == [[4, 4, 4]]

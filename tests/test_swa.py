@@ -69,6 +69,36 @@ def test_swalr_is_pytorchs(settings):
     np.testing.assert_allclose(*figures, rtol=1e-9)
 
 
+@pytest.mark.parametrize("settings", ["default", "ema, one by one", "swa, one by one"])
+def test_an_average_of_another_type_than_the_model(settings):
+    figures = []
+    for library in (fastnn, torch):
+        random, net = np.random.default_rng(0), network(library)
+        utils = library.optim.swa_utils
+        model = utils.AveragedModel(net, **FUNCTIONS[settings](utils)).double()
+        for _ in range(3):
+            fill(library, net, random)
+            model.update_parameters(net)
+        figures.append([each.detach().numpy() for each in model.parameters()])
+    for ours, theirs in zip(*figures, strict=True):
+        assert ours.dtype == theirs.dtype == np.float64
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["get_ema_multi_avg_fn", "get_swa_multi_avg_fn"])
+def test_lists_of_parameters_are_averaged_beside_the_tape(name):
+    figures = []
+    for library in (fastnn, torch):
+        averages = [library.nn.Parameter(library.zeros(2)), library.nn.Parameter(library.ones(3))]
+        currents = [library.nn.Parameter(library.ones(2)), library.nn.Parameter(library.zeros(3))]
+        update = getattr(library.optim.swa_utils, name)()
+        assert update(averages, currents, library.tensor(2)) is None
+        assert all(each.is_leaf and each.requires_grad for each in averages)
+        figures.append([each.detach().numpy() for each in averages])
+    for ours, theirs in zip(*figures, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
 def test_the_model_stays_its_own():
     net = network(fastnn)
     model = swa_utils.AveragedModel(net)

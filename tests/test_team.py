@@ -65,6 +65,29 @@ print(tasks() - before)
     assert found.stdout.split() == ["0", "3"]
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux's /proc shows masks")
+def test_no_signal_reaches_the_pool():
+    """All signals that can be blocked are, in its threads alone."""
+    script = """
+import os, signal, fastnn
+signal.pthread_sigmask(signal.SIG_SETMASK, [signal.SIGUSR1])
+fastnn.set_num_threads(4)
+before = set(os.listdir("/proc/self/task"))
+fastnn.ones(1000000) + 1
+pool = set(os.listdir("/proc/self/task")) - before
+print(len(pool))
+for task in pool:
+    with open(f"/proc/self/task/{task}/status") as lines:
+        mask = next(int(line.split()[1], 16) for line in lines if line.startswith("SigBlk"))
+    print(all(mask >> (number - 1) & 1 for number in signal.valid_signals()
+              - {signal.SIGKILL, signal.SIGSTOP}))
+print(signal.pthread_sigmask(signal.SIG_BLOCK, []) == {signal.SIGUSR1})
+"""
+    found = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True,
+                           check=True)
+    assert found.stdout.split() == ["3", "True", "True", "True", "True"]
+
+
 def test_a_process_ends_while_the_pool_waits():
     script = "import fastnn; fastnn.set_num_threads(4); print(float(fastnn.ones(1000000).sum()))"
     found = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True,

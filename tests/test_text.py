@@ -30,6 +30,13 @@ def test_a_text_is_found_in_the_folder_and_below(tmp_path, kind, name, content, 
     assert kind.find(tmp_path) == folder
 
 
+def test_a_compressed_file_beside_the_text_is_left_alone(tmp_path):
+    (tmp_path / "names.txt.gz").write_bytes(gzip.compress(b"ava\n", mtime=0))
+    assert datasets.Names.find(tmp_path) is None
+    (tmp_path / "names.txt").write_text("emma\n")
+    assert datasets.Names(tmp_path).names == ["emma"]
+
+
 def test_names_are_a_list(tmp_path):
     (tmp_path / "names.txt").write_text(NAMES)
     assert datasets.Names(tmp_path).names == ["emma", "olivia", "ava"]

@@ -8,7 +8,8 @@ HEADER = "def kernel(start, stop, arguments, numbers):"
 
 
 # Names that the loop uses itself.
-TAKEN = re.compile(r"T|i|start|stop|arguments|numbers|out|u8|pointer\w*|stride\d+|\w*_")
+TAKEN = re.compile(r"T|i|start|stop|arguments|numbers|u8|pointer\w*|stride\d+|range|min|fetched|"
+                   r"placed|\w*_")
 
 
 class _Renamed(ast.NodeTransformer):
@@ -123,30 +124,36 @@ LANES = 256  # sums of a piece that run side by side, so that the compiler can u
 def sum_source(formula):
     """The source of a kernel that sums a formula over contiguous inputs, piece by piece."""
     formula = _with_free_names(formula)
-    inputs = formula.inputs
+    inputs, parameters = formula.inputs, formula.parameters
     lines = [HEADER, "    out_, lanes_ = pointer(arguments[0]), pointer(arguments[1])"]
     lines += [f"    {name}_ = pointer(arguments[{i}])" for i, name in enumerate(inputs, 2)]
     lines.append(f"    size_ = arguments[{len(inputs) + 2}]")
-    lines += [f"    {name} = T(numbers[{i}])" for i, name in enumerate(formula.parameters)]
-    lines.append(f"    scale_ = T(numbers[{len(formula.parameters)}])")
-    lines += [
-        "    for piece_ in range(start, stop):",
-        f"        base_, first_ = piece_ * {LANES}, piece_ * {ELEMENTS_PER_PIECE}",
-        f"        count_ = min(size_ - first_, {ELEMENTS_PER_PIECE})",
-        f"        for j_ in range(base_, base_ + {LANES}):",
-        "            lanes_[j_] = T(0)",
-        f"        for block_ in range((count_ + {LANES - 1}) // {LANES}):",
-        f"            shift_ = first_ + block_ * {LANES}",
-        f"            for j_ in range(min({LANES}, first_ + count_ - shift_)):",
-        "                i_ = shift_ + j_"]
+    lines += [f"    {name} = T(numbers[{i}])" for i, name in enumerate(parameters)]
+    lines.append(f"    scale_ = T(numbers[{len(parameters)}])")
     body = [f"{name} = {name}_[i_]" for name in inputs]
     body += [f"{name} = {_typed(expression)}" for name, expression in formula.lets]
     body.append(f"lanes_[base_ + j_] += T({_typed(formula.result)})")
-    lines += [f"                {line}" for line in body]
-    width = LANES
+    lines += [*PIECE, *(f"                {line}" for line in body), *_lanes_joined()]
+    return "\n".join(lines) + "\n"
+
+
+PIECE = [
+    "    for piece_ in range(start, stop):",
+    f"        base_, first_ = piece_ * {LANES}, piece_ * {ELEMENTS_PER_PIECE}",
+    f"        count_ = min(size_ - first_, {ELEMENTS_PER_PIECE})",
+    f"        for j_ in range(base_, base_ + {LANES}):",
+    "            lanes_[j_] = T(0)",
+    f"        for block_ in range((count_ + {LANES - 1}) // {LANES}):",
+    f"            shift_ = first_ + block_ * {LANES}",
+    f"            for j_ in range(min({LANES}, first_ + count_ - shift_)):",
+    "                i_ = shift_ + j_"]
+
+
+def _lanes_joined():
+    """The end of a piece: its sums are joined in pairs, and the last is written."""
+    lines, width = [], LANES
     while width > 1:
         width //= 2
         lines += [f"        for j_ in range(base_, base_ + {width}):",
                   f"            lanes_[j_] += lanes_[j_ + {width}]"]
-    lines.append("        out_[piece_] = lanes_[base_] * scale_")
-    return "\n".join(lines) + "\n"
+    return [*lines, "        out_[piece_] = lanes_[base_] * scale_"]

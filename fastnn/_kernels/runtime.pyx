@@ -69,8 +69,7 @@ def available_isa_names():
 
 
 # Threads. A hand-off to a waiting thread costs 1 to 3 us, so work under 15 us stays here.
-DEF_HAND_OFF = 15000.0
-cdef double HAND_OFF_NANOSECONDS = DEF_HAND_OFF
+cdef double HAND_OFF_NANOSECONDS = 15000.0
 
 thread_count = 1
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy
 
 from fastnn.utils.data import Dataset
-from fastnn.utils.data.files import data_roots
+from fastnn.utils.data.files import folders, nothing_found
 
 RATE = 8000  # samples a second
 NAME = re.compile(r"[0-9]_[a-z]+_[0-9]+\.wav")
@@ -34,9 +34,9 @@ class SpokenDigits(Dataset):
     def __init__(self, root=None, train=True):
         paths = self.find(root)
         if not paths:
-            looked = ", ".join(map(str, data_roots(root)))
-            raise FileNotFoundError(f"SpokenDigits: no files like 7_jackson_32.wav in {looked}; "
-                                    "the folder 'recordings' of the data set has them")
+            raise FileNotFoundError(nothing_found(
+                "SpokenDigits", "files like 7_jackson_32.wav", root,
+                "the folder 'recordings' of the data set has them"))
         names = [path.stem.split("_") for path in paths]
         chosen = [index for index, (_, _, take) in enumerate(names) if (int(take) > 4) == train]
         if not chosen:
@@ -49,12 +49,10 @@ class SpokenDigits(Dataset):
     @classmethod
     def find(cls, root=None):
         """The paths of all recordings in the first folder that has any, in order."""
-        for each in data_roots(root):
-            for subfolder in cls.subfolders:
-                paths = sorted(path for path in (each / subfolder).glob("*.wav")
-                               if NAME.fullmatch(path.name))
-                if paths:
-                    return paths
+        for folder in folders(root, cls.subfolders):
+            paths = sorted(path for path in folder.glob("*.wav") if NAME.fullmatch(path.name))
+            if paths:
+                return paths
         return []
 
     def __len__(self):

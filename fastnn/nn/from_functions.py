@@ -22,6 +22,25 @@ def module_of(function, name, *, settings=(), without=(), tensors=(), last=(), c
               if each.default is EMPTY and key not in settings]
     defaults = {key: each.default for key, each in signature.parameters.items()}
 
+    def __setattr__(self, key, value):
+        Module.__setattr__(self, key, value)
+        if key in defaults:
+            _note_changes(self, defaults)
+
+    def extra_repr(self):
+        shown = {key: getattr(self, key) for key in defaults} if shows_all else self._changed
+        return ", ".join(f"{key}={value!r}" for key, value in shown.items()
+                         if key not in tensors and value is not False)
+
+    return type(name, (Module,), {
+        "__init__": _initializer(name, signature, defaults, tensors, check),
+        "__setattr__": __setattr__, "extra_repr": extra_repr,
+        "forward": _forward(function, inputs), "__module__": "fastnn.nn", "__qualname__": name,
+        "__doc__": f"``{function.__name__}`` as a module: {inspect.getdoc(function)}"})
+
+
+def _initializer(name, signature, defaults, tensors, check):
+    """The ``__init__`` of a module: its settings become attributes, or buffers."""
     def __init__(self, *args, **kwargs):
         Module.__init__(self)
         given = _bound(name, signature, args, kwargs)
@@ -35,23 +54,10 @@ def module_of(function, name, *, settings=(), without=(), tensors=(), last=(), c
                 object.__setattr__(self, key, value)
         _note_changes(self, defaults)
 
-    def __setattr__(self, key, value):
-        Module.__setattr__(self, key, value)
-        if key in defaults:
-            _note_changes(self, defaults)
-
-    def extra_repr(self):
-        shown = {key: getattr(self, key) for key in defaults} if shows_all else self._changed
-        return ", ".join(f"{key}={value!r}" for key, value in shown.items()
-                         if key not in tensors and value is not False)
-
     __init__.__signature__ = signature.replace(parameters=[
         inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD),
         *signature.parameters.values()])
-    return type(name, (Module,), {
-        "__init__": __init__, "__setattr__": __setattr__, "extra_repr": extra_repr,
-        "forward": _forward(function, inputs), "__module__": "fastnn.nn", "__qualname__": name,
-        "__doc__": f"``{function.__name__}`` as a module: {inspect.getdoc(function)}"})
+    return __init__
 
 
 def _signature(function, settings, without, last):

@@ -64,8 +64,10 @@ class SinusoidalPositions(_Positions):
 
     def __init__(self, d_model, max_len=5000, batch_first=False, device=None, dtype=None):
         super().__init__(d_model, max_len, batch_first, device)
-        dtype = dtypes.get_default_dtype() if dtype is None else dtypes.check("positions", dtype)
-        self.register_buffer("weight", _sinusoids(max_len, d_model, dtype), persistent=False)
+        dtype = (dtypes.get_default_dtype() if dtype is None
+                 else dtypes.check(type(self).__name__, dtype))
+        self.register_buffer("weight", _sinusoids(self.max_len, self.d_model, dtype),
+                             persistent=False)
 
 
 class LearnedPositions(_Positions):
@@ -82,7 +84,7 @@ class LearnedPositions(_Positions):
 
     def __init__(self, d_model, max_len, batch_first=False, device=None, dtype=None):
         super().__init__(d_model, max_len, batch_first, device)
-        self.weight = Parameter(empty(max_len, d_model, dtype=dtype, device=device))
+        self.weight = Parameter(empty(self.max_len, self.d_model, dtype=dtype, device=device))
         self.reset_parameters()
 
     def reset_parameters(self):

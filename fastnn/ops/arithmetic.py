@@ -9,6 +9,7 @@ from .. import tensor as tensors
 from .._kernels.names import trunc_divide
 from ..elementwise import elementwise
 from ..registry import case, floats, integers, public
+from .promotion import common_type, is_boolean
 
 PAIR = [
     case(floats(2, 3), floats(2, 3)),
@@ -50,19 +51,31 @@ def _sub_scaled(input, other, *, alpha=1):
 def _scaled(name, input, other, alpha):
     if not tensors.is_number(alpha):
         raise TypeError(f"{name}: alpha must be a number, got {type(alpha).__name__}")
-    if isinstance(alpha, float) and not any(
-            isinstance(each, float) or getattr(each, "dtype", None) is not None
-            and each.dtype.kind == "f" for each in (input, other)):
+    if isinstance(alpha, float) and not any(map(_is_floating, (input, other))):
         raise TypeError(f"{name}: alpha must be an integer where the tensors are, got {alpha}")
+    booleans = [is_boolean(each) for each in (input, other)]
+    if name == "sub" and any(booleans):
+        raise TypeError("sub: not defined for boolean tensors")
+    if all(booleans):
+        return other & bool(alpha)
+    if is_boolean(alpha):
+        raise TypeError(f"{name}: alpha must be a number where the operands are, got {alpha}")
     if alpha == 1:
         return other
-    return mul(other, alpha) if isinstance(other, tensors.Tensor) else other * alpha
+    if not isinstance(other, tensors.Tensor):
+        return other * alpha
+    return mul(other.to(common_type(name, (input, other))), alpha)
+
+
+def _is_floating(value):
+    return isinstance(value, float) or getattr(
+        getattr(value, "dtype", None), "kind", None) == "f"
 
 
 @public("fastnn", cases=[case(floats(2, 3), floats(3)), case(floats(3), 1.5, alpha=2.0)])
 def rsub(input, other, *, alpha=1):
     """``other - alpha * input``."""
-    return sub(other, input, alpha=alpha)
+    return sub(other, tensors.as_tensor("rsub", input), alpha=alpha)
 
 
 @public("fastnn", "method", cases=[*PAIR, case(floats(2, 3), floats(3, low=-1, high=1))])
@@ -92,6 +105,8 @@ def _div_rounded(input, other, *, rounding_mode=None):
                          f"{rounding_mode!r}")
     if rounding_mode is None:
         return div(input, other)
+    if rounding_mode == "trunc" and is_boolean(input) and is_boolean(other):
+        raise TypeError("div: not defined for boolean tensors, rounded towards zero")
     return (floor_divide if rounding_mode == "floor" else _div_truncated)(input, other)
 
 

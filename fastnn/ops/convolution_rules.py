@@ -90,9 +90,12 @@ def _joined(big, small, weight, stride, padding, dilation, groups):
     return Convolution(big, small, plan, depth)
 
 
-def _check_kernel(name, weight):
+def _check_kernel(name, weight, transposed):
+    """Raise for weights that PyTorch refuses too; 0 input channels a convolution may have."""
     if min(weight[2:]) < 1:
         raise ValueError(f"{name}: weight of shape {weight} has an empty kernel")
+    if not weight[0] or transposed and not weight[1]:
+        raise ValueError(f"{name}: weight of shape {weight} has no channels")
 
 
 @checks.remembered
@@ -107,7 +110,7 @@ def convolution_of(name, x, weight, stride, padding, dilation, groups):
         raise ValueError(f"{name}: x has {c} channels, weight expects {per_group * groups}")
     if o % groups:
         raise ValueError(f"{name}: {o} output channels do not divide into {groups} groups")
-    _check_kernel(name, weight)
+    _check_kernel(name, weight, False)
     padding, reached = _reached(name, sizes, kernel, stride, padding, dilation)
     return _joined(x, (n, o, *reached), weight, stride, padding, dilation, groups)
 
@@ -126,7 +129,7 @@ def transposed_of(name, x, weight, stride, padding, output_padding, dilation, gr
         raise ValueError(f"{name}: x has {c} channels, weight expects {channels}")
     if c % groups:
         raise ValueError(f"{name}: {c} channels do not divide into {groups} groups")
-    _check_kernel(name, weight)
+    _check_kernel(name, weight, True)
     if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
         raise ValueError(f"{name}: output_padding {extra} must be smaller than stride {stride} or "
                          f"dilation {dilation}")

@@ -224,7 +224,7 @@ def _looked_up(tensor, view, picks):
     dims, index = _pick_plan(tensor.array.shape, picks)
     first, count = dims[0], len(dims)
     if dims != tuple(range(first, first + count)):
-        tensor = permute(tensor, *dims, *(i for i in range(tensor.ndim) if i not in dims))
+        tensor = permute(tensor, (*dims, *(i for i in range(tensor.ndim) if i not in dims)))
         first = 0
     return pick((first, count, tensor.array.shape, index), tensor)
 
@@ -311,7 +311,7 @@ def _accumulated(input, index, values):
     """Zeros of the shape of ``input`` with the values added at the index."""
     shape = input.array.shape
     dims, place = _pick_plan(shape, tuple(each.array for each in index))
-    values = expand(values, *place.shape, *shape[len(dims):])
+    values = expand(values, (*place.shape, *shape[len(dims):]))
     return spread((0, len(dims), shape, place), values)
 
 

@@ -37,7 +37,7 @@ def broadcast(name, tensors_by_name):
         (first, size), (second, other) = list(shapes.items())[:2]
         rest = "".join(f", {key} {each}" for key, each in list(shapes.items())[2:])
         raise ValueError(f"{name}: {first} has shape {size}, {second} {other}{rest}") from None
-    return tuple(each.expand(*shape) for each in tensors_by_name.values())
+    return tuple(each.expand(shape) for each in tensors_by_name.values())
 
 
 def alike(name, reference, **others):
@@ -82,7 +82,7 @@ class Pointwise:
     def _gradient(self, index, scaled, saved, parameters):
         slope, names = self.operation.derivative(index)
         if slope is None:
-            return scaled.expand(*saved[index].shape)
+            return scaled.expand(saved[index].shape)
         return slope(scaled, *[saved[self.positions[name]] for name in names], *parameters)
 
     def values(self, *inputs, parameters=()):

@@ -180,8 +180,9 @@ def tensordot(a, b, dims=2):
     left = [i for i in range(a.ndim) if i not in of_a]
     right = [i for i in range(b.ndim) if i not in of_b]
     shape = [a.shape[i] for i in left] + [b.shape[i] for i in right]
-    rows = reshape(permute(a, *left, *of_a), math.prod(a.shape[i] for i in left), math.prod(sizes))
-    columns = reshape(permute(b, *of_b, *right), math.prod(sizes),
+    rows = reshape(permute(a, (*left, *of_a)), math.prod(a.shape[i] for i in left),
+                   math.prod(sizes))
+    columns = reshape(permute(b, (*of_b, *right)), math.prod(sizes),
                       math.prod(b.shape[i] for i in right))
     return reshape(mm(rows, columns), shape)
 

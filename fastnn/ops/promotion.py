@@ -2,28 +2,25 @@
 
 import numpy
 
-from .. import dtypes
+from .. import dtypes, tape
 from .. import tensor as tensors
 from ..changes import check_in_place
 from ..elementwise import elementwise
 from ..operation import Operation
 
-FLOATS_ONLY = {"leaky_relu", "elu", "celu", "selu", "silu", "mish", "gelu", "hardswish",
-               "hardsigmoid", "softplus", "logsigmoid", "softshrink", "hardshrink"}
-# Operations that are not defined for all types, by the kind of the common type.
+# The kinds of types (boolean, signed and unsigned whole, floating-point) that operations refuse.
 UNDEFINED = {
-    "b": FLOATS_ONLY | {
-        "softsign", "tanhshrink", "hardtanh", "neg", "sub", "abs", "relu", "pow", "floor", "ceil",
-        "trunc", "round", "frac", "fmod", "floor_divide", "remainder", "hypot", "logaddexp",
-        "logaddexp2", "addcmul", "addcdiv", "lerp", "threshold", "bitwise_left_shift",
-        "bitwise_right_shift"},
-    "i": FLOATS_ONLY | {"frac", "hypot", "logaddexp", "logaddexp2", "addcdiv", "lerp"},
-    "f": {"bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "bitwise_left_shift",
-          "bitwise_right_shift"},
-}
-UNDEFINED["u"] = UNDEFINED["i"] | {"hardtanh"}
+    name: kinds for kinds, names in {
+        "biu": "leaky_relu elu celu selu silu mish gelu hardswish hardsigmoid softplus logsigmoid "
+               "softshrink hardshrink frac hypot logaddexp logaddexp2 addcdiv lerp",
+        "bu": "hardtanh",
+        "b": "softsign tanhshrink neg sub abs relu pow floor ceil trunc round fmod floor_divide "
+             "remainder addcmul threshold",
+        "bf": "bitwise_left_shift bitwise_right_shift",
+        "f": "bitwise_and bitwise_or bitwise_xor bitwise_not"}.items()
+    for name in names.split()}
 OF_NUMBERS = {"add", "sub", "mul", "div", "floor_divide"}  # without a tensor among the operands
-OF_ONE_TYPE = {"lerp", "heaviside"}
+OF_ONE_TYPE = {"lerp", "heaviside"}  # of all tensors, whatever the numbers are
 COUNTED = {"square"}  # of booleans an int64
 DIVISIONS = {"floor_divide", "remainder", "fmod", "div"}  # by which integers must not divide by 0
 
@@ -52,9 +49,21 @@ def convert(tensor, dtype):
 def promote(operation, inputs, target):
     """Inputs of an elementwise operation, converted to one type: (inputs, NumPy's type number)."""
     formula = operation.formula
-    names = formula.inputs
-    plain = [value for name, value in zip(names, inputs, strict=True)
+    plain = [value for name, value in zip(formula.inputs, inputs, strict=True)
              if name not in formula.boolean_inputs]
+    found = _tensors_among(operation, inputs, plain)
+    dtype = _type_for(operation, plain, [] if found or target is None else [target])
+    converted = [
+        _condition(operation, value) if name in formula.boolean_inputs
+        else _as_type(value, dtype) for name, value in zip(formula.inputs, inputs, strict=True)]
+    if not any(isinstance(value, tensors.Tensor) for value in converted):
+        converted[0] = tape.from_array(numpy.array(converted[0], dtype))
+    return tuple(converted), dtype.num
+
+
+def _tensors_among(operation, inputs, plain):
+    """The tensors among the operands that are not conditions; TypeError for what no operand is."""
+    names = operation.formula.inputs
     for name, value in zip(names, inputs, strict=True):
         if not isinstance(value, tensors.Tensor) and not tensors.is_number(value):
             raise TypeError(
@@ -64,25 +73,25 @@ def promote(operation, inputs, target):
     if not found and len(plain) == len(inputs) and operation.name not in OF_NUMBERS:
         raise TypeError(f"{operation.name}: {names[0]} must be a tensor, got "
                         f"{type(inputs[0]).__name__}")
-    if target is not None and not found:
-        found = [target]
-    dtype = dtypes.result_type(
-        operation.name, [value.array for value in found],
-        [value for value in plain if not isinstance(value, tensors.Tensor)])
-    _check_defined(operation, dtype, plain)
+    return found
+
+
+def common_type(name, values):
+    """The type in which tensors and numbers meet."""
+    return dtypes.result_type(
+        name, [value.array for value in values if isinstance(value, tensors.Tensor)],
+        [value for value in values if not isinstance(value, tensors.Tensor)])
+
+
+def _type_for(operation, values, target):
+    """The type that an operation computes these operands in, and ``target`` if none is a tensor."""
+    dtype = common_type(operation.name, [*target, *values])
+    _check_defined(operation, dtype, values)
     if dtype == dtypes.bool_ and operation.name in COUNTED:
         dtype = dtypes.int64
     if operation.float_only and dtype not in dtypes.FLOATING:
         dtype = dtypes.get_default_dtype()
-    if dtype.kind in "iu":
-        dtype = _wide_enough(operation, dtype, plain)
-    converted = tuple(
-        _condition(operation, value) if name in formula.boolean_inputs
-        else _as_type(value, dtype) for name, value in zip(names, inputs, strict=True))
-    if not any(isinstance(value, tensors.Tensor) for value in converted):
-        converted = (tensors.Tensor(converted[0]), *converted[1:])
-        converted = (_as_type(converted[0], dtype), *converted[1:])
-    return converted, dtype.num
+    return _wide_enough(operation, dtype, values) if dtype.kind in "iu" else dtype
 
 
 def _wide_enough(operation, dtype, values):
@@ -99,16 +108,13 @@ def _wide_enough(operation, dtype, values):
 def _check_defined(operation, dtype, values):
     """Raise where an operation is not defined for a type, or integers are divided by 0."""
     name = operation.name
-    if dtype.kind in UNDEFINED and name in UNDEFINED[dtype.kind] or (
-            name == "sub" and any(map(_is_boolean, values))):
-        kind = {"b": "boolean", "f": "floating-point"}.get(
-            "b" if name == "sub" else dtype.kind, str(dtype))
-        raise TypeError(f"{name}: not defined for {kind} tensors")
     if name in OF_ONE_TYPE:
-        kinds = {value.dtype for value in values if isinstance(value, tensors.Tensor)}
-        if len(kinds) > 1:
-            raise TypeError(f"{name}: the tensors must have one type, got "
-                            f"{sorted(map(str, kinds))}")
+        dtype = _one_type(name, values)
+    subtracted = name == "sub" and any(map(is_boolean, values))
+    if subtracted or dtype.kind in UNDEFINED.get(name, ""):
+        kind = {"b": "boolean", "f": "floating-point"}.get(
+            "b" if subtracted else dtype.kind, str(dtype))
+        raise TypeError(f"{name}: not defined for {kind} tensors")
     if name == "pow" and dtype.kind in "iu" and not isinstance(values[1], tensors.Tensor) and (
             values[1] < 0):
         raise ValueError(f"pow: integers have no negative power, got exponent {values[1]}")
@@ -118,13 +124,22 @@ def _check_defined(operation, dtype, values):
             raise ZeroDivisionError(f"{name}: integers cannot be divided by 0")
 
 
+def _one_type(name, values):
+    kinds = {value.dtype for value in values if isinstance(value, tensors.Tensor)}
+    if len(kinds) > 1:
+        raise TypeError(f"{name}: the tensors must have one type, got "
+                        f"{sorted(map(str, kinds))}")
+    return kinds.pop()
+
+
 def write_over(name, target, result):
     """Write a result over ``target``, converted to its type, as an operation in place does."""
     check_in_place(name, target, result)
     return copy_.into(target, result.to(target.dtype))
 
 
-def _is_boolean(value):
+def is_boolean(value):
+    """Whether a tensor or a number is boolean."""
     return isinstance(value, (bool, numpy.bool_)) or getattr(value, "dtype", None) == dtypes.bool_
 
 

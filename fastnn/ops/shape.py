@@ -30,6 +30,9 @@ def once(input):
     strides, shape = input.array.strides, input.array.shape
     if 0 not in strides or input.array.flags.writeable:
         return input
+    if input.requires_grad and tape.is_grad_enabled():
+        raise RuntimeError("fill_: several elements of an expanded tensor are one in memory, which "
+                           "is only filled beside the tape; fill the tensor that was expanded")
     return _once(tuple(slice(0, 1) if not stride and size else slice(None)
                        for stride, size in zip(strides, shape, strict=True)), input)
 
@@ -46,7 +49,7 @@ def sum_to(gradient, shape):
 
 def _sequence(name, numbers, whole=None):
     """Numbers that were given one by one, as one sequence, or by name as ``whole``."""
-    if whole is not None:
+    if whole is not None or not numbers:
         return shape_argument(name, numbers, whole)
     alone = len(numbers) == 1 and isinstance(numbers[0], (tuple, list))
     return numbers[0] if alone else numbers

@@ -118,7 +118,7 @@ def _conjugate_transpose(self):
     """The transpose of a matrix: there are no complex tensors."""
     if self.ndim not in (0, 2):
         raise ValueError(f"H: only a matrix has one, got {self.ndim} dimensions")
-    return permute(self, *range(self.ndim - 1, -1, -1))
+    return permute(self, tuple(range(self.ndim - 1, -1, -1)))
 
 
 METHODS["mT"] = METHODS["mH"] = property(_matrix_transpose)

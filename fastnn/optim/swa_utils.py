@@ -21,9 +21,11 @@ def get_ema_avg_fn(decay=0.999):
     if not 0 <= decay <= 1:
         raise ValueError(f"get_ema_avg_fn: decay must lie in [0, 1], got {decay}")
 
+    share_of = _ema_share(decay)
+
     @no_grad()
     def ema_update(ema_param, current_param, num_averaged):
-        return ema_param * decay + current_param * (1 - decay)
+        return ema_param * decay + current_param * share_of(num_averaged)
 
     return ema_update
 
@@ -33,31 +35,41 @@ def get_swa_avg_fn():
 
     @no_grad()
     def swa_update(averaged_param, current_param, num_averaged):
-        share = 1 / (int(num_averaged) + 1)
-        return averaged_param + (current_param - averaged_param) * share
+        return averaged_param + (current_param - averaged_param) * _swa_share(num_averaged)
 
     return swa_update
 
 
 def get_ema_multi_avg_fn(decay=0.999):
     """``multi_avg_fn`` for an exponential moving average, over lists of tensors."""
-    return _over_lists(get_ema_avg_fn(decay), lambda num_averaged: 1 - decay)
+    return _over_lists(get_ema_avg_fn(decay), _ema_share(decay))
 
 
 def get_swa_multi_avg_fn():
     """``multi_avg_fn`` for the equal average of all models so far, over lists of tensors."""
-    return _over_lists(get_swa_avg_fn(), lambda num_averaged: 1 / (int(num_averaged) + 1))
+    return _over_lists(get_swa_avg_fn(), _swa_share)
+
+
+def _ema_share(decay):
+    """How far a moving average goes towards the present parameters, whatever their number."""
+    return lambda num_averaged: 1 - decay
+
+
+def _swa_share(num_averaged):
+    """How far the equal average of so many models goes towards the next one."""
+    return 1 / (int(num_averaged) + 1)
 
 
 def _over_lists(average, share_of=None):
     """``average`` over lists; in place where it only moves the averages by a known share."""
+    @no_grad()
     def update(averaged_params, current_params, num_averaged):
         share = share_of and share_of(num_averaged)
         for averaged, current in zip(averaged_params, current_params, strict=True):
             if share is None or not averaged.is_floating_point():
                 averaged.copy_(average(averaged, current, num_averaged))
             else:
-                averaged.lerp_(current, share)
+                averaged.lerp_(current.to(averaged.dtype), share)
 
     return update
 

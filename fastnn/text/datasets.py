@@ -1,6 +1,6 @@
 """Texts for models of characters: the plays of Shakespeare in one file, and a list of names."""
 
-from fastnn.utils.data.files import DataFiles, stored
+from fastnn.utils.data.files import DataFiles
 
 
 class _Text(DataFiles):
@@ -10,7 +10,7 @@ class _Text(DataFiles):
 
     def __init__(self, root=None, download=False):
         folder = self.obtain(root, download)
-        path = stored(folder, *self.files)
+        path = self.stored(folder, *self.files)
         try:
             self.text = path.read_text(encoding="ascii")
         except UnicodeDecodeError as error:

@@ -8,7 +8,7 @@ from fastnn.ops.creation import from_numpy
 from fastnn.tensor import Tensor
 from fastnn.utils.data import Dataset
 from fastnn.utils.data.collate import as_array, default_collate
-from fastnn.utils.data.files import DataFiles, stored
+from fastnn.utils.data.files import DataFiles
 
 from .idx import read_idx
 from .transforms import whole_batch
@@ -95,7 +95,7 @@ class MNIST(DataFiles, ImageDataset):
     @classmethod
     def _read(cls, folder, part):
         """The images and labels of one part, checked against each other."""
-        images_path, labels_path = (stored(folder, name) for name in cls.files if part in name)
+        images_path, labels_path = (cls.stored(folder, name) for name in cls.files if part in name)
         images, labels = read_idx(images_path, 3), read_idx(labels_path, 1)
         if images.shape[1:] != (28, 28):
             raise ValueError(f"{images_path}: images are {images.shape[1:]}, expected (28, 28)")

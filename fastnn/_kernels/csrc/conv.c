@@ -9,8 +9,9 @@
 
 typedef int64_t vector_i64 __attribute__((vector_size(VECTOR_BYTES)));
 
-/* 6 pixels by 4 vectors fill the 32 registers of AVX-512; 6 by 2 the 16 registers of the others. A
- * tall tile has few vectors: 32 outputs of 64 inputs ran at 154 GFLOP/s with 6 pixels, 166 with 9. */
+/* 6 pixels by 4 vectors fill the 32 registers of AVX-512; 6 by 2 the 16 registers of the others.
+ * A tall tile has few vectors: 32 outputs of 64 inputs ran at 154 GFLOP/s with 6 pixels, with 9 at
+ * 166. */
 #define TILE_PIXELS 6
 #if ISA == 4
 #define TILE_VECTORS 4

@@ -138,8 +138,10 @@ static void TYPED(rectangle)(const TYPED(gather_call) *call, const conv_phase *p
     job->first = r.tap_first * job->stride + c.tap_first * all->in_group;
     job->runs = whole ? 1 : r.tap_last - r.tap_first;
     job->length = taps * all->in_group * (whole ? r.tap_last - r.tap_first : 1);
-    const REAL *in = call->in + part->in_channel + (rows->start * all->in_w + cols->start) * all->in_c;
-    REAL *out = call->out + part->out_channel + (rows->out_first * all->out_w + cols->out_first) * all->out_c;
+    const REAL *in = call->in + part->in_channel
+                   + (rows->start * all->in_w + cols->start) * all->in_c;
+    REAL *out = call->out + part->out_channel
+              + (rows->out_first * all->out_w + cols->out_first) * all->out_c;
     ptrdiff_t in_row = rows->step * all->in_w * all->in_c, in_col = cols->step * all->in_c;
     ptrdiff_t out_row = rows->out_step * all->out_w * all->out_c;
     ptrdiff_t out_col = cols->out_step * all->out_c;
@@ -258,35 +260,58 @@ static void TYPED(gather)(const conv_plan *plan, int transposed, const REAL *in,
     team_run(TYPED(gather_task), &call, all.tasks, threads);
 }
 
+/* The images that Winograd's tiles failed at, in runs of neighbours. */
+static void TYPED(gather_failed)(const conv_plan *plan, int transposed, const REAL *in,
+                                 const REAL *weight, const REAL *bias, int activation, REAL *out,
+                                 char *scratch, const char *failed, int threads) {
+    ptrdiff_t big = plan->h * plan->w * plan->c, small = plan->oh * plan->ow * plan->o;
+    ptrdiff_t in_image = transposed ? small : big, out_image = transposed ? big : small;
+    conv_plan run = *plan;
+    for (ptrdiff_t first = 0; first < plan->n; first += ptrdiff_max(run.n, 1)) {
+        for (run.n = 0; first + run.n < plan->n && failed[first + run.n];) run.n++;
+        if (run.n)
+            TYPED(gather)(&run, transposed, in + first * in_image, weight, bias, activation,
+                          out + first * out_image, scratch, threads);
+    }
+}
+
 static void TYPED(forward)(const conv_plan *plan, const void *x, const void *weight,
-                           const void *bias, int activation, void *y, void *scratch,
-                           int threads) {
+                           const void *bias, int activation, void *y, void *memory, int threads) {
+    char *scratch = memory, *failed;
     if (TYPED(pixels_forward)(plan, x, weight, bias, activation, y, threads)) return;
-    if (TAKES_WINOGRAD(plan, plan->oh, plan->ow) &&
-        FN(winograd_forward)(plan, x, weight, bias, activation, y, scratch, threads))
+    if (!TAKES_WINOGRAD(plan, plan->oh, plan->ow)) {
+        TYPED(gather)(plan, 0, x, weight, bias, activation, y, scratch, threads);
         return;
-    TYPED(gather)(plan, 0, x, weight, bias, activation, y, scratch, threads);
+    }
+    failed = conv_take(&scratch, plan->n);
+    FN(winograd_forward)(plan, x, weight, bias, activation, y, (void *)scratch, failed, threads);
+    TYPED(gather_failed)(plan, 0, x, weight, bias, activation, y, scratch, failed, threads);
 }
 
 static void TYPED(data_gradient)(const conv_plan *plan, const void *gy, const void *weight,
-                                 const void *bias, int activation, void *gx, void *scratch,
+                                 const void *bias, int activation, void *gx, void *memory,
                                  int threads) {
-    if (TAKES_WINOGRAD(plan, plan->h, plan->w) &&
-        FN(winograd_data_gradient)(plan, gy, weight, bias, activation, gx, scratch, threads))
+    char *scratch = memory, *failed;
+    if (!TAKES_WINOGRAD(plan, plan->h, plan->w)) {
+        TYPED(gather)(plan, 1, gy, weight, bias, activation, gx, scratch, threads);
         return;
-    TYPED(gather)(plan, 1, gy, weight, bias, activation, gx, scratch, threads);
+    }
+    failed = conv_take(&scratch, plan->n);
+    FN(winograd_data_gradient)(plan, gy, weight, bias, activation, gx, (void *)scratch, failed,
+                               threads);
+    TYPED(gather_failed)(plan, 1, gy, weight, bias, activation, gx, scratch, failed, threads);
 }
 
 static size_t TYPED(forward_scratch)(const conv_plan *plan) {
     conv_gather all = conv_gather_of(plan, 0, LANES, TILE_VECTORS);
     size_t bytes = conv_gather_bytes(&all, LANES, sizeof(REAL));
     if (!TAKES_WINOGRAD(plan, plan->oh, plan->ow)) return bytes;
-    return ptrdiff_max(bytes, FN(winograd_forward_scratch)(plan));
+    return ptrdiff_max(bytes, FN(winograd_forward_scratch)(plan)) + plan->n + 64;
 }
 
 static size_t TYPED(data_gradient_scratch)(const conv_plan *plan) {
     conv_gather all = conv_gather_of(plan, 1, LANES, TILE_VECTORS);
     size_t bytes = conv_gather_bytes(&all, LANES, sizeof(REAL));
     if (!TAKES_WINOGRAD(plan, plan->h, plan->w)) return bytes;
-    return ptrdiff_max(bytes, FN(winograd_data_gradient_scratch)(plan));
+    return ptrdiff_max(bytes, FN(winograd_data_gradient_scratch)(plan)) + plan->n + 64;
 }

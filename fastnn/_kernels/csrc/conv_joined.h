@@ -34,8 +34,8 @@ static inline ptrdiff_t conv_joined_block(const conv_joined *joined, ptrdiff_t b
 typedef struct {
     conv_plan plan;
     conv_joined joined;
-    ptrdiff_t unit_images, unit_rows, row_units, units; /* a unit's gradients fit the L1 cache */
-    ptrdiff_t copied;                                   /* values of a unit's copy, or 0 */
+    conv_units units;
+    ptrdiff_t copied;                /* values of a unit's copy, or 0 */
     ptrdiff_t pieces, partial, bias; /* elements of one piece; where its bias begins */
 } conv_joined_pieces;
 
@@ -48,18 +48,12 @@ static inline int conv_joined_pieces_of(const conv_plan *plan, ptrdiff_t lanes,
         return 0;
     work->plan = *plan;
     ptrdiff_t width = ceil_div(joined->vectors, joined->blocks) * joined->outputs * lanes;
-    ptrdiff_t pixels = 24576 / (width * itemsize);
-    work->unit_rows = ptrdiff_min(plan->oh, ceil_div(pixels, plan->ow));
-    work->row_units = ceil_div(plan->oh, work->unit_rows);
-    work->unit_images = 1;
-    if (work->row_units == 1)
-        work->unit_images = ptrdiff_max(1, pixels / (plan->oh * plan->ow));
-    work->units = ceil_div(plan->n, work->unit_images) * work->row_units;
+    work->units = conv_units_of(plan, NEAR_BYTES / (width * itemsize));
     work->copied = joined->inputs * joined->outputs == 1 ? 0
-                 : work->unit_images * work->unit_rows * plan->ow * width;
+                 : work->units.images * work->units.rows * plan->ow * width;
     work->bias = plan->kh * plan->kw * joined->vectors * joined->outputs * lanes;
     work->partial = work->bias + ceil_div(plan->o, lanes) * lanes;
-    work->pieces = conv_pieces(plan, work->partial, itemsize, work->units, 1e6);
+    work->pieces = conv_pieces(plan, work->partial, itemsize, work->units.count, 1e6);
     return 1;
 }
 

@@ -8,10 +8,7 @@
  */
 typedef struct {
     const conv_joined_pieces *work;
-    conv_axis rows, cols;
-    const conv_segment *row_segments, *col_segments;
-    ptrdiff_t row_count, col_count;
-    const ptrdiff_t *offsets; /* of each tap from a window's first input */
+    conv_windows windows;
     const REAL *x, *gy;
     REAL *partials, *gw, *gbias;
     REAL *copies; /* of each worker */
@@ -113,8 +110,8 @@ static void TYPED(joined_rectangle)(const TYPED(joined_call) *call,
         .x_col = plan->stride_w * plan->c, .gy_image = unit->gy_image,
         .gy_row = plan->ow * unit->gy_pixel, .gy_col = unit->gy_pixel,
         .last_lanes = unit->last_lanes};
-    const REAL *x = unit->x + (call->rows.start + r.first * plan->stride_h) * row
-                  + (call->cols.start + c.first * plan->stride_w) * plan->c;
+    const REAL *x = unit->x + (call->windows.rows.start + r.first * plan->stride_h) * row
+                  + (call->windows.cols.start + c.first * plan->stride_w) * plan->c;
     const REAL *gy = unit->gy + ((r.first - unit->row_first) * plan->ow + c.first) * unit->gy_pixel;
     ptrdiff_t taps = (r.tap_last - r.tap_first) * across, tiles = ceil_div(taps, TILE_PIXELS);
     for (ptrdiff_t tile = 0, k = 0; tile < tiles; tile++) {
@@ -123,7 +120,7 @@ static void TYPED(joined_rectangle)(const TYPED(joined_call) *call,
         ptrdiff_t first = k, end = (tile + 1) * taps / tiles;
         for (; k < end; k++) {
             ptrdiff_t tap = (r.tap_first + k / across) * plan->kw + c.tap_first + k % across;
-            source[k - first] = x + call->offsets[tap];
+            source[k - first] = x + call->windows.offsets[tap];
             partial[k - first] = unit->partial + tap * width;
         }
         TYPED(joined_weight_tiles)[outputs - 1][unit->vectors - 1][end - first - 1](
@@ -156,13 +153,13 @@ static void TYPED(joined_block)(const TYPED(joined_call) *call, TYPED(joined_uni
         }
         unit->gy_image = pixels * unit->gy_pixel;
     }
-    for (ptrdiff_t i = 0; i < call->row_count; i++) {
-        conv_segment r = call->row_segments[i];
+    for (ptrdiff_t i = 0; i < call->windows.row_count; i++) {
+        conv_segment r = call->windows.row_segments[i];
         r.first = ptrdiff_max(r.first, unit->row_first);
         r.last = ptrdiff_min(r.last, unit->row_last);
         if (r.first >= r.last || r.tap_first == r.tap_last) continue;
-        for (ptrdiff_t j = 0; j < call->col_count; j++) {
-            conv_segment c = call->col_segments[j];
+        for (ptrdiff_t j = 0; j < call->windows.col_count; j++) {
+            conv_segment c = call->windows.col_segments[j];
             if (c.tap_first < c.tap_last) TYPED(joined_rectangle)(call, unit, r, c);
         }
     }
@@ -187,13 +184,13 @@ static void TYPED(joined_piece)(const void *argument, ptrdiff_t piece, int worke
     REAL *copy = call->copies + worker * work->copied;
     REAL *partial = call->partials + piece * work->partial;
     memset(partial, 0, work->partial * sizeof(REAL));
-    for (ptrdiff_t index = piece * work->units / work->pieces;
-         index < (piece + 1) * work->units / work->pieces; index++) {
+    for (ptrdiff_t index = piece * work->units.count / work->pieces;
+         index < (piece + 1) * work->units.count / work->pieces; index++) {
         TYPED(joined_unit) unit = {
-            .image = index / work->row_units * work->unit_images,
-            .row_first = index % work->row_units * work->unit_rows};
-        unit.image_last = ptrdiff_min(unit.image + work->unit_images, work->plan.n);
-        unit.row_last = ptrdiff_min(unit.row_first + work->unit_rows, work->plan.oh);
+            .image = index / work->units.per_image * work->units.images,
+            .row_first = index % work->units.per_image * work->units.rows};
+        unit.image_last = ptrdiff_min(unit.image + work->units.images, work->plan.n);
+        unit.row_last = ptrdiff_min(unit.row_first + work->units.rows, work->plan.oh);
         for (ptrdiff_t block = 0; block < work->joined.blocks; block++)
             TYPED(joined_block)(call, &unit, block, partial, copy);
         if (call->gbias) TYPED(joined_bias)(call, &unit, partial + work->bias);
@@ -248,14 +245,7 @@ static int TYPED(joined_weight_gradient)(const conv_plan *plan, const REAL *x, c
     char *scratch = memory;
     TYPED(joined_call) call = {
         .work = &work, .x = x, .gy = gy, .gw = gw, .gbias = gbias,
-        .rows = conv_rows(plan), .cols = conv_cols(plan)};
-    conv_segment *rows = conv_take(&scratch, plan->oh * sizeof(conv_segment));
-    conv_segment *cols = conv_take(&scratch, plan->ow * sizeof(conv_segment));
-    call.row_segments = rows, call.row_count = conv_segments(&call.rows, rows);
-    call.col_segments = cols, call.col_count = conv_segments(&call.cols, cols);
-    ptrdiff_t *offsets = conv_take(&scratch, plan->kh * plan->kw * sizeof(ptrdiff_t));
-    conv_fill_offsets(&call.rows, &call.cols, plan->w, plan->c, 1, offsets);
-    call.offsets = offsets;
+        .windows = conv_windows_of(plan, plan->c, 1, &scratch)};
     TYPED(joined_lanes)(&call);
     call.partials = conv_take(&scratch, work.pieces * work.partial * sizeof(REAL));
     call.copies = conv_take(&scratch, 0);
@@ -268,6 +258,5 @@ static size_t TYPED(joined_weight_scratch)(const conv_plan *plan, int threads) {
     conv_joined_pieces work;
     if (!conv_joined_pieces_of(plan, LANES, TILE_VECTORS, sizeof(REAL), &work)) return 0;
     return (work.pieces * work.partial + threads * work.copied) * sizeof(REAL)
-         + (plan->oh + plan->ow) * sizeof(conv_segment)
-         + plan->kh * plan->kw * sizeof(ptrdiff_t) + 1024;
+         + conv_windows_bytes(plan, 1) + 64;
 }

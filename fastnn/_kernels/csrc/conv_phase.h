@@ -31,8 +31,8 @@ typedef struct {
     ptrdiff_t vectors, blocks;                       /* of output channels, per group */
     ptrdiff_t fold, fold_log;                        /* terms that share a vector */
     ptrdiff_t span, spans;                           /* groups x blocks of a task; such parts */
-    int is_joined;                                   /* one group of one input; blocks of */
-    conv_joined joined;                              /* this; `vectors` are those of its sums */
+    int is_joined;      /* then all is one group of one input, and `vectors` are those of sums */
+    conv_joined joined; /* the groups that are joined, where they are; its blocks are `blocks` */
     ptrdiff_t down, across, phase_count, tasks;      /* phases along each axis; tasks of all */
     conv_phase *phases;
 } conv_gather;

@@ -219,6 +219,7 @@ static int TYPED(pixels_weight_gradient)(const conv_plan *plan, const REAL *x, c
     for (ptrdiff_t tap = 0; tap < all.taps; tap++)
         call.offsets[tap] = tap / plan->kw * all.pitch + tap % plan->kw;
     team_run(TYPED(pixels_weight_piece), &call, all.pieces, threads);
+    /* Few sums: a hand-off to other threads would take longer. */
     team_run(TYPED(pixels_weight_reduce), &call, plan->o, 1);
     return TYPED(all_finite)(gw, all.taps * plan->o);
 }

@@ -16,8 +16,9 @@ static void TYPED(swapped_tap)(const TYPED(swapped_call) *call, ptrdiff_t image,
     const conv_plan *plan = &call->work->plan;
     ptrdiff_t row = plan->w * plan->c, width = call->work->vectors * LANES;
     TYPED(area) area = {
-        .images = 1, .rows = r.last - r.first, .cols = c.last - c.first, .x_row = plan->ow * plan->o,
-        .x_col = plan->o, .gy_row = plan->stride_h * row, .gy_col = plan->stride_w * plan->c};
+        .images = 1, .rows = r.last - r.first, .cols = c.last - c.first,
+        .x_row = plan->ow * plan->o, .x_col = plan->o, .gy_row = plan->stride_h * row,
+        .gy_col = plan->stride_w * plan->c};
     const REAL *x = call->x + image * plan->h * row
                   + (call->rows.start + r.first * plan->stride_h
                      + tap / plan->kw * plan->dilation_h) * row

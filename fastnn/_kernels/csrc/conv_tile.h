@@ -85,7 +85,8 @@ static inline __attribute__((always_inline)) void TYPED(tile)(
      TYPED(tile_3_##vectors##_##fold), TYPED(tile_4_##vectors##_##fold),                          \
      TYPED(tile_5_##vectors##_##fold), TYPED(tile_6_##vectors##_##fold)}
 #if TALL_PIXELS == 9
-#define TALL_TILES(vectors) TILES(vectors, 1) TILE(7, vectors, 1) TILE(8, vectors, 1) TILE(9, vectors, 1)
+#define TALL_TILES(vectors)                                                                       \
+    TILES(vectors, 1) TILE(7, vectors, 1) TILE(8, vectors, 1) TILE(9, vectors, 1)
 #define TALL_NAMES(vectors)                                                                       \
     {TYPED(tile_1_##vectors##_1), TYPED(tile_2_##vectors##_1), TYPED(tile_3_##vectors##_1),       \
      TYPED(tile_4_##vectors##_1), TYPED(tile_5_##vectors##_1), TYPED(tile_6_##vectors##_1),       \

@@ -1,10 +1,7 @@
 /* The weight gradient: tasks of (piece of pixels, group, block of output channels, taps). */
 typedef struct {
     const conv_weight_plan *work;
-    conv_axis rows, cols;
-    const conv_segment *row_segments, *col_segments;
-    ptrdiff_t row_count, col_count;
-    const ptrdiff_t *offsets; /* of each term from a window's first input */
+    conv_windows windows;
     const REAL *x, *gy;
     REAL *partials, *gw, *gbias;
     REAL *copies; /* of each worker */
@@ -65,8 +62,8 @@ static void TYPED(weight_terms)(const TYPED(weight_call) *call, const TYPED(weig
     REAL *partial = fold > 1 ? part->folded : part->partial;
     const REAL *gy = part->gy + r.first * area.gy_row + c.first * area.gy_col
                    + part->first_vector * LANES;
-    const REAL *x = part->x + (call->rows.start + r.first * plan->stride_h) * row
-                  + (call->cols.start + c.first * plan->stride_w) * work->x_pixel;
+    const REAL *x = part->x + (call->windows.rows.start + r.first * plan->stride_h) * row
+                  + (call->windows.cols.start + c.first * plan->stride_w) * work->x_pixel;
     ptrdiff_t left = (bottom - top) * ceil_div(last - first, fold), k = first;
     for (ptrdiff_t tiles = ceil_div(left, TILE_PIXELS); tiles > 0; tiles--) {
         TYPED(term_tile) tile = {.count = ceil_div(left, tiles)};
@@ -74,7 +71,7 @@ static void TYPED(weight_terms)(const TYPED(weight_call) *call, const TYPED(weig
         for (ptrdiff_t t = 0; t < tile.count; t++) {
             ptrdiff_t begin = ptrdiff_min(k, last - fold), term = top * terms + begin;
             tile.skip[t] = k - begin;
-            tile.x[t] = x + call->offsets[term];
+            tile.x[t] = x + call->windows.offsets[term];
             tile.partial[t] = partial + term * width;
             k += fold;
             if (k < last) continue;
@@ -99,8 +96,8 @@ static void TYPED(weight_by_tap)(const TYPED(weight_call) *call, const TYPED(wei
     ptrdiff_t kw = call->work->plan.kw, channels = call->work->in_group;
     for (ptrdiff_t tap = part->tap_first; tap < part->tap_last; tap++) {
         conv_segment r = {0}, c = {0};
-        conv_reach_of_tap(&call->rows, tap / kw, &r.first, &r.last);
-        conv_reach_of_tap(&call->cols, tap % kw, &c.first, &c.last);
+        conv_reach_of_tap(&call->windows.rows, tap / kw, &r.first, &r.last);
+        conv_reach_of_tap(&call->windows.cols, tap % kw, &c.first, &c.last);
         r = TYPED(rows_of_unit)(part, r);
         if (r.first < r.last && c.first < c.last)
             TYPED(weight_terms)(call, part, r, c, tap / kw, tap / kw + 1, tap % kw * channels,
@@ -111,11 +108,11 @@ static void TYPED(weight_by_tap)(const TYPED(weight_call) *call, const TYPED(wei
 static void TYPED(weight_by_rectangle)(const TYPED(weight_call) *call,
                                        const TYPED(weight_part) *part) {
     ptrdiff_t channels = call->work->in_group;
-    for (ptrdiff_t i = 0; i < call->row_count; i++) {
-        conv_segment r = TYPED(rows_of_unit)(part, call->row_segments[i]);
+    for (ptrdiff_t i = 0; i < call->windows.row_count; i++) {
+        conv_segment r = TYPED(rows_of_unit)(part, call->windows.row_segments[i]);
         if (r.first >= r.last || r.tap_first == r.tap_last) continue;
-        for (ptrdiff_t j = 0; j < call->col_count; j++) {
-            conv_segment c = call->col_segments[j];
+        for (ptrdiff_t j = 0; j < call->windows.col_count; j++) {
+            conv_segment c = call->windows.col_segments[j];
             if (c.tap_first == c.tap_last) continue;
             TYPED(weight_terms)(call, part, r, c, r.tap_first, r.tap_last,
                                 c.tap_first * channels, c.tap_last * channels);
@@ -171,10 +168,10 @@ static void TYPED(place_unit)(const TYPED(weight_call) *call, TYPED(weight_part)
     part->gy = call->gy + part->image_first * work->gy_image;
     if (plan->groups == 1) return;
     ptrdiff_t rows = part->row_last - part->row_first;
-    ptrdiff_t start = call->rows.start + part->row_first * plan->stride_h;
+    ptrdiff_t start = call->windows.rows.start + part->row_first * plan->stride_h;
     ptrdiff_t end = start + (rows - 1) * plan->stride_h + (plan->kh - 1) * plan->dilation_h + 1;
     start = ptrdiff_min(ptrdiff_max(start, 0), plan->h), end = ptrdiff_min(end, plan->h);
-    REAL *x = copy, *gy = x + work->unit_images * work->x_image;
+    REAL *x = copy, *gy = x + work->units.images * work->x_image;
     part->x = x - start * plan->w * work->in_group;
     part->gy = gy - part->row_first * plan->ow * work->out_group;
     for (ptrdiff_t n = part->image_first; n < part->image_last; n++) {
@@ -209,10 +206,10 @@ static void TYPED(clear_sums)(const conv_weight_plan *work, const TYPED(weight_p
 static void TYPED(weight_unit)(const TYPED(weight_call) *call, TYPED(weight_part) *part,
                                ptrdiff_t unit, REAL *copy) {
     const conv_weight_plan *work = call->work;
-    part->image_first = unit / work->row_units * work->unit_images;
-    part->image_last = ptrdiff_min(part->image_first + work->unit_images, work->plan.n);
-    part->row_first = unit % work->row_units * work->unit_rows;
-    part->row_last = ptrdiff_min(part->row_first + work->unit_rows, work->plan.oh);
+    part->image_first = unit / work->units.per_image * work->units.images;
+    part->image_last = ptrdiff_min(part->image_first + work->units.images, work->plan.n);
+    part->row_first = unit % work->units.per_image * work->units.rows;
+    part->row_last = ptrdiff_min(part->row_first + work->units.rows, work->plan.oh);
     TYPED(place_unit)(call, part, copy);
     for (ptrdiff_t group = 0; group < work->plan.groups; group++) {
         TYPED(enter_group)(work, part, group);
@@ -243,8 +240,8 @@ static void TYPED(weight_task)(const void *argument, ptrdiff_t task, int worker)
         TYPED(enter_group)(work, &part, group);
         TYPED(clear_sums)(work, &part);
     }
-    for (ptrdiff_t unit = piece * work->units / work->pieces;
-         unit < (piece + 1) * work->units / work->pieces; unit++)
+    for (ptrdiff_t unit = piece * work->units.count / work->pieces;
+         unit < (piece + 1) * work->units.count / work->pieces; unit++)
         TYPED(weight_unit)(call, &part, unit, copy);
 }
 
@@ -308,23 +305,18 @@ static void TYPED(weight_reduce)(const void *argument, ptrdiff_t index, int work
 static void TYPED(weight_gradient)(const conv_plan *plan, const void *x, const void *gy, void *gw,
                                    void *gbias, void *memory, int threads) {
     if (TYPED(pixels_weight_gradient)(plan, x, gy, gw, gbias, memory, threads)) return;
-    if (TAKES_WINOGRAD(plan, plan->oh, plan->ow) &&
-        FN(winograd_weight_gradient)(plan, x, gy, gw, gbias, memory, threads))
-        return;
+    if (TAKES_WINOGRAD(plan, plan->oh, plan->ow)) {
+        char *sums = memory, *failed = conv_take(&sums, plan->n);
+        if (FN(winograd_weight_gradient)(plan, x, gy, gw, gbias, (void *)sums, failed, threads))
+            return;
+    }
     if (TYPED(swapped_weight_gradient)(plan, x, gy, gw, gbias, memory, threads)) return;
     if (TYPED(joined_weight_gradient)(plan, x, gy, gw, gbias, memory, threads)) return;
     char *scratch = memory;
     conv_weight_plan work = conv_weight_plan_of(plan, LANES, TILE_VECTORS, sizeof(REAL));
     TYPED(weight_call) call = {
         .work = &work, .x = x, .gy = gy, .gw = gw, .gbias = gbias,
-        .rows = conv_rows(plan), .cols = conv_cols(plan)};
-    conv_segment *rows = conv_take(&scratch, plan->oh * sizeof(conv_segment));
-    conv_segment *cols = conv_take(&scratch, plan->ow * sizeof(conv_segment));
-    call.row_segments = rows, call.row_count = conv_segments(&call.rows, rows);
-    call.col_segments = cols, call.col_count = conv_segments(&call.cols, cols);
-    ptrdiff_t *offsets = conv_take(&scratch, work.terms * sizeof(ptrdiff_t));
-    conv_fill_offsets(&call.rows, &call.cols, plan->w, work.x_pixel, work.in_group, offsets);
-    call.offsets = offsets;
+        .windows = conv_windows_of(plan, work.x_pixel, work.in_group, &scratch)};
     call.partials = conv_take(&scratch, work.pieces * work.partial * sizeof(REAL));
     call.copies = conv_take(&scratch, 0);
     team_run(TYPED(weight_task), &call, work.pieces * work.blocks * work.tap_parts, threads);
@@ -338,5 +330,5 @@ static size_t TYPED(weight_gradient_scratch)(const conv_plan *plan, int threads)
                                ptrdiff_max(TYPED(pixels_weight_scratch)(plan),
                                            TYPED(swapped_scratch)(plan)));
     if (!TAKES_WINOGRAD(plan, plan->oh, plan->ow)) return bytes;
-    return ptrdiff_max(bytes, FN(winograd_weight_gradient_scratch)(plan));
+    return ptrdiff_max(bytes, FN(winograd_weight_gradient_scratch)(plan) + plan->n + 64);
 }

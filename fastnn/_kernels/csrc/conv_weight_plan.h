@@ -11,7 +11,7 @@
 typedef struct {
     conv_plan plan;
     ptrdiff_t in_group, out_group, vectors, blocks, terms;
-    ptrdiff_t unit_images, unit_rows, row_units, units; /* a unit's gradients fit the L1 cache */
+    conv_units units;
     ptrdiff_t pieces, tap_parts;
     ptrdiff_t partial;                                  /* elements of one piece */
     int by_tap;
@@ -40,29 +40,24 @@ static inline void conv_weight_units(conv_weight_plan *work, ptrdiff_t block_lan
     const conv_plan *plan = &work->plan;
     int copied = plan->groups > 1;
     ptrdiff_t pixel_bytes = ptrdiff_min(work->out_group, block_lanes) * itemsize;
-    ptrdiff_t pixels = ptrdiff_max(24576 / pixel_bytes, 16);
+    ptrdiff_t pixels = ptrdiff_max(NEAR_BYTES / pixel_bytes, 16);
     if (copied) pixels = ptrdiff_max(ptrdiff_min(pixels / 2, 131072 / (plan->o * itemsize)), 16);
-    work->unit_rows = ptrdiff_min(plan->oh, ceil_div(pixels, plan->ow));
-    work->row_units = ceil_div(plan->oh, work->unit_rows);
-    work->unit_images = 1;
-    if (work->row_units == 1)
-        work->unit_images = ptrdiff_max(1, pixels / (plan->oh * plan->ow));
-    work->units = ceil_div(plan->n, work->unit_images) * work->row_units;
+    work->units = conv_units_of(plan, pixels);
     work->x_pixel = copied ? work->in_group : plan->c;
     work->gy_pixel = copied ? work->out_group : plan->o;
     work->x_image = plan->h * plan->w * plan->c, work->gy_image = plan->oh * plan->ow * plan->o;
     if (!copied) return;
-    ptrdiff_t window = (work->unit_rows - 1) * plan->stride_h + (plan->kh - 1) * plan->dilation_h;
+    ptrdiff_t window = (work->units.rows - 1) * plan->stride_h + (plan->kh - 1) * plan->dilation_h;
     work->x_image = ptrdiff_min(window + 1, plan->h) * plan->w * work->in_group;
-    work->gy_image = work->unit_rows * plan->ow * work->out_group;
-    work->unit_values = work->unit_images * (work->x_image + work->gy_image);
+    work->gy_image = work->units.rows * plan->ow * work->out_group;
+    work->unit_values = work->units.images * (work->x_image + work->gy_image);
 }
 
-/* Pieces of at least 4 million products, or 1 million where groups leave no other parts to share. */
+/* Pieces of at least 4 million products, or 1 million where groups leave no other parts to do. */
 static inline void conv_weight_pieces(conv_weight_plan *work, ptrdiff_t itemsize) {
     const conv_plan *plan = &work->plan;
     double least = plan->groups > 1 ? 1e6 : 4e6;
-    work->pieces = conv_pieces(plan, work->partial, itemsize, work->units, least);
+    work->pieces = conv_pieces(plan, work->partial, itemsize, work->units.count, least);
     ptrdiff_t tasks = work->pieces * work->blocks;
     work->tap_parts = 1;
     if (work->by_tap && plan->groups == 1 && tasks < 16 && conv_products(plan, work->partial) > 4e6)
@@ -89,8 +84,7 @@ static inline size_t conv_weight_bytes(const conv_weight_plan *work, size_t item
                                        int threads) {
     ptrdiff_t copies = threads * work->plan.groups * work->unit_values;
     return (work->pieces * work->partial + copies) * itemsize
-         + (work->plan.oh + work->plan.ow) * sizeof(conv_segment)
-         + work->terms * sizeof(ptrdiff_t) + 1024;
+         + conv_windows_bytes(&work->plan, work->in_group) + 64;
 }
 
 static inline ptrdiff_t conv_weight_block(const conv_weight_plan *work, ptrdiff_t block) {

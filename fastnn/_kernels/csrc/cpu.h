@@ -3,10 +3,8 @@
 #define FASTNN_CPU_H
 
 #include <stdlib.h>
-#if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
 #include <sys/mman.h>
-#endif
 
 /* Highest x86-64 level whose vector instructions the processor and the system support. */
 static inline int cpu_level(void) {
@@ -28,12 +26,8 @@ static inline int cpu_level(void) {
 /* Threads do not live on in a forked child, which would wait for them for ever; there every kernel
  * runs on the calling thread. */
 static int forked_child = 0;
-#if defined(__unix__) || defined(__APPLE__)
 static void mark_forked_child(void) { forked_child = 1; }
 static inline void watch_forks(void) { pthread_atfork(NULL, NULL, mark_forked_child); }
-#else
-static inline void watch_forks(void) {}
-#endif
 
 /* Memory aligned to a cache line; large blocks ask for huge pages, which fault 512 times less. */
 static inline void *aligned_memory(size_t bytes) {

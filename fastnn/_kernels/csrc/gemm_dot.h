@@ -22,24 +22,6 @@ struct NAME(dot) {
     int options;
 };
 
-/* The sums of the lanes of SQUARE vectors. */
-INLINE NAME(short) NAME(sums_of_lanes)(const VECTOR *sum) {
-    NAME(short) row[SQUARE], total;
-#pragma GCC unroll 4
-    for (int i = 0; i < SQUARE; i++) {
-        NAME(short) part[VECTOR_BYTES / 16];
-        memcpy(part, &sum[i], sizeof part);
-        row[i] = part[0];
-#pragma GCC unroll 4
-        for (int j = 1; j < VECTOR_BYTES / 16; j++) row[i] += part[j];
-    }
-    NAME(transpose)(row);
-    total = row[0];
-#pragma GCC unroll 4
-    for (int i = 1; i < SQUARE; i++) total += row[i];
-    return total;
-}
-
 INLINE void NAME(finish_dot)(const struct NAME(dot) *dot, int i, int j, REAL sum) {
     REAL *c = dot->c + i * dot->c_row + j * dot->c_col;
     if (dot->options & TILE_ACCUMULATE) sum += *c;

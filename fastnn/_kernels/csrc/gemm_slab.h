@@ -8,7 +8,6 @@
 #define SLAB_DEPTH 512
 #define PACKED_ROWS 16  /* k's in one turn of packing rows of contiguous columns */
 #define ROW_PADDING 16 /* keeps the rows of packed A out of each other's cache sets */
-#define NEAR_BYTES 24576 /* a slab of B that stays in the first-level cache */
 #define MANY_TILES 64
 
 /* Bytes; how tiles are ordered changes no sum, so it may depend on the machine. */

@@ -1,9 +1,9 @@
 /* Recurrent layers: one direction of one layer over a whole sequence.
  *
  * All states lie in one array of rows: the initial ones, and one for every row of the input. A span
- * is a run of rows that are computed from as many others: usually one step of time, but nothing here
- * knows of time, of its direction or of sequences that end early. Spans are done in their order, and
- * backwards in the reverse one. Results do not depend on the number of threads.
+ * is a run of rows that are computed from as many others: usually one step of time, but nothing
+ * here knows of time, of its direction or of sequences that end early. Spans are done in their
+ * order, and backwards in the reverse one. Results do not depend on the number of threads.
  *
  * Gates lie gate by gate in a row: of the tanh and relu networks the one sum, of LSTM input,
  * forget, cell and output, of GRU reset, update, new, and last what the recurrent weight gives to
@@ -31,8 +31,9 @@ typedef struct {
     const void *weight, *bias; /* (gates * hidden, hidden), and (gates * hidden) or NULL */
     void *gates;               /* read only when going backwards */
     void *states, *cells;
-    /* Gradients, for going backwards. d_states and d_cells hold those from outside and are added to;
-     * d_gates is that of the input products, d_sums (GRU alone; else the same) of the recurrent. */
+    /* Gradients, for going backwards. d_states and d_cells hold those from outside and are added
+     * to; d_gates is that of the input products, d_sums (GRU alone; else the same) of the
+     * recurrent. */
     void *d_states, *d_cells, *d_gates, *d_sums;
     void *packed;              /* memory for the weight, or NULL: products are done elsewhere */
 } rnn_arguments;

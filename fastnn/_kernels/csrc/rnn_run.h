@@ -2,8 +2,8 @@
  *
  * REAL_BITS must be defined. Rows of the batch do not touch each other, so the threads share the
  * batch first, and each takes its rows through all spans; where there are too few tiles of rows,
- * they share the hidden units too, anew in every span. The recurrent weight is packed once, in panels
- * of up to TILE_VECTORS vectors of units.
+ * they share the hidden units too, anew in every span. The recurrent weight is packed once, in
+ * panels of up to TILE_VECTORS vectors of units.
  */
 #include "gemm_micro.h"
 #include "gemm_pack.h"
@@ -24,7 +24,7 @@ struct rnn_call {
     const rnn_span *span; /* where the pieces of one span are the work */
 };
 
-/* What one piece of work does: every so many tiles of rows, and the pieces [first, last) of units. */
+/* What one piece of work does: every so many tiles of rows, and pieces [first, last) of units. */
 struct rnn_share {
     const rnn_arguments *a;
     struct cut units;

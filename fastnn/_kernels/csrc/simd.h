@@ -22,6 +22,8 @@
 #define VECTOR_BYTES 16
 #endif
 
+#define NEAR_BYTES 24576 /* what is to stay in a first-level cache of 32 KB may take so much */
+
 #define LANES_F32 (VECTOR_BYTES / 4)
 #define LANES_F64 (VECTOR_BYTES / 8)
 

@@ -11,6 +11,10 @@
 
 #include "denormals.h"
 #include "team.h"
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 static void run_alone(team_piece *run, const void *work, ptrdiff_t pieces) {
@@ -19,16 +23,11 @@ static void run_alone(team_piece *run, const void *work, ptrdiff_t pieces) {
     denormals_restore(saved);
 }
 
-#if defined(__unix__) || defined(__APPLE__)
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
-
 #define MOST_WORKERS 256
 #define MOST_PIECES 0xffffffff
 #define SPINS 5000    /* 0.25 ms, longer than Python takes from kernel to kernel */
-#define GUIDE 17      /* of many pieces left this share is taken at once, so that small ones are cheap */
-#define PATIENCE 1000 /* turns of waiting for the last pieces before the core is offered to others */
+#define GUIDE 17      /* of many pieces left this share is taken at once: small ones are cheap */
+#define PATIENCE 1000 /* turns of waiting for the last pieces before others get the core */
 
 #if defined(__x86_64__)
 #define PAUSE() __builtin_ia32_pause()
@@ -46,8 +45,8 @@ struct share {
     _Atomic ptrdiff_t end; /* the number after its last piece */
 };
 
-/* What the caller writes between jobs only, and a worker may read too late: it takes a piece only of
- * a share that still has the number of the job, and the job it reads of is then the one that runs. */
+/* What the caller writes between jobs only, and a worker may read too late: it takes a piece only
+ * of a share that still has the job's number, and the job it reads of is then the one that runs. */
 static struct {
     team_piece *_Atomic run;
     const void *_Atomic work;
@@ -58,7 +57,8 @@ static struct {
     _Atomic int sleeping;
 } team;
 static int team_workers = 1; /* with the caller */
-static pthread_mutex_t team_busy = PTHREAD_MUTEX_INITIALIZER, team_asleep = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t team_busy = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t team_asleep = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t team_called = PTHREAD_COND_INITIALIZER;
 
 static void run_share(struct share *share, uint32_t job, int worker) {
@@ -107,14 +107,25 @@ static void *work_for_ever(void *number) {
     return NULL;
 }
 
-/* As many of the threads asked for as the system gives. */
-static int grown_team(int threads) {
+/* A thread begins with the signal mask of the one that makes it. With all signals blocked, none
+ * goes to a thread of the pool: a handler would run on it, and a thread that waits for one
+ * would wait in vain. */
+static void grow_team(int threads) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     while (team_workers < threads && team_workers < MOST_WORKERS) {
         pthread_t thread;
         if (pthread_create(&thread, NULL, work_for_ever, (void *)(intptr_t)team_workers)) break;
         pthread_detach(thread);
         team_workers++;
     }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* As many of the threads asked for as the system gives. */
+static int grown_team(int threads) {
+    if (team_workers < threads) grow_team(threads);
     return threads < team_workers ? threads : team_workers;
 }
 
@@ -157,11 +168,5 @@ static void run_team(team_piece *run, const void *work, ptrdiff_t pieces, int th
     denormals_restore(saved);
     pthread_mutex_unlock(&team_busy);
 }
-#else
-static void run_team(team_piece *run, const void *work, ptrdiff_t pieces, int threads) {
-    (void)threads;
-    run_alone(run, work, pieces);
-}
-#endif
 
 #endif

@@ -2,11 +2,13 @@
  *
  * Winograd's minimal filtering as in A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural
  * Networks", CVPR 2016, with the points 0, 3/4, -3/4, 3/2, -3/2 and infinity: against float64 its
- * results were within 1.3e-6 of the largest, those of the direct kernels within 1.4e-7, and those of
- * the usual points 0, 1, -1, 2, -2 within 3.5e-6. Float32 alone is computed so.
+ * results were within 1.3e-6 of the largest, those of the direct kernels within 1.4e-7, and those
+ * of the usual points 0, 1, -1, 2, -2 within 3.5e-6. Float32 alone is computed so.
  *
- * A function returns 0 where a result is not finite, for there one input's infinity or overflow
- * reaches all of its tile; the direct kernels are then to run.
+ * Rounding errors are those of the largest values of a tile, and an infinity reaches all of it. So
+ * an image fails whose values lie too far apart within a tile, or of which a result is not finite;
+ * the direct kernels are then to run, for that image alone. Its own data decide, so the others'
+ * results do not depend on it.
  */
 #ifndef FASTNN_WINOGRAD_H
 #define FASTNN_WINOGRAD_H
@@ -15,8 +17,8 @@
 
 #define WINOGRAD_SIDE 4 /* outputs of a tile */
 
-/* What is done beside the 36 products, in multiply-adds that take as long: to transform a channel of
- * a tile, and a weight. From times of 90 sizes on AVX-512; a product here takes 0.9 of a direct
+/* What is done beside the 36 products, in multiply-adds that take as long: to transform a channel
+ * of a tile, and a weight. From times of 90 sizes on AVX-512; a product here takes 0.9 of a direct
  * one's time. Tiles whose outputs are in part beyond the edge cost more, hence the margin. */
 #define WINOGRAD_CHANNEL 560.0
 #define WINOGRAD_WEIGHT 770.0
@@ -46,11 +48,14 @@ static inline int winograd_takes(const conv_plan *plan, ptrdiff_t oh, ptrdiff_t 
            weights <= WINOGRAD_MOST_WEIGHTS && WINOGRAD_MARGIN * cost < direct;
 }
 
-typedef int winograd_function(const conv_plan *plan, const float *x, const float *weight,
-                              const float *bias, int activation, float *y, float *scratch,
-                              int threads);
+/* `failed` has a byte for each image, which becomes 1 where it fails and 0 elsewhere. The weight
+ * gradient, a sum over all images, returns 0 if one did. */
+typedef void winograd_function(const conv_plan *plan, const float *x, const float *weight,
+                               const float *bias, int activation, float *y, float *scratch,
+                               char *failed, int threads);
 typedef int winograd_weight_function(const conv_plan *plan, const float *x, const float *gy,
-                                     float *gw, float *gbias, float *scratch, int threads);
+                                     float *gw, float *gbias, float *scratch, char *failed,
+                                     int threads);
 typedef size_t winograd_scratch_function(const conv_plan *plan); /* bytes */
 
 #define WINOGRAD_LEVEL(isa)                                                              \

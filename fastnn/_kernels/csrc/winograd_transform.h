@@ -1,9 +1,9 @@
 /* Winograd's transforms of one vector of channels, for the points 0, +-3/4, +-3/2 and infinity.
  *
  * REAL_BITS must be defined, see gemm_real.h. A transform of a square is that of its columns and
- * then of its rows. `step` is the distance of the numbers. With p = 9/16 and q = 9/4, the squares of
- * the points, a patch d becomes the values of the polynomials whose roots are all points but one;
- * their leading factors are on the side of the weights.
+ * then of its rows. `step` is the distance of the numbers. With p = 9/16 and q = 9/4, the squares
+ * of the points, a patch d becomes the values of the polynomials whose roots are all points but
+ * one; their leading factors are on the side of the weights.
  */
 #define POINT ((REAL)0.75)
 #define FAR_POINT ((REAL)1.5)

@@ -1,7 +1,7 @@
-/* The weight gradient: sums over all tiles of the products of patches and outputs' gradients.
+/* The weight gradient: sums over all tiles of products of patches and gradients of the outputs.
  *
- * REAL_BITS must be 32 and winograd_run.h included. A piece of work is a range of tiles by the sizes
- * alone, with sums of its own, [36][input][output] and the bias's; they are added in order.
+ * REAL_BITS must be 32 and winograd_run.h included. A piece of work is a range of tiles by the
+ * sizes alone, with sums of its own, [36][input][output] and the bias's; they are added in order.
  */
 #define MOST_WEIGHT_PIECES 16
 #define MOST_SUMS ((ptrdiff_t)1 << 21)
@@ -11,7 +11,7 @@ struct NAME(winograd_weight_call) {
     const REAL *x, *gy;
     REAL *gw, *gbias, *sums;
     ptrdiff_t pieces, piece_sums;
-    int *failed;
+    char *failed; /* of each image; a weight that is not finite fails the first one */
 };
 
 static ptrdiff_t winograd_piece_sums(const struct winograd_work *work) {
@@ -29,9 +29,10 @@ static void NAME(transform_gradients)(const struct NAME(winograd_weight_call) *c
     const ptrdiff_t size = work->out_height * work->out_width * work->outputs;
     for (ptrdiff_t tile = 0; tile < count; tile++) {
         const struct winograd_place at = winograd_place_of(work, first + tile);
-        NAME(transform_tile)(call->gy + at.image * size, work->out_height, work->out_width,
-                             work->outputs, at.row, at.column, SIDE,
-                             to + tile * work->wide_outputs, work->product_pitch, sums);
+        if (NAME(transform_tile)(call->gy + at.image * size, work->out_height, work->out_width,
+                                 work->outputs, at.row, at.column, SIDE,
+                                 to + tile * work->wide_outputs, work->product_pitch, sums))
+            winograd_fail(call->failed, at.image);
     }
 }
 
@@ -47,12 +48,12 @@ static void NAME(sum_piece)(const void *argument, ptrdiff_t piece, int worker) {
     (void)worker;
     memset(bias, 0, (size_t)work->wide_outputs * sizeof(REAL));
     if (!patches) {
-        __atomic_store_n(call->failed, 1, __ATOMIC_RELAXED);
+        winograd_fail(call->failed, 0);
         return;
     }
     for (ptrdiff_t first = start; first < last; first += work->block) {
         const ptrdiff_t count = smaller(work->block, last - first);
-        NAME(transform_inputs)(work, call->x, first, count, patches);
+        NAME(transform_inputs)(work, call->x, first, count, patches, call->failed);
         NAME(transform_gradients)(call, first, count, patches + POINTS * in, bias);
         for (int point = 0; point < POINTS; point++)
             NAME(multiply_blocks)(patches + point * in, 1, work->wide_inputs,
@@ -97,20 +98,20 @@ static void NAME(collect_weights)(const void *argument, ptrdiff_t input, int wor
                 call->gw[((o + lane) * work->inputs + input) * 9 + tap] = value[lane];
         }
     }
-    if (NAME(has_nan)(check)) __atomic_store_n(call->failed, 1, __ATOMIC_RELAXED);
+    if (NAME(has_nan)(check)) winograd_fail(call->failed, 0);
 }
 
 int FN(winograd_weight_gradient)(const conv_plan *plan, const REAL *x, const REAL *gy, REAL *gw,
-                                 REAL *gbias, REAL *scratch, int threads) {
-    int failed = 0;
+                                 REAL *gbias, REAL *scratch, char *failed, int threads) {
     struct NAME(winograd_weight_call) call = {.work = winograd_work_of(plan, 0), .x = x, .gy = gy,
                                               .gw = gw, .gbias = gbias, .sums = scratch,
-                                              .failed = &failed};
+                                              .failed = failed};
+    memset(failed, 0, (size_t)plan->n);
     call.pieces = winograd_weight_pieces(&call.work);
     call.piece_sums = winograd_piece_sums(&call.work);
     team_run(NAME(sum_piece), &call, call.pieces, threads);
     team_run(NAME(collect_weights), &call, plan->c + (gbias != NULL), threads);
-    return !failed;
+    return !memchr(failed, 1, (size_t)plan->n);
 }
 
 size_t FN(winograd_weight_gradient_scratch)(const conv_plan *plan) {

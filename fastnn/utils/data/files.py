@@ -30,7 +30,7 @@ class DataFiles:
         ``$FASTNN_DATA`` and of the user's cache directory.
         """
         for folder in cls._folders(root):
-            if all(stored(folder, name) for name in cls.files):
+            if all(cls.stored(folder, name) for name in cls.files):
                 return folder
         return None
 
@@ -50,19 +50,24 @@ class DataFiles:
     @classmethod
     def _folders(cls, root):
         """Where to look, first to last."""
-        below = ("", cls.folder, *cls.subfolders)
-        return [each / subfolder for each in data_roots(root) for subfolder in below]
+        return folders(root, ("", cls.folder, *cls.subfolders))
+
+    @classmethod
+    def stored(cls, folder, name):
+        """The path of a file in a folder, or None: plain, or of ``compressed`` ones with gzip."""
+        for path in (*[folder / f"{name}.gz"] * cls.compressed, folder / name):
+            if path.is_file():
+                return path
+        return None
 
     @classmethod
     def _missing(cls, root):
         """One line on what is not there."""
-        folders = cls._folders(root)
-        for folder in folders:
-            absent = [name for name in cls.files if not stored(folder, name)]
+        for folder in cls._folders(root):
+            absent = [name for name in cls.files if not cls.stored(folder, name)]
             if len(absent) < len(cls.files):
                 return f"{cls.__name__}: {folder} lacks {', '.join(absent)}"
-        looked = ", ".join(map(str, dict.fromkeys(folders[::2 + len(cls.subfolders)])))
-        return f"{cls.__name__}: no data files in {looked}; download=True fetches them"
+        return nothing_found(cls.__name__, "data files", root, "download=True fetches them")
 
     @classmethod
     def _download(cls, root):
@@ -74,7 +79,7 @@ class DataFiles:
         else:
             folder = Path(root, cls.subfolders[0] if cls.subfolders else cls.folder)
         for name, sha256 in cls.files.items():
-            if not stored(folder, name):
+            if not cls.stored(folder, name):
                 local = f"{name}.gz" if cls.compressed else name
                 remote = cls.remote_names.get(name, local)
                 download(cls.mirrors, remote, sha256, folder / local)
@@ -89,14 +94,17 @@ def data_roots(root):
     return [*([Path(named)] if named else []), data_cache()]
 
 
+def folders(root, subfolders):
+    """The subfolders, in their order, of each of the `data_roots`."""
+    return [each / subfolder for each in data_roots(root) for subfolder in subfolders]
+
+
+def nothing_found(name, wanted, root, advice):
+    """One line on a data set that is in none of the `data_roots`."""
+    looked = ", ".join(map(str, data_roots(root)))
+    return f"{name}: no {wanted} in {looked}; {advice}"
+
+
 def data_cache():
     """The folder for downloads in the user's cache directory."""
     return cache_directory().parent / "data"
-
-
-def stored(folder, name):
-    """The path of a file in a folder, compressed or plain, or None."""
-    for path in (folder / f"{name}.gz", folder / name):
-        if path.is_file():
-            return path
-    return None
