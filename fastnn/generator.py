@@ -4,6 +4,9 @@ import secrets
 import threading
 from contextlib import contextmanager
 
+import numpy
+
+from ._kernels import program
 from .device import CPU
 
 MASK = (1 << 64) - 1
@@ -55,7 +58,21 @@ class Generator:
         self._seed, self._offset = state
 
     def take(self, blocks):
-        """Use up blocks: (key, first block), the key as a signed 64-bit integer."""
+        """Use up blocks: an array of the key, as a signed 64-bit integer, and the first block.
+
+        While a program is noted, each of its replays takes blocks anew and puts them there.
+        """
+        place = numpy.empty(2, numpy.int64)
+
+        def draw():
+            place[0], place[1] = self._take(blocks)
+
+        draw()
+        if program.noting() is not None:
+            program.noting().append_function(draw)
+        return place
+
+    def _take(self, blocks):
         key, offset = self._seed & MASK, self._offset
         self._offset += blocks
         return (key - (1 << 64) if key >> 63 else key), offset
@@ -64,13 +81,13 @@ class Generator:
 class _Default(Generator):
     """The default generator, which a thread can replace for a while."""
 
-    def take(self, blocks):
+    def _take(self, blocks):
         make = getattr(_of_thread, "make", None)
         if make is None:
-            return super().take(blocks)
+            return super()._take(blocks)
         if _of_thread.generator is None:
             _of_thread.generator = make()
-        return _of_thread.generator.take(blocks)
+        return _of_thread.generator._take(blocks)
 
 
 _of_thread = threading.local()

@@ -40,7 +40,8 @@ def unit_wide(first, second):
 @kernel(uses=(philox, unit))
 def uniform(start, stop, arguments, numbers):
     """out[i] uniform in [low, high), four to a block."""
-    out, size, key, offset = pointer(arguments[0]), arguments[1], arguments[2], arguments[3]
+    out, size, place = pointer(arguments[0]), arguments[1], pointer_i64(arguments[2])
+    key, offset = place[0], place[1]
     low, span = T(numbers[0]), T(numbers[1] - numbers[0])
     whole = min(stop, size // 4)
     for block in range(start, whole):
@@ -58,7 +59,8 @@ def uniform(start, stop, arguments, numbers):
 @kernel(uses=(philox, unit_wide))
 def uniform_wide(start, stop, arguments, numbers):
     """As `uniform` for float64: two to a block, with all of its bits random."""
-    out, size, key, offset = pointer(arguments[0]), arguments[1], arguments[2], arguments[3]
+    out, size, place = pointer(arguments[0]), arguments[1], pointer_i64(arguments[2])
+    key, offset = place[0], place[1]
     low, span = numbers[0], numbers[1] - numbers[0]
     for block in range(start, stop):
         a, b, c, d = philox(offset + block, key)
@@ -70,7 +72,8 @@ def uniform_wide(start, stop, arguments, numbers):
 @kernel(uses=(philox, unit))
 def normal(start, stop, arguments, numbers):
     """out[i] normal with a mean and a deviation, four to a block (Box and Muller, 1958)."""
-    out, size, key, offset = pointer(arguments[0]), arguments[1], arguments[2], arguments[3]
+    out, size, place = pointer(arguments[0]), arguments[1], pointer_i64(arguments[2])
+    key, offset = place[0], place[1]
     mean, deviation = T(numbers[0]), T(numbers[1])
     for block in range(start, stop):
         a, b, c, d = philox(offset + block, key)
@@ -91,8 +94,9 @@ def normal(start, stop, arguments, numbers):
 @kernel(uses=(philox,))
 def integers(start, stop, arguments, numbers):
     """out[i] in [low, low + span), two to a block; the bias is span / 2**64."""
-    out, size, key, offset = pointer_i64(arguments[0]), arguments[1], arguments[2], arguments[3]
-    low, span = arguments[4], u64(arguments[5])
+    out, size, place = pointer_i64(arguments[0]), arguments[1], pointer_i64(arguments[2])
+    key, offset = place[0], place[1]
+    low, span = arguments[3], u64(arguments[4])
     for block in range(start, stop):
         a, b, c, d = philox(offset + block, key)
         out[2 * block] = low + T(((a << u64(32)) | b) % span)
@@ -104,7 +108,8 @@ def integers(start, stop, arguments, numbers):
 def dropout(start, stop, arguments, numbers):
     """out[i] = scale * x[i] where the i-th uniform number is at least p, else 0."""
     out, x = pointer(arguments[0]), pointer(arguments[1])
-    size, key, offset = arguments[2], arguments[3], arguments[4]
+    size, place = arguments[2], pointer_i64(arguments[3])
+    key, offset = place[0], place[1]
     p, scale = T(numbers[0]), T(numbers[1])
     whole = min(stop, size // 4)
     for block in range(start, whole):
@@ -124,7 +129,8 @@ def dropout(start, stop, arguments, numbers):
 def random_slopes(start, stop, arguments, numbers):
     """out[i] = y[i] where x[i] is positive, else y[i] times the i-th number of [low, high)."""
     out, y, x = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
-    size, key, offset = arguments[3], arguments[4], arguments[5]
+    size, place = arguments[3], pointer_i64(arguments[4])
+    key, offset = place[0], place[1]
     low, span = T(numbers[0]), T(numbers[1] - numbers[0])
     for block in range(start, stop):
         a, b, c, d = philox(offset + block, key)
@@ -139,25 +145,25 @@ def blocks(size, words_each=1):
     return -(-size * words_each // 4)
 
 
-def fill(function, shape, dtype, key, offset, words_each, numbers=(), options=()):
-    """A new array filled by one of the kernels above."""
+def fill(function, shape, dtype, place, words_each, numbers=(), options=()):
+    """A new array filled by one of the kernels above, from a place that a generator gave."""
     out = memory.empty(shape, dtype)
-    _launch(function, (out, out.size, key, offset, *options), out, words_each, numbers)
+    _launch(function, (out, out.size, place, *options), out, words_each, numbers)
     return out
 
 
-def drop(x, key, offset, p):
+def drop(x, place, p):
     """`dropout` of a contiguous array."""
     out = memory.empty(x.shape, x.dtype)
     scale = 1.0 / (1.0 - p) if p < 1 else 0.0
-    _launch(dropout, (out, x, x.size, key, offset), out, 1, (p, scale))
+    _launch(dropout, (out, x, x.size, place), out, 1, (p, scale))
     return out
 
 
-def slope(y, x, key, offset, low, high):
+def slope(y, x, place, low, high):
     """`random_slopes` of contiguous arrays."""
     out = memory.empty(x.shape, x.dtype)
-    _launch(random_slopes, (out, y, x, x.size, key, offset), out, 1, (low, high))
+    _launch(random_slopes, (out, y, x, x.size, place), out, 1, (low, high))
     return out
 
 

@@ -23,9 +23,9 @@ SELU_LIMIT = -SELU_ALPHA * SELU_SCALE  # selu's value at minus infinity
 
 def _dropout_forward(plan, x):
     """Drop in memory order, so that channels-last images need no copy."""
-    p, key, offset, order = plan
+    p, place, order = plan
     dense = memory.contiguous(x.transpose(order))
-    return kernels.drop(dense, key, offset, p).transpose(memory.inverse(order))
+    return kernels.drop(dense, place, p).transpose(memory.inverse(order))
 
 
 _dropout = Operation(
@@ -34,15 +34,15 @@ _dropout = Operation(
 
 def _dropped(input, p):
     """Each value 0 with probability ``p``, else divided by ``1 - p``."""
-    key, offset = default_generator.take(kernels.blocks(input.numel()))
-    return _dropout((float(p), key, offset, memory.order_of(input.array)), input)
+    place = default_generator.take(kernels.blocks(input.numel()))
+    return _dropout((float(p), place, memory.order_of(input.array)), input)
 
 
 def _channel_mask(input, p, batch=True):
     """For each channel of (N, C, ...) or (C, ...) 0 with probability ``p``, else 1 / (1 - p)."""
     shape = input.array.shape[:2 if batch else 1]
-    key, offset = default_generator.take(kernels.blocks(math.prod(shape)))
-    mask = kernels.drop(numpy.ones(shape, input.dtype), key, offset, float(p))
+    place = default_generator.take(kernels.blocks(math.prod(shape)))
+    mask = kernels.drop(numpy.ones(shape, input.dtype), place, float(p))
     return tape.from_array(mask.reshape(shape + (1,) * (input.ndim - len(shape))))
 
 
@@ -158,9 +158,9 @@ def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
 
 
 def _slopes_forward(plan, y, x):
-    low, high, key, offset, order = plan
+    low, high, place, order = plan
     result = kernels.slope(*[memory.contiguous(each.transpose(order)) for each in (y, x)],
-                           key, offset, low, high)
+                           place, low, high)
     return result.transpose(memory.inverse(order))
 
 
@@ -184,7 +184,7 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
         raise ValueError(f"rrelu: lower {lower} is above upper {upper}, or that is not finite")
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace=inplace)
-    key, offset = default_generator.take(kernels.blocks(input.numel()))
+    place = default_generator.take(kernels.blocks(input.numel()))
     before = input.detach().clone() if inplace else input.detach()
-    plan = (float(lower), float(upper), key, offset, memory.order_of(input.array))
+    plan = (float(lower), float(upper), place, memory.order_of(input.array))
     return _result(input, _random_slopes(plan, input, before), inplace)

@@ -19,23 +19,23 @@ def uniform_array(shape, dtype, low=0.0, high=1.0, generator=None):
     wide = dtype == dtypes.float64
     words = 2 if wide else 1
     size = int(numpy.prod(shape, dtype=numpy.int64))
-    key, offset = (generator or default_generator).take(kernels.blocks(size, words))
-    return kernels.fill(kernels.uniform_wide if wide else kernels.uniform, shape, dtype, key,
-                        offset, words, (low, high))
+    place = (generator or default_generator).take(kernels.blocks(size, words))
+    return kernels.fill(kernels.uniform_wide if wide else kernels.uniform, shape, dtype, place,
+                        words, (low, high))
 
 
 def normal_array(shape, dtype, mean=0.0, deviation=1.0, generator=None):
     """A new array of normally distributed numbers."""
     size = int(numpy.prod(shape, dtype=numpy.int64))
-    key, offset = (generator or default_generator).take(kernels.blocks(size))
-    return kernels.fill(kernels.normal, shape, dtype, key, offset, 1, (mean, deviation))
+    place = (generator or default_generator).take(kernels.blocks(size))
+    return kernels.fill(kernels.normal, shape, dtype, place, 1, (mean, deviation))
 
 
 def _integer_array(shape, low, high, generator):
     size = int(numpy.prod(shape, dtype=numpy.int64))
-    key, offset = (generator or default_generator).take(kernels.blocks(size, 2))
+    place = (generator or default_generator).take(kernels.blocks(size, 2))
     span = high - low  # up to 2**64 - 1, which the kernel reads as unsigned
-    return kernels.fill(kernels.integers, shape, dtypes.int64, key, offset, 2,
+    return kernels.fill(kernels.integers, shape, dtypes.int64, place, 2,
                         options=(low, span - (1 << 64) if span >> 63 else span))
 
 
