@@ -1,11 +1,15 @@
 """The comparison of an example's figures over several seeds, with an example made up for it."""
 
+import importlib.util
 import json
 from pathlib import Path
 
 import pytest
 
-from bench import seeds
+SPEC = importlib.util.spec_from_file_location(
+    "seeds", Path(__file__).resolve().parents[1] / "bench" / "seeds.py")
+seeds = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(seeds)
 
 EXAMPLE = '''
 import argparse, json, pathlib
