@@ -63,3 +63,9 @@ def test_an_example_that_fails_is_said_with_its_log(run, tmp_path):
     with pytest.raises(SystemExit, match=r"fastnn-0\.log"):
         run("--seeds", "0", "--wrong")
     assert "--wrong" in Path(tmp_path, "out", "fastnn-0.log").read_text()
+
+
+def test_runs_of_other_arguments_are_not_taken_for_these(run):
+    run("--seeds", "0", "--scale", "2")
+    with pytest.raises(SystemExit, match="holds runs of"):
+        run("--seeds", "0", "--scale", "3")
