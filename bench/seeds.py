@@ -3,8 +3,9 @@
     python -m bench.seeds examples/gan.py --model mlp --seeds 0 1 2 --out runs/seeds/gan-mlp
 
 What is not said here goes to the example. Each run has a folder of its own under --out and a log
-beside it; a run that has ended is not repeated, and one that was interrupted is resumed. Prints for
-each number of the reports its median and the runs' values, and writes `seeds.json`.
+beside it; a run that has ended is not repeated, and one that was interrupted is resumed, so a
+folder serves one example and one set of arguments. Prints for each number of the reports its median
+and the runs' values, and writes `seeds.json`.
 """
 
 import argparse
@@ -28,6 +29,16 @@ def parse(arguments):
     parser.add_argument("--libraries", nargs="+", choices=WITH, default=list(WITH))
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_known_args(arguments)
+
+
+def claim(options, arguments):
+    """Note what the folder's runs are of; exit if it holds others, which are not to be compared."""
+    note, wanted = options.out / "runs.json", {"example": options.example.name,
+                                               "arguments": arguments}
+    if note.is_file() and (found := json.loads(note.read_text())) != wanted:
+        sys.exit(f"bench.seeds: --out: {options.out} holds runs of {found}, not of {wanted}")
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_atomically(note, json.dumps(wanted).encode())
 
 
 def report_of(library, seed, options, arguments):
@@ -79,6 +90,7 @@ def lines(values):
 
 def main(arguments=None):
     options, rest = parse(arguments)
+    claim(options, rest)
     reports = {library: [] for library in options.libraries}
     for seed in options.seeds:
         for library in options.libraries:

@@ -104,7 +104,10 @@ def launch(parser, load, train, arguments=None):
             raise Problem(error) from error
         fastnn.manual_seed(run.options.seed)
         run.out.mkdir(parents=True, exist_ok=True)
-        train(run, data)
+        try:
+            train(run, data)
+        finally:
+            run.end_progress()
         return 0
     except (OSError, Problem) as error:
         return fail(error)
@@ -134,6 +137,7 @@ class Run:
         self.history = []  # a dict of figures for each epoch
         self.saved = 0     # epochs in the checkpoint
         self.parts = {}
+        self.bar = None
 
     @property
     def checkpoint(self):
@@ -162,8 +166,14 @@ class Run:
 
     def progress(self, batches, unit=" batches"):
         """The batches, with a bar on the terminal whose `set_postfix` shows figures."""
-        return tqdm(batches, desc=f"epoch {self.saved + 1}/{self.options.epochs}", unit=unit,
-                    leave=False)
+        self.bar = tqdm(batches, desc=f"epoch {self.saved + 1}/{self.options.epochs}", unit=unit,
+                        leave=False)
+        return self.bar
+
+    def end_progress(self):
+        """Take the bar away, over which a message would be written otherwise."""
+        if self.bar is not None:
+            self.bar.close()
 
     def record(self, **figures):
         """Keep the figures of the epoch that ends; they are printed once it is saved."""

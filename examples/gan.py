@@ -225,7 +225,8 @@ class Recipe:
 
 
 RECIPES = {
-    "mlp": Recipe(GANTrainer, dense_generator, dense_discriminator, epochs=36, rate=2e-4),
+    "mlp": Recipe(GANTrainer, dense_generator, dense_discriminator, epochs=36, batch=128,
+                  rate=2e-4),
     "dcgan": Recipe(GANTrainer, generator, discriminator, epochs=5),
     "wgan-gp": Recipe(WassersteinTrainer, generator, critic, epochs=10, rate=5e-4,
                       discriminator_rate=5e-4, betas=(0.0, 0.99)),

@@ -149,6 +149,11 @@ def test_without_matplotlib_it_says_what_to_install(mnist, monkeypatch, refusal)
     assert "pip install '.[examples]'" in refusal(mnist)
 
 
+def heed_interrupts():
+    """A shell has its programs in the background ignore Ctrl-C, which a test's process inherits."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to another process")
 def test_interrupting_keeps_the_last_finished_epoch(tmp_path):
     command = [sys.executable, str(EXAMPLES / "mnist.py"), "--dataset", "digits",
@@ -156,7 +161,7 @@ def test_interrupting_keeps_the_last_finished_epoch(tmp_path):
     environment = dict(os.environ)
     environment.pop("PYTHONSAFEPATH", None)  # a script finds the module beside it
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          cwd=tmp_path, env=environment) as process:
+                          cwd=tmp_path, env=environment, preexec_fn=heed_interrupts) as process:
         first = process.stdout.readline()
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=120)

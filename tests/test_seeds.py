@@ -1,11 +1,15 @@
 """The comparison of an example's figures over several seeds, with an example made up for it."""
 
+import importlib.util
 import json
 from pathlib import Path
 
 import pytest
 
-from bench import seeds
+SPEC = importlib.util.spec_from_file_location(
+    "seeds", Path(__file__).resolve().parents[1] / "bench" / "seeds.py")
+seeds = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(seeds)
 
 EXAMPLE = '''
 import argparse, json, pathlib
@@ -59,3 +63,9 @@ def test_an_example_that_fails_is_said_with_its_log(run, tmp_path):
     with pytest.raises(SystemExit, match=r"fastnn-0\.log"):
         run("--seeds", "0", "--wrong")
     assert "--wrong" in Path(tmp_path, "out", "fastnn-0.log").read_text()
+
+
+def test_runs_of_other_arguments_are_not_taken_for_these(run):
+    run("--seeds", "0", "--scale", "2")
+    with pytest.raises(SystemExit, match="holds runs of"):
+        run("--seeds", "0", "--scale", "3")

@@ -65,7 +65,8 @@ print(tasks() - before)
     assert found.stdout.split() == ["0", "3"]
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux's /proc shows masks")
+@pytest.mark.skipif(not sys.platform.startswith("linux"),
+                    reason="reads /proc/self/task, which Linux alone has")
 def test_no_signal_reaches_the_pool():
     """All signals that can be blocked are, in its threads alone."""
     script = """

@@ -114,8 +114,8 @@ static inline gemm_plan gemm_planned(const gemm_arguments *g, ptrdiff_t lanes, p
         groups = smaller(g->batch, larger(wanted, limited(work / WORTH_A_PIECE, 64)));
         const ptrdiff_t turns = larger(2, smaller(4, vectors / (6 * threads)));
         const ptrdiff_t each = ceil_div(smaller(wanted, turns * threads), others);
-        if (g->a_col != 1) rows = row_pieces(g, each);
-        columns = smaller(ceil_div(each, rows), ceil_div(vectors, 2));
+        const ptrdiff_t of_rows = g->a_col != 1 ? row_pieces(g, each) : 1;
+        columns = smaller(ceil_div(each, of_rows), ceil_div(vectors, 2));
         rows = smaller(ceil_div(each, columns), ceil_div(g->m, g->b_col == 1 ? 16 : 64));
     }
     return (gemm_plan){

@@ -55,9 +55,9 @@ class DataFiles:
     @classmethod
     def stored(cls, folder, name):
         """The path of a file in a folder, or None: plain, or of ``compressed`` ones with gzip."""
-        for path in (*[folder / f"{name}.gz"] * cls.compressed, folder / name):
-            if path.is_file():
-                return path
+        for each in (f"{name}.gz", name) if cls.compressed else (name,):
+            if (folder / each).is_file():
+                return folder / each
         return None
 
     @classmethod
@@ -101,7 +101,7 @@ def folders(root, subfolders):
 
 def nothing_found(name, wanted, root, advice):
     """One line on a data set that is in none of the `data_roots`."""
-    looked = ", ".join(map(str, data_roots(root)))
+    looked = ", ".join(map(str, dict.fromkeys(data_roots(root))))
     return f"{name}: no {wanted} in {looked}; {advice}"
 
 
