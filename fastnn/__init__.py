@@ -12,6 +12,7 @@ except ImportError as error:
 
 from . import (
     autograd,
+    compiler,
     cuda,
     linalg,
     nn,
@@ -27,6 +28,7 @@ from .autograd import (
     no_grad,
     set_grad_enabled,
 )
+from .compiler import compile
 from .config import show_config
 from .device import device
 from .dtypes import (

@@ -2,6 +2,7 @@
 
 cimport numpy as cnp
 
+from fastnn._kernels.program cimport changed, is_noting
 from fastnn.operands cimport fills_a_block, may_repeat, overlap_apart, same_memory
 from fastnn.tape cimport (
     TensorBase, Version, is_recording, record, refresh, requires_grad, version_of)
@@ -30,6 +31,8 @@ cdef void note_change(TensorBase target, bint recorded) except *:
     if recorded and target.base is not None:
         record(target.base, _write_through, target.path, (target.base, target), (), False)
     version.count += 1
+    if is_noting():
+        changed(version)
     if target.node is not None and recorded:
         target.node.kept_output_version = version.count
 

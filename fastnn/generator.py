@@ -36,6 +36,7 @@ class Generator:
         """Start the stream of ``seed``, an integer, and return the generator."""
         if isinstance(seed, bool) or not hasattr(seed, "__index__"):
             raise TypeError(f"manual_seed: expected an integer, got {seed!r}")
+        program.refuse("the seed is set, which each call would have to do anew")
         self._seed = seed.__index__()
         self._offset = 0
         return self
@@ -55,6 +56,7 @@ class Generator:
 
     def set_state(self, state):
         """Go back to a state that ``get_state`` gave."""
+        program.refuse("the state of a generator is set, which each call would have to do anew")
         self._seed, self._offset = state
 
     def take(self, blocks):
@@ -68,8 +70,10 @@ class Generator:
             place[0], place[1] = self._take(blocks)
 
         draw()
-        if program.noting() is not None:
-            program.noting().append_function(draw)
+        noting = program.noting()
+        if noting is not None:
+            noting.admit(place)
+            noting.append_function(draw)
         return place
 
     def _take(self, blocks):

@@ -13,7 +13,7 @@ from fastnn._kernels import memory
 
 from fastnn._kernels.launch cimport (
     MAX_NUMBERS, MAX_OPERANDS, Kernel, Operands, kernel_t, launch_elementwise, launch_flat)
-from fastnn._kernels.program cimport admit, is_noting, numbers_of
+from fastnn._kernels.program cimport is_noting, numbers_of, witness
 from fastnn._kernels.runtime cimport empty
 from fastnn.changes cimport (
     begin_change, check_apart, check_castable, check_change, note_change)
@@ -218,9 +218,7 @@ cdef class Elementwise:
         cdef kernel_t kernel = self.kernel.for_type(typenum)
         cdef bint broadcast = False
         if is_noting():
-            for index in range(self.arity):
-                if isinstance(inputs[index], TensorBase):
-                    admit((<TensorBase> inputs[index]).array)
+            _witness_all(inputs, target)
         if flat and target is None and self._all_tensors(inputs):
             result = empty(cnp.PyArray_NDIM(first), cnp.PyArray_DIMS(first), result_type)
             data[0] = <char*> cnp.PyArray_DATA(result)
@@ -334,6 +332,13 @@ def chained(Node node not None, Elementwise derivative not None, TensorBase grad
     if node.gradient_is_free and cnp.PyArray_SIZE(gradient.array) >= WORTH_REUSE:
         return derivative.into(gradient, *factors)
     return derivative(gradient, *factors)
+
+
+cdef int _witness_all(tuple inputs, TensorBase target) except -1:
+    for value in (*inputs, target):
+        if isinstance(value, TensorBase):
+            witness(value, (<TensorBase> value).array)
+    return 0
 
 
 cdef int _keep_scalars(Operands* o, double* scalars, cnp.npy_intp* itemsizes) except -1:

@@ -8,7 +8,7 @@ An `Operation` is a forward function over arrays and a derivative rule over tens
 
 cimport numpy as cnp
 
-from fastnn._kernels.program cimport is_noting, noted_unit
+from fastnn._kernels.program cimport is_noting, noted_unit, witness
 from fastnn.changes cimport begin_change, note_change
 from fastnn.operands cimport starts_within, target_tensor
 from fastnn.tape cimport TensorBase, is_recording, note_view, record, requires_grad, wrap
@@ -77,13 +77,16 @@ cdef class Operation:
         cdef list arrays = [plan]
         cdef bint recorded = False
         cdef TensorBase output
+        cdef bint noting = is_noting()
         for value in inputs:
             if isinstance(value, TensorBase):
+                if noting:
+                    witness(value, (<TensorBase> value).array)
                 arrays.append((<TensorBase> value).array)
                 recorded = recorded or requires_grad(value)
             else:
                 arrays.append(value)
-        result = (noted_unit(self.forward, tuple(arrays), None) if is_noting()
+        result = (noted_unit(self.forward, tuple(arrays), None) if noting
                   else self.forward(*arrays))
         if type(result) is tuple:
             output = wrap(result[0])
@@ -102,12 +105,17 @@ cdef class Operation:
         cdef TensorBase target = target_tensor(self.name, tensor)
         cdef bint recorded = requires_grad(target)
         cdef list arrays = [plan, target.array]
+        cdef bint noting = is_noting()
+        if noting:
+            witness(target, target.array)
         for value in inputs:
+            if noting and isinstance(value, TensorBase):
+                witness(value, (<TensorBase> value).array)
             recorded = recorded or requires_grad(value)
             arrays.append((<TensorBase> value).array if isinstance(value, TensorBase) else value)
         recorded = recorded and is_recording()
         begin_change(self.name, target, recorded)
-        if is_noting():
+        if noting:
             noted_unit(self.write, tuple(arrays), target.array)
         else:
             self.write(*arrays)

@@ -12,7 +12,8 @@ from weakref import ref
 cimport cython
 cimport numpy as cnp
 
-from fastnn._kernels.program cimport born, is_noting
+from fastnn._kernels.program cimport (
+    born, is_noting, saw_gradient, set_gradient, witness)
 
 cnp.import_array()
 
@@ -164,6 +165,8 @@ cdef class TensorBase:
     @property
     def grad(self):
         """The gradient accumulated by ``backward()``, or None."""
+        if is_noting():
+            saw_gradient(self, self.gradient)
         return self.gradient
 
     @grad.setter
@@ -178,6 +181,8 @@ cdef class TensorBase:
                 raise TypeError(
                     f"grad: expected {(<object> self.array).dtype}, got {value.array.dtype}")
         self.gradient = value
+        if is_noting():
+            set_gradient(self, value)
 
     @property
     def _version(self):
@@ -276,6 +281,47 @@ cdef TensorBase wrap(cnp.ndarray array):
     cdef TensorBase tensor = <TensorBase> _tensor_type.__new__(_tensor_type)
     tensor.array = array
     return tensor
+
+
+def alias(TensorBase tensor not None):
+    """A tensor on the same array, without a history."""
+    if is_noting():
+        witness(tensor, tensor.array)
+    return wrap(tensor.array)
+
+
+def bind_gradients(list leaves, list gradients):
+    """Set the gradients of tensors, without a check."""
+    cdef Py_ssize_t index
+    for index in range(len(leaves)):
+        (<TensorBase> leaves[index]).gradient = gradients[index]
+
+
+def count_changes(list versions):
+    """Count a change in place for each entry."""
+    for version in versions:
+        (<Version> version).count += 1
+
+
+def are_still(list tensors, list arrays, list needs):
+    """Whether each tensor has its array, and needs a gradient as it did."""
+    cdef Py_ssize_t index
+    cdef TensorBase tensor
+    for index in range(len(tensors)):
+        tensor = <TensorBase> tensors[index]
+        if (tensor.array is not arrays[index]
+                or tensor.leaf_requires_grad != (needs[index] is True)):
+            return False
+    return True
+
+
+def have_gradients(list leaves, list gradients):
+    """Whether the gradients of the leaves are these."""
+    cdef Py_ssize_t index
+    for index in range(len(leaves)):
+        if (<TensorBase> leaves[index]).gradient is not gradients[index]:
+            return False
+    return True
 
 
 def from_array(cnp.ndarray array not None):

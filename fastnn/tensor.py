@@ -6,6 +6,7 @@ import numbers
 import numpy
 
 from . import dtypes, tape, walk
+from ._kernels import program
 from ._kernels.memory import is_channels_last
 from .device import CPU
 from .printing import tensor_text
@@ -57,6 +58,7 @@ class Tensor(tape.TensorBase):
 
     @data.setter
     def data(self, value):
+        program.refuse("a tensor is given other data")
         self._set_array(as_tensor("data", value).array)
         self._bump_version()
 
@@ -121,16 +123,19 @@ class Tensor(tape.TensorBase):
         if self.array.size != 1:
             raise ValueError(
                 f"item: only a tensor of one element is a number, got shape {tuple(self.shape)}")
+        program.refuse(READ)
         return self.array.item()
 
     def tolist(self):
         """The values as nested lists of Python numbers."""
+        program.refuse(READ)
         return self.array.tolist()
 
     def numpy(self):
         """The array behind the tensor, without a copy; not for one that requires gradients."""
         if self.requires_grad:
             raise RuntimeError("numpy: the tensor requires gradients; use tensor.detach().numpy()")
+        program.refuse(READ)
         return self.array
 
     def __array__(self, dtype=None, copy=None):
@@ -151,7 +156,7 @@ class Tensor(tape.TensorBase):
 
     def detach(self):
         """The same memory without a history."""
-        result = tape.from_array(self.array)
+        result = tape.alias(self)
         result._share_version(self)
         return result
 
@@ -181,7 +186,7 @@ class Tensor(tape.TensorBase):
             raise RuntimeError(
                 f"bool: only a tensor of one element is true or false, got shape "
                 f"{tuple(self.shape)}")
-        return bool(self.array.item())
+        return bool(self.item())
 
     def __float__(self):
         return float(self.item())
@@ -201,6 +206,7 @@ class Tensor(tape.TensorBase):
         return format(self.item(), specification)
 
     def __repr__(self):
+        program.refuse(READ)
         return tensor_text(self)
 
     def __copy__(self):
@@ -223,6 +229,9 @@ class Tensor(tape.TensorBase):
 
     def __reduce__(self):
         raise TypeError("pickle: tensors are not pickled; use fastnn.save")
+
+
+READ = "a tensor's value is read, which each call would have to do anew"
 
 
 class Size(tuple):

@@ -13,6 +13,7 @@ import numpy
 
 from fastnn._kernels import memory, program, spread
 
+from fastnn._kernels.program cimport is_noting, saw_gradient, set_gradient
 from fastnn.tape import exchange_grad_enabled, is_grad_enabled
 
 from fastnn.tape cimport Node, TensorBase, refresh, requires_grad, set_recording, wrap
@@ -146,7 +147,11 @@ cdef class _Walk:
                 node.free()
             return
         noting = program.noting()
-        mark = None if noting is None else noting.begin()
+        mark = None
+        if noting is not None:
+            if node.number < noting.first_node:
+                program.refuse("backward goes on through operations from before the function")
+            mark = noting.begin()
         gradients = self.rule(node, gradient)
         if not isinstance(gradients, tuple):
             gradients = (gradients,)
@@ -245,7 +250,7 @@ def _seed(TensorBase tensor not None, gradient, str caller):
             raise RuntimeError(
                 f"{caller}: the gradient of shape {(<object> tensor.array).shape} must be given; "
                 "only that of a single number is 1 by default")
-        return wrap(numpy.ones_like(tensor.array))
+        return wrap(program.constant(numpy.ones_like(tensor.array)))
     if not isinstance(gradient, TensorBase):
         raise TypeError(f"{caller}: gradient must be a Tensor, got {type(gradient).__name__}")
     if gradient.shape != tensor.shape:
@@ -270,6 +275,8 @@ cdef _Walk _start(list tensors, list gradients, str caller, bint create_graph):
 cdef void _add_to_grad(TensorBase leaf, TensorBase gradient, bint owned,
                        bint create_graph) except *:
     """Add to ``leaf.grad``; a gradient that something else may hold is copied first."""
+    if is_noting():
+        saw_gradient(leaf, leaf.gradient)
     if leaf.gradient is not None:
         if create_graph:
             leaf.gradient = _add(leaf.gradient, gradient)
@@ -282,6 +289,8 @@ cdef void _add_to_grad(TensorBase leaf, TensorBase gradient, bint owned,
             gradient.array.copy(order="K")
             if cnp.PyArray_SIZE(gradient.array) < spread.SMALLEST and program.noting() is None
             else memory.copy(gradient.array, "K"))
+    if is_noting():
+        set_gradient(leaf, leaf.gradient)
 
 
 def backward(list tensors, list gradients, retain_graph, bint create_graph, inputs=None):

@@ -27,3 +27,13 @@ cdef double* numbers_of(Py_ssize_t count) except NULL
 
 # Tell that a call reads or writes these arrays (or None).
 cdef int uses(tuple arrays) except -1
+
+# Keep a tensor that is used, with its array, if no call made it.
+cdef int witness(object tensor, cnp.ndarray array) except -1
+
+# Tell that the gradient of a leaf is looked at, or set.
+cdef int saw_gradient(object leaf, object present) except -1
+cdef int set_gradient(object leaf, object gradient) except -1
+
+# Tell that a count of changes in place has grown.
+cdef int changed(object version) except -1

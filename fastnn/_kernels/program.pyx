@@ -3,7 +3,10 @@
 A program keeps the memory that its calls use. What is not a kernel's call is noted as a function of
 Python and run as such. A `unit` is a piece of work whose results are known; where its kernels
 alone do not reproduce them, because NumPy had a part in it, the whole unit is noted as a function.
+What can be neither is refused, so that no replay gives values of the time when it was noted.
 """
+
+from functools import partial
 
 import numpy
 
@@ -23,6 +26,10 @@ cdef extern from *:
 
 # The GIL is let go for work that takes longer than its hand-over.
 cdef double RELEASE_NANOSECONDS = 50000.0
+
+
+class NotReplayable(RuntimeError):
+    """Something was done, while a program is noted, that a replay cannot do."""
 
 
 cdef bint is_noting() noexcept:
@@ -58,8 +65,7 @@ cdef int uses(tuple arrays) except -1:
     program = <Program> fastnn_program
     for array in arrays:
         if isinstance(array, cnp.ndarray) and not program.knows(<cnp.ndarray> array):
-            program.admit(<cnp.ndarray> array)
-            program.has_strangers = True
+            program.meet_stranger(<cnp.ndarray> array)
     return 0
 
 
@@ -77,6 +83,28 @@ cdef int born(cnp.ndarray array) except -1:
     return 0
 
 
+cdef int witness(object tensor, cnp.ndarray array) except -1:
+    (<Program> fastnn_program).witness(tensor, array)
+    return 0
+
+
+cdef int saw_gradient(object leaf, object present) except -1:
+    (<Program> fastnn_program).first_gradients.setdefault(leaf, present)
+    return 0
+
+
+cdef int set_gradient(object leaf, object gradient) except -1:
+    cdef Program program = <Program> fastnn_program
+    program.first_gradients.setdefault(leaf, ANY)
+    program.unbound[leaf] = gradient
+    return 0
+
+
+cdef int changed(object version) except -1:
+    (<Program> fastnn_program).versions.append(version)
+    return 0
+
+
 cdef double* numbers_of(Py_ssize_t count) except NULL:
     cdef cnp.npy_intp size = count
     cdef cnp.ndarray array = cnp.PyArray_EMPTY(1, &size, cnp.NPY_FLOAT64, 0)
@@ -84,21 +112,65 @@ cdef double* numbers_of(Py_ssize_t count) except NULL:
     return <double*> cnp.PyArray_DATA(array)
 
 
-def apart(function):
-    """Run a function of Python now, unseen by the program that notes, and again in each replay."""
+def apart(function, *arguments):
+    """``function(*arguments)`` now, unseen by the program that notes, and again in each replay.
+
+    What it returns must be an array or None; each replay writes the array's values anew.
+    """
     global fastnn_program
-    cdef void* program = fastnn_program
-    if program is NULL:
-        return function()
+    cdef void* noting = fastnn_program
+    cdef Program program
+    if noting is NULL:
+        return function(*arguments)
+    program = <Program> noting
+    program.flush()
     fastnn_program = NULL
     runtime.use_home(NULL)
     try:
-        result = function()
+        result = function(*arguments)
     finally:
-        fastnn_program = program
-        runtime.use_home(<void*> (<Program> program).home)
-    (<Program> program).append_function(function)
+        fastnn_program = noting
+        runtime.use_home(<void*> program.home)
+    results = arrays_of((result,))
+    for each in results:
+        program.admit(each)
+    program.append_function(
+        _Again(function, arguments, results) if results
+        else partial(function, *arguments) if arguments else function)
     return result
+
+
+def always(function, *arguments):
+    """``function(*arguments)``, which reads values and returns nothing, now and in each replay."""
+    function(*arguments)
+    if fastnn_program is not NULL:
+        (<Program> fastnn_program).append_function(_Check(function, *arguments))
+
+
+def refuse(what):
+    """Raise a NotReplayable if calls are noted."""
+    cdef Program program
+    if fastnn_program is not NULL:
+        program = <Program> fastnn_program
+        program.refusal = NotReplayable(what)
+        raise program.refusal
+
+
+def constant(cnp.ndarray array not None):
+    """The array, whose values each replay restores; they must come from Python's numbers alone."""
+    if fastnn_program is not NULL:
+        kept = array.copy()
+        (<Program> fastnn_program).admit(kept)
+        (<Program> fastnn_program).admit(array)
+        copy_values(array, kept)
+    return array
+
+
+def unit(function, *arguments):
+    """``function(*arguments)``, noted as `Program.unit` does if calls are noted."""
+    if fastnn_program is NULL:
+        return function(*arguments)
+    return (<Program> fastnn_program).unit(function, arguments)
 
 
 def noting():
@@ -112,18 +184,35 @@ cdef struct Entry:
     double nanoseconds
 
 
+ANY = object()  # in place of a gradient: it does not matter
+
+
 cdef class Program:
-    """Calls in order. While one is noted (``with program:``) it sees the calls of its thread."""
+    """Calls in order. While one is noted (``with program:``) it sees the calls of its thread.
+
+    Beside them it keeps what they rely on: the tensors from outside that were used, each with its
+    array (`witnesses`), what the gradient of a leaf was when first looked at (`first_gradients`), and
+    the counts of changes in place that a replay has to go on with (`versions`).
+    """
     cdef Entry* entries
     cdef Py_ssize_t count, capacity
     cdef dict functions  # by the number of the entry
     cdef runtime.Home home
     cdef dict held       # arrays from elsewhere, by the id of the object that owns their memory
     cdef bint has_strangers
-    cdef int depth
+    cdef int depth       # of units
+    cdef int rules       # of derivative rules
+    cdef readonly dict witnesses, first_gradients
+    cdef dict unbound    # gradients that leaves were given since the last function
+    cdef readonly list versions
+    cdef readonly object refusal
+    cdef object bind_gradients
+    cdef readonly long long first_node  # the number of the first node that is made meanwhile
 
-    def __cinit__(self):
+    def __cinit__(self, bind_gradients, long long first_node):
+        self.bind_gradients, self.first_node = bind_gradients, first_node
         self.functions, self.held, self.home = {}, {}, runtime.Home()
+        self.witnesses, self.first_gradients, self.unbound, self.versions = {}, {}, {}, []
 
     def __dealloc__(self):
         cdef Py_ssize_t index
@@ -144,7 +233,13 @@ cdef class Program:
         fastnn_program = NULL
         runtime.use_home(NULL)
 
+    @property
+    def bytes(self):
+        """What its arrays take."""
+        return self.home.bytes
+
     def listed(self):
+        """The functions of Python among the entries."""
         return list(self.functions.values())
 
     def __len__(self):
@@ -158,6 +253,13 @@ cdef class Program:
                 raise MemoryError("no memory to note a call")
         self.entries[self.count] = Entry(run, call, nanoseconds)
         self.count += 1
+
+    def flush(self):
+        """Note which gradients the leaves have by now, before something looks at them."""
+        if self.unbound:
+            unbound, self.unbound = self.unbound, {}
+            self.append_function(
+                partial(self.bind_gradients, list(unbound), list(unbound.values())))
 
     def append_function(self, function):
         """Note a function of Python."""
@@ -187,6 +289,23 @@ cdef class Program:
             owner = self.owner(array)
             self.held[id(owner)] = owner
 
+    def witness(self, tensor, cnp.ndarray array not None):
+        """Keep a tensor that a call uses and that was not made by one."""
+        if not self.knows(array):
+            self.admit(array)
+            self.witnesses[id(tensor)] = tensor, array
+
+    def made(self, tensor, cnp.ndarray array not None):
+        """Whether a tensor was made by the calls."""
+        return self.knows(array) and id(tensor) not in self.witnesses
+
+    cdef meet_stranger(self, cnp.ndarray array):
+        self.admit(array)
+        self.has_strangers = True
+        if self.depth == 0 and self.rules == 0:
+            refuse("the function makes a tensor of values that no kernel of fastnn made; pass them "
+                   "as an argument")
+
     def replay(self, Py_ssize_t start=0):
         """Run all calls again, in order."""
         cdef Py_ssize_t index = start
@@ -209,21 +328,22 @@ cdef class Program:
         """Start a piece of work: a mark for `end`."""
         mark = self.count, self.has_strangers
         self.has_strangers = False
+        self.rules += 1
         return mark
 
     def end(self, tuple mark, function):
         """End it; ``function`` takes its place if it used memory of unknown origin."""
         strangers, self.has_strangers = self.has_strangers, mark[1]
+        self.rules -= 1
         if strangers:
             self.truncate(mark[0])
             self.append_function(function)
         return strangers
 
     def born(self, cnp.ndarray array not None):
-        """Tell of an array that was made while no unit runs."""
+        """Tell of an array that became a tensor's while no unit runs."""
         if self.depth == 0 and not self.knows(array):
-            self.admit(array)
-            self.has_strangers = True
+            self.meet_stranger(array)
 
     def unit(self, function, tuple arguments, target=None):
         """``function(*arguments)``, noted as its kernels' calls where they alone give its results.
@@ -233,9 +353,10 @@ cdef class Program:
         cdef Py_ssize_t mark = self.count
         cdef bint outer = self.has_strangers
         before = None if target is None else target.copy()
-        for each in arrays_of(arguments):
-            self.admit(each)
         self.has_strangers = False
+        for each in arrays_of(arguments):
+            if not self.knows(each):
+                self.meet_stranger(each)
         self.depth += 1
         try:
             result = function(*arguments)
@@ -247,7 +368,9 @@ cdef class Program:
         if target is None:
             strangers = strangers or not all(
                 [runtime.lives_in(each, <void*> self.home) for each in results])
-        if strangers or not self.reproduces(mark, results, target, before):
+        draws = any([index >= mark and not isinstance(noted, _Check)
+                     for index, noted in self.functions.items()])
+        if strangers or draws or not self.reproduces(mark, results, target, before):
             self.truncate(mark)
             self.append_function(_Again(function, arguments, [] if target is not None else results))
         for each in results:
@@ -275,7 +398,7 @@ def arrays_of(value):
     """The arrays in nested tuples and lists."""
     if isinstance(value, cnp.ndarray):
         return [value]
-    if type(value) is tuple or type(value) is list:
+    if isinstance(value, (tuple, list)):
         return [array for each in value for array in arrays_of(each)]
     return []
 
@@ -286,6 +409,10 @@ def _shared(array, arguments):
 
 def _same_bits(a, b):
     return a.tobytes() == b.tobytes()
+
+
+class _Check(partial):
+    """A function that reads values, and raises or does nothing."""
 
 
 class _Again:

@@ -4,7 +4,7 @@ import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
-from .._kernels import memory
+from .._kernels import memory, program
 from ..device import check_device
 from ..registry import public
 from .checks import several, shape_argument, whole
@@ -29,11 +29,34 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False):
     >>> fastnn.tensor([[1, 2], [3, 4]]).dtype
     dtype('int64')
     """
+    if program.noting() is not None and isinstance(data, tensors.Tensor):
+        return _taken_over(data.detach().clone(), dtype, requires_grad)
     array = tensors.as_array("tensor", data, dtype)
+    if not isinstance(data, numpy.ndarray):
+        return new(_constant(data, array), requires_grad, device)
     source = data.array if isinstance(data, tensors.Tensor) else data
     if isinstance(source, numpy.ndarray) and numpy.may_share_memory(array, source):
         array = array.copy(order="K")
     return new(array, requires_grad, device)
+
+
+def _taken_over(copy, dtype, requires_grad):
+    copy = copy if dtype is None else copy.to(dtype)
+    return copy.requires_grad_() if requires_grad else copy
+
+
+def _constant(data, array):
+    """The array made of data, as a constant of a program that notes if numbers alone are in it."""
+    if program.noting() is None:
+        return array
+    holders = [data]
+    while holders:
+        holder = holders.pop()
+        if isinstance(holder, (tuple, list)):
+            holders.extend(holder)
+        elif isinstance(holder, (tensors.Tensor, numpy.ndarray)):
+            program.refuse("a tensor is made of other tensors' values; use stack()")
+    return program.constant(array)
 
 
 @public("fastnn", differentiable=False)
@@ -42,7 +65,8 @@ def as_tensor(data, dtype=None, device=None):
     check_device(device)
     if isinstance(data, tensors.Tensor):
         return data if dtype is None else data.to(dtype)
-    return new(_sharable("as_tensor", tensors.as_array("as_tensor", data, dtype)), device=device)
+    array = _sharable("as_tensor", tensors.as_array("as_tensor", data, dtype))
+    return new(array if isinstance(data, numpy.ndarray) else _constant(data, array), device=device)
 
 
 @public("fastnn", differentiable=False)
@@ -99,6 +123,7 @@ def _filled(operation, sizes, size, value, dtype, requires_grad, device):
     array = memory.empty(shape, dtype)
     if value is not None:
         array[...] = _one(operation, value, dtype)
+        program.constant(array)
     return new(array, requires_grad, device)
 
 
@@ -140,6 +165,7 @@ def _like(operation, input, value, dtype, requires_grad, device):
     array = memory.empty_like(input.array.astype(dtype, copy=False))
     if value is not None:
         array[...] = _one(operation, value, dtype)
+        program.constant(array)
     return new(array, requires_grad, device)
 
 
@@ -179,8 +205,8 @@ def arange(start=None, end=None, step=1, *, dtype=None, device=None, requires_gr
         raise ValueError(f"arange: no way from {start} to {end} in steps of {step}")
     array = numpy.arange(start, end, step)
     default = dtypes.get_default_dtype() if array.dtype.kind == "f" else dtypes.int64
-    return new(array.astype(dtypes.check("arange", dtype or default), copy=False), requires_grad,
-               device)
+    return new(program.constant(
+        array.astype(dtypes.check("arange", dtype or default), copy=False)), requires_grad, device)
 
 
 @public("fastnn", name="range", differentiable=False)
@@ -191,7 +217,7 @@ def inclusive_range(start, end=None, step=1, *, dtype=None, device=None, require
         raise ValueError(f"range: no way from {start} to {end} in steps of {step}")
     values = start + numpy.arange(int((end - start) / step + 1), dtype=numpy.float64) * step
     dtype = dtypes.check("range", dtype or dtypes.get_default_dtype())
-    return new(values.astype(dtype), requires_grad, device)
+    return new(program.constant(values.astype(dtype)), requires_grad, device)
 
 
 def _spaced(operation, start, end, steps, dtype):
@@ -208,14 +234,14 @@ def _spaced(operation, start, end, steps, dtype):
 def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False):
     """``steps`` equally spaced values from ``start`` to ``end``, both included."""
     values, dtype = _spaced("linspace", start, end, steps, dtype)
-    return new(values.astype(dtype), requires_grad, device)
+    return new(program.constant(values.astype(dtype)), requires_grad, device)
 
 
 @public("fastnn", differentiable=False)
 def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False):
     """``base`` to the power of ``steps`` equally spaced exponents."""
     exponents, dtype = _spaced("logspace", start, end, steps, dtype)
-    return new((float(base) ** exponents).astype(dtype), requires_grad, device)
+    return new(program.constant((float(base) ** exponents).astype(dtype)), requires_grad, device)
 
 
 @public("fastnn", differentiable=False)
@@ -225,4 +251,4 @@ def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
     n, m = whole("eye", "n", n), None if m is None else whole("eye", "m", m)
     if n < 0 or (m is not None and m < 0):
         raise ValueError(f"eye: sizes must be at least 0, got {n} and {m}")
-    return new(numpy.eye(n, m, dtype=dtype), requires_grad, device)
+    return new(program.constant(numpy.eye(n, m, dtype=dtype)), requires_grad, device)

@@ -5,7 +5,7 @@ import math
 import numpy
 
 from .. import dtypes, tape
-from .._kernels import memory
+from .._kernels import memory, program
 from ..operation import Operation
 
 
@@ -26,7 +26,7 @@ def overwriting(name, write, rule, saves=()):
 
 def constant(value, dtype, operation="constant"):
     """A tensor without dimensions that holds a number, which must fit into the type."""
-    return tape.from_array(dtypes.one(operation, value, dtype))
+    return tape.from_array(program.constant(dtypes.one(operation, value, dtype)))
 
 
 def _clear(path, gradient):

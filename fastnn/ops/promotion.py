@@ -4,6 +4,7 @@ import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
+from .._kernels import program
 from ..changes import check_in_place
 from ..elementwise import elementwise
 from ..operation import Operation
@@ -57,7 +58,7 @@ def promote(operation, inputs, target):
         _condition(operation, value) if name in formula.boolean_inputs
         else _as_type(value, dtype) for name, value in zip(formula.inputs, inputs, strict=True)]
     if not any(isinstance(value, tensors.Tensor) for value in converted):
-        converted[0] = tape.from_array(numpy.array(converted[0], dtype))
+        converted[0] = tape.from_array(program.constant(numpy.array(converted[0], dtype)))
     return tuple(converted), dtype.num
 
 

@@ -1,0 +1,9 @@
+"""`compile`: record a function's kernels once, and replay them without Python.
+
+`compiled` decides between running, recording and replaying; `record` is one recording; `watch` sees
+whether what the function reads in Python is as it was; `arguments` tells the kinds of arguments apart.
+"""
+
+from .compiled import Compiled, compile
+
+__all__ = ["Compiled", "compile"]

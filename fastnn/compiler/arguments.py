@@ -1,0 +1,56 @@
+"""Arguments and results: nested tuples, lists and dicts with tensors at their leaves."""
+
+import numpy
+
+from ..tensor import Tensor
+
+PLAIN = (int, float, complex, bool, str, bytes, type(None), type(...), numpy.dtype)
+
+
+def kind_of(value, tensors):
+    """What tells a record for this argument from others; its tensors are added to a list.
+
+    Tensors count by shape, type and layout, plain values by type and value, and other objects by
+    their identity.
+    """
+    if isinstance(value, Tensor):
+        tensors.append(value)
+        array = value.array
+        return array.shape, array.strides, array.dtype, value.requires_grad
+    if isinstance(value, (tuple, list)):
+        return (type(value), *[kind_of(each, tensors) for each in value])
+    if isinstance(value, dict):
+        return (dict, *[(key, kind_of(each, tensors)) for key, each in value.items()])
+    if isinstance(value, PLAIN):
+        return type(value), value
+    return id(value)
+
+
+def others_in(value):
+    """The objects among the arguments that are neither tensors nor plain."""
+    if isinstance(value, dict):
+        return [other for each in value.values() for other in others_in(each)]
+    if isinstance(value, (tuple, list)):
+        return [other for each in value for other in others_in(each)]
+    return [] if isinstance(value, (Tensor, *PLAIN)) else [value]
+
+
+def mapped(value, function):
+    """The same nesting, with ``function(tensor)`` for each tensor."""
+    if isinstance(value, Tensor):
+        return function(value)
+    if isinstance(value, dict):
+        return type(value)((key, mapped(each, function)) for key, each in value.items())
+    if isinstance(value, (tuple, list)):
+        parts = [mapped(each, function) for each in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    return value
+
+
+def room_for(array):
+    """A new array of an array's shape, type and strides."""
+    if any(stride < 0 for stride in array.strides) or not array.size:
+        return numpy.empty_like(array)
+    extent = sum((size - 1) * stride for size, stride in zip(array.shape, array.strides))
+    memory = numpy.empty(extent + array.itemsize, numpy.uint8)
+    return numpy.ndarray(array.shape, array.dtype, memory, strides=array.strides)

@@ -1,0 +1,99 @@
+"""A recording of one call: its kernels, what they rely on, and where results and gradients lie."""
+
+import os
+import traceback
+from pathlib import Path
+
+import numpy
+
+from .. import tape
+from .._kernels import program
+from ..tensor import Tensor
+from .arguments import mapped, room_for
+from .watch import Watch
+
+LIBRARY = str(Path(__file__).parents[1]) + os.sep
+
+
+def place_of(error):
+    """File and line of the innermost call that is not the library's."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__)
+              if not frame.filename.startswith(LIBRARY) and not frame.filename.endswith(".pyx")]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "a call from the library"
+
+
+class Record:
+    """What a call of a function did, recorded while it did it.
+
+    ``first`` is the result of that call. `fits` tells whether a replay would do what the function
+    itself would do now, and `replay` does it.
+    """
+
+    def __init__(self, function, arguments, keywords, others):
+        self.program = program.Program(tape.bind_gradients, tape.next_number())
+        self.own = []
+        arguments, keywords = mapped((arguments, keywords), self._take)
+        self.watch = Watch((function, *others))
+        result = self._run(function, arguments, keywords)
+        self._keep_state()
+        self.watch.check_unchanged()
+        self.sources = []
+        self.template = mapped(result, self._numbered)
+        self.first = mapped(self.template, self._copied)
+
+    def _take(self, tensor):
+        if tensor.requires_grad:
+            raise RuntimeError("compile: an argument requires gradients; detach() it")
+        array = room_for(tensor.array)
+        numpy.copyto(array, tensor.array)
+        self.program.admit(array)
+        self.own.append(array)
+        return tape.from_array(array)
+
+    def _run(self, function, arguments, keywords):
+        try:
+            with self.program:
+                result = function(*arguments, **keywords)
+                self.program.flush()
+        except program.NotReplayable as error:
+            raise RuntimeError(f"compile: {place_of(error)}: {error}") from None
+        if self.program.refusal is not None:
+            error = self.program.refusal
+            raise RuntimeError(f"compile: {place_of(error)}: {error}")
+        return result
+
+    def _keep_state(self):
+        """Note the tensors from outside, their arrays, and the gradients that they started with."""
+        kept = self.program.witnesses.values()
+        self.tensors = [tensor for tensor, _ in kept]
+        self.arrays = [array for _, array in kept]
+        self.needs = [tensor.requires_grad and tensor.is_leaf for tensor in self.tensors]
+        started = [(leaf, gradient) for leaf, gradient in self.program.first_gradients.items()
+                   if gradient is not program.ANY and not self.program.made(leaf, leaf.array)]
+        self.leaves = [leaf for leaf, _ in started]
+        self.gradients = [gradient for _, gradient in started]
+
+    def _numbered(self, tensor):
+        if tensor.requires_grad:
+            raise RuntimeError("compile: a result is still on the tape; detach() it, compile the "
+                               "whole training step, or call under no_grad()")
+        self.sources.append(tensor)
+        return tensor
+
+    def _copied(self, tensor):
+        return tape.from_array(tensor.array.copy(order="K"))
+
+    def fits(self):
+        """Whether what the recording relies on is as it was."""
+        return (tape.are_still(self.tensors, self.arrays, self.needs)
+                and tape.have_gradients(self.leaves, self.gradients) and self.watch.is_unchanged())
+
+    def replay(self, tensors):
+        """The results for tensors of the recorded kind."""
+        for own, tensor in zip(self.own, tensors, strict=True):
+            numpy.copyto(own, tensor.array)
+        self.program.replay()
+        tape.count_changes(self.program.versions)
+        if isinstance(self.template, Tensor):
+            return self._copied(self.template)
+        return mapped(self.template, self._copied)
