@@ -155,7 +155,11 @@ cdef class _Walk:
         gradients = self.rule(node, gradient)
         if not isinstance(gradients, tuple):
             gradients = (gradients,)
-        if mark is not None and noting.end(mark, _Again(node, gradient, gradients)):
+        if mark is not None and noting.end(
+                mark, _Again(node, gradient, gradients),
+                [each.array for each in gradients
+                 if each is not None
+                 and not numpy.may_share_memory(each.array, gradient.array)]):
             retain_graph = True
         if _inspect is not None:
             _inspect(node, node.place_of_call, gradients)
@@ -186,7 +190,8 @@ cdef class _Walk:
             if captured is not None and node in captured:
                 captured[node] = gradient
             if not self.ends_at(node):
-                node.gradient_is_free = not self.create_graph and _is_ours_alone(gradient)
+                node.gradient_is_free = (not self.create_graph and not is_noting()
+                                         and _is_ours_alone(gradient))
                 self.visit(node, gradient, retain_graph)
 
 

@@ -131,7 +131,7 @@ def apart(function, *arguments):
     finally:
         fastnn_program = noting
         runtime.use_home(<void*> program.home)
-    results = arrays_of((result,))
+    results = [each for each in arrays_of((result,)) if not _shared(each, arguments)]
     for each in results:
         program.admit(each)
     program.append_function(
@@ -331,10 +331,14 @@ cdef class Program:
         self.rules += 1
         return mark
 
-    def end(self, tuple mark, function):
-        """End it; ``function`` takes its place if it used memory of unknown origin."""
+    def end(self, tuple mark, function, list results):
+        """End it; ``function`` takes its place if its calls alone do not give its results."""
         strangers, self.has_strangers = self.has_strangers, mark[1]
         self.rules -= 1
+        repeatable = all([index < mark[0] or isinstance(noted, (_Check, _Again))
+                          for index, noted in self.functions.items()])
+        if not strangers and repeatable:
+            strangers = not self.reproduces(mark[0], results, None, None)
         if strangers:
             self.truncate(mark[0])
             self.append_function(function)
@@ -379,6 +383,7 @@ cdef class Program:
 
     def reproduces(self, Py_ssize_t mark, list results, target, before):
         """Whether the calls from ``mark`` on write these results, whatever was there before."""
+        results = [_writeable(each) for each in results]
         if not results:
             return True
         wanted = [each.copy() for each in results]
@@ -401,6 +406,13 @@ def arrays_of(value):
     if isinstance(value, (tuple, list)):
         return [array for each in value for array in arrays_of(each)]
     return []
+
+
+def _writeable(array):
+    """The array, or where it is for reading the array that it shows."""
+    while not array.flags.writeable and isinstance(array.base, cnp.ndarray):
+        array = array.base
+    return array
 
 
 def _shared(array, arguments):

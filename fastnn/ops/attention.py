@@ -8,9 +8,10 @@ import numpy
 from .. import dtypes, tape
 from .. import tensor as tensors
 from .._kernels import attention as kernels
-from .._kernels import memory
+from .._kernels import memory, program
 from ..operation import Operation
 from ..registry import booleans, case, floats, public
+from .bitwise import logical_not, logical_or
 from .checks import floating, remembered
 from .comparison import where
 from .composed import rule_of_composition
@@ -78,6 +79,10 @@ def _rule(node, gradient):
 def _visible(plan, q, k, mask):
     """Which keys count, as booleans, or None; and for which queries any does, or None."""
     allowed = numpy.tri(q.shape[2], k.shape[2], dtype=bool) if plan[1] else None
+    return program.apart(_visible_now, allowed, mask)
+
+
+def _visible_now(allowed, mask):
     if mask is not None:
         counts = mask.array if mask.dtype == dtypes.bool_ else mask.array != -numpy.inf
         allowed = counts if allowed is None else allowed & counts
@@ -94,7 +99,7 @@ def composition(plan, q, k, v, mask, dropout_p=0.0):
     if allowed is not None:
         if mask is not None and mask.dtype != dtypes.bool_:
             scores = scores + where(new(allowed), mask, 0.0)
-        scores = where(new(allowed | ~seen), scores, -math.inf)
+        scores = where(logical_or(new(allowed), logical_not(new(seen))), scores, -math.inf)
     weights = softmax(scores, -1)
     if allowed is not None:
         weights = where(new(seen), weights, 0.0)

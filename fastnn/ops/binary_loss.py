@@ -2,6 +2,7 @@
 
 import math
 
+from .._kernels import program
 from ..elementwise import elementwise
 from ..registry import case, floats, integers, public
 from .activation import sigmoid, softplus
@@ -57,12 +58,15 @@ def binary_cross_entropy(input, target, weight=None, *, reduction="mean"):
     A ValueError if a probability lies outside [0, 1] or is NaN.
     """
     floating("binary_cross_entropy", input=input)
-    values = input.array
+    program.always(_check_probabilities, input.array)
+    _labelled("binary_cross_entropy", input, target, weight)
+    return _binary_entropy("binary_cross_entropy", (input, target), reduction, weight=weight)
+
+
+def _check_probabilities(values):
     if values.size and not (values.min() >= 0 and values.max() <= 1):
         raise ValueError("binary_cross_entropy: input must hold probabilities in [0, 1], got "
                          f"values from {values.min()} to {values.max()}")
-    _labelled("binary_cross_entropy", input, target, weight)
-    return _binary_entropy("binary_cross_entropy", (input, target), reduction, weight=weight)
 
 
 @public("functional", cases=[

@@ -6,7 +6,7 @@ import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
-from .._kernels import memory, segments
+from .._kernels import memory, program, segments
 from ..autograd import no_grad
 from ..operation import Operation
 from ..registry import case, floats, integers, public
@@ -21,8 +21,16 @@ from .shape import permute, reshape
 def _turned(plan):
     pair, way = plan
     if pair[1 - way] is None:
-        pair[1 - way] = segments.turned(pair[way])
+        turned = segments.turned(pair[way])
+        if isinstance(pair, tuple):
+            return ((turned, pair[1]) if way else (pair[0], turned)), 1 - way
+        pair[1 - way] = turned
     return pair, 1 - way
+
+
+def _pair(there):
+    """The segments without the same turned round, which replays make from values of their own."""
+    return [there, None] if program.noting() is None else (there, None)
 
 
 def _segments(plan):
@@ -66,7 +74,7 @@ def _lookup_rule(node, gradient):
     there = segments.single(rows, shape[0])
     if padding is not None:
         there = _without(there, rows != padding)
-    return _sums(_turned(([there, None], 0)), reshape(gradient, (len(rows), shape[1])), None),
+    return _sums(_turned((_pair(there), 0)), reshape(gradient, (len(rows), shape[1])), None),
 
 
 _lookup = Operation("embedding", _lookup_forward, _lookup_rule)
@@ -98,9 +106,13 @@ _by_frequency = Operation("by_frequency", lambda factors, weight: weight,
 
 
 def _divided_by_frequency(weight, rows):
-    counts = numpy.bincount(rows, minlength=len(weight.array))
-    factors = (1.0 / numpy.maximum(counts, 1)).astype(weight.dtype)
-    return _by_frequency(tape.from_array(factors[:, None]), weight)
+    factors = program.apart(_shares_of_rows, rows, weight.array)
+    return _by_frequency(tape.from_array(factors), weight)
+
+
+def _shares_of_rows(rows, weight):
+    counts = numpy.bincount(rows, minlength=len(weight))
+    return (1.0 / numpy.maximum(counts, 1)).astype(weight.dtype)[:, None]
 
 
 def _rows(name, input, weight):
@@ -111,11 +123,15 @@ def _rows(name, input, weight):
         raise TypeError(f"{name}: input must be int64 or int32, got {input.dtype}")
     if weight.ndim != 2:
         raise ValueError(f"{name}: weight must be a matrix, got shape {tuple(weight.shape)}")
-    numbers = memory.contiguous(input.array).astype(numpy.int64, copy=False)
-    rows = segments.copied_rows(numbers, len(weight.array))
+    return program.apart(_checked_rows, name, input.array, len(weight.array))
+
+
+def _checked_rows(name, numbers, count):
+    numbers = memory.contiguous(numbers).astype(numpy.int64, copy=False)
+    rows = segments.copied_rows(numbers, count)
     if rows is None:
         raise IndexError(f"{name}: input holds numbers from {numbers.min()} to {numbers.max()}, "
-                         f"weight has {len(weight.array)} rows")
+                         f"weight has {count} rows")
     return rows
 
 
@@ -174,7 +190,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
     _refuse_sparse("embedding", sparse)
     padding = _padding("embedding", padding_idx, weight)
     if max_norm is not None:
-        _limit_norms("embedding", weight, rows, max_norm, norm_type)
+        program.apart(_limit_norms, "embedding", weight, rows, max_norm, norm_type)
     if scale_grad_by_freq:
         weight = _divided_by_frequency(weight, rows)
     return _lookup((rows, input.array.shape, padding), weight)
@@ -187,7 +203,7 @@ def _bags(input, offsets, include_last_offset):
         if offsets is not None:
             raise ValueError("embedding_bag: input of 2 dimensions has its bags in rows; offsets "
                              "must be None")
-        return numpy.arange(len(input.array) + 1) * input.array.shape[1]
+        return program.constant(numpy.arange(len(input.array) + 1) * input.array.shape[1])
     if input.ndim != 1:
         raise ValueError("embedding_bag: input must have 1 or 2 dimensions, got shape "
                          f"{tuple(input.shape)}")
@@ -195,7 +211,11 @@ def _bags(input, offsets, include_last_offset):
         got = "None" if offsets is None else f"{offsets.dtype} of shape {tuple(offsets.shape)}"
         raise ValueError("embedding_bag: input of 1 dimension needs offsets, a vector of integers, "
                          f"got {got}")
-    starts = offsets.array.astype(numpy.int64)
+    return program.apart(_starts, offsets.array, count, include_last_offset)
+
+
+def _starts(offsets, count, include_last_offset):
+    starts = offsets.astype(numpy.int64)
     if not include_last_offset:
         starts = numpy.append(starts, count)
     if not starts.size or starts[0] != 0 or starts[-1] > count or (numpy.diff(starts) < 0).any():
@@ -249,9 +269,10 @@ def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2,
                              len(weight.array))
     padding = _padding("embedding_bag", padding_idx, weight)
     if padding is not None:
+        program.refuse("embedding_bag leaves out as many places as are padding")
         bags = _without(bags, rows != padding)
     if max_norm is not None:
-        _limit_norms("embedding_bag", weight, rows, max_norm, norm_type)
+        program.apart(_limit_norms, "embedding_bag", weight, rows, max_norm, norm_type)
     if scale_grad_by_freq:
         weight = _divided_by_frequency(weight, rows)
     if mode == "max":
@@ -259,17 +280,21 @@ def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2,
     factors = _shares(bags, weight.dtype) if mode == "mean" else per_sample_weights
     if isinstance(factors, tensors.Tensor) and factors.ndim == 2:
         factors = reshape(factors, -1)
-    return _sums(([bags, None], 0), weight, factors)
+    return _sums((_pair(bags), 0), weight, factors)
 
 
 def _shares(bags, dtype):
     """For each place, 1 over the number of places of its bag."""
+    return tape.from_array(program.apart(_shares_now, bags, dtype))
+
+
+def _shares_now(bags, dtype):
     sizes = numpy.diff(bags.starts)
     shares = numpy.zeros(bags.rows.shape, dtype)
     places = slice(bags.starts[0], bags.starts[-1])
     shares[places if bags.order is None else bags.order[places]] = numpy.repeat(
         1.0 / numpy.maximum(sizes, 1), sizes)
-    return tape.from_array(shares)
+    return shares
 
 
 @public("functional", "fastnn", cases=[

@@ -7,6 +7,7 @@ import numpy
 
 from .. import tape
 from .. import tensor as tensors
+from .._kernels import program
 from ..elementwise import elementwise
 from ..registry import case, floats, public
 from . import checks
@@ -39,40 +40,60 @@ def _whole(array, size):
     return numpy.clip(numpy.nan_to_num(array, nan=-2), -2, size + 1).astype(numpy.int64)
 
 
+def _nearest(position, size):
+    return _whole(numpy.rint(position), size)
+
+
+def _around(position, size):
+    """Positions rounded down, and the places below and above."""
+    floor = numpy.floor(position)
+    below = _whole(floor, size)
+    return floor, below, below + 1
+
+
 def _neighbours(position, size, mode):
     """(places, weights) of the sources along one axis; a weight of None is 1."""
     if mode == "nearest":
         # Where the grid is on the tape it has a gradient: 0.
         share = position * 0 + 1 if position.requires_grad else None
-        return [(_whole(numpy.rint(position.array), size), share)]
-    floor = numpy.floor(position.array)
-    below = _whole(floor, size)
+        return [(program.apart(_nearest, position.array, size), share)]
+    floor, below, above = program.apart(_around, position.array, size)
     share = position - tape.from_array(floor)
-    return [(below, 1 - share), (below + 1, share)]
+    return [(below, 1 - share), (above, share)]
 
 
 def _taken(flat, sizes, places):
     """Values (N, C, P) at places along each axis, all inside, of images as (N C, H W, 1)."""
     n, channels = places[0].shape[0], flat.shape[0] // places[0].shape[0]
-    index = places[0]
-    for size, place in zip(sizes[1:], places[1:], strict=True):
-        index = index * size + place
-    index = numpy.repeat(index[:, None], channels, 1).reshape(len(flat), -1, 1)
+    index = program.apart(_joined_places, sizes, places, channels).reshape(len(flat), -1, 1)
     return reshape(take_at((index, math.prod(sizes)), flat), n, channels, -1)
+
+
+def _joined_places(sizes, places, channels):
+    """Places along each axis as one number, clipped to lie inside, for each channel."""
+    index = 0
+    for size, place in zip(sizes, places, strict=True):
+        index = index * size + numpy.clip(place, 0, size - 1)
+    return numpy.repeat(index[:, None], channels, 1)
+
+
+def _inside(sizes, places):
+    inside = True
+    for size, place in zip(sizes, places, strict=True):
+        inside = inside & (place >= 0) & (place < size)
+    return numpy.ascontiguousarray(inside)
 
 
 def _corner(flat, sizes, corner):
     """What one combination of neighbours contributes: its values times its weights."""
-    inside, weight = True, None
-    for (place, share), size in zip(corner, sizes, strict=True):
-        inside = inside & (place >= 0) & (place < size)
+    weight = None
+    for _, share in corner:
         if share is not None:
             weight = share if weight is None else weight * share
-    places = [numpy.clip(place, 0, size - 1)
-              for (place, _), size in zip(corner, sizes, strict=True)]
-    mask = tape.from_array(numpy.ascontiguousarray(inside))
+    places = [place for place, _ in corner]
+    mask = tape.from_array(program.apart(_inside, sizes, places))
     weight = where(mask, 1.0 if weight is None else weight, 0.0).to(flat.dtype)
-    return _taken(flat, sizes, places) * reshape(weight, len(inside), 1, -1)
+    return _taken(flat, sizes, places) * reshape(weight, len(places[0]), 1, -1)
 
 
 def _check_grid(input, grid, mode, padding_mode):
@@ -163,5 +184,5 @@ def affine_grid(theta, size, align_corners=None):
     lines = [_coordinates(count, align_corners, theta.dtype) for count in sizes[1:]]
     places = numpy.meshgrid(*lines, indexing="ij")[::-1]
     base = numpy.stack([*(each.ravel() for each in places), numpy.ones(places[0].size)], 1)
-    points = matmul(tape.from_array(base.astype(theta.dtype)), permute(theta, 0, 2, 1))
+    points = matmul(tape.from_array(program.constant(base.astype(theta.dtype))), permute(theta, 0, 2, 1))
     return reshape(points, n, *sizes[1:], rank)

@@ -8,7 +8,7 @@ import numpy
 
 from .. import dtypes, tape, walk
 from .. import tensor as tensors
-from .._kernels import memory, rows
+from .._kernels import memory, program, rows
 from ..changes import check_source
 from ..operation import Operation
 from ..registry import case, floats, integers, public
@@ -75,12 +75,14 @@ def _part(part):
         if part.dtype in (dtypes.int8, dtypes.int16):
             raise IndexError(f"index: a tensor index must be int32, int64 or boolean, got "
                              f"{part.dtype}")
-        part = part.array
+        part = tape.alias(part).array
         if not part.ndim and part.dtype.kind in "iu":
+            program.refuse("a tensor's value is read as an index; use index_select()")
             return int(part)
     elif isinstance(part, (range, list, tuple)):
         part = numpy.asarray([each.array if isinstance(each, tensors.Tensor) else each
                               for each in part] or numpy.zeros(0, numpy.int64))
+        program.constant(part)
     elif isinstance(part, (bool, numpy.bool_)):
         part = numpy.asarray(part)
     if isinstance(part, BASIC):
@@ -101,6 +103,10 @@ def _own(index, dtype=None):
 
 def positions(operation, index, dim, shape, wrap=False):
     """An array of indices for one dimension as contiguous int64, checked, or an IndexError."""
+    return program.apart(_checked, operation, index, dim, shape, wrap)
+
+
+def _checked(operation, index, dim, shape, wrap):
     size = shape[dim] if shape else 1
     index = _own(index, numpy.int64)
     if index.size:
@@ -115,6 +121,12 @@ def positions(operation, index, dim, shape, wrap=False):
 
 def _pick_plan(shape, picks):
     """(dimensions that are picked from, positions in these as one), positions broadcast."""
+    if any(getattr(part, "dtype", None) == bool for part in picks):
+        program.refuse("a mask takes as many elements as its values say")
+    return program.apart(_made_pick_plan, shape, picks)
+
+
+def _made_pick_plan(shape, picks):
     arrays, dims, dim = [], [], 0
     for part in picks:
         if isinstance(part, slice):
@@ -271,7 +283,8 @@ def _value(operation, value, dtype, picks):
 def assign_plan(view, picks, tensor, value):
     """What ``assigned`` needs, with positions of its own where a rule will read them."""
     if picks is not None and (tensor.requires_grad or value.requires_grad):
-        picks = tuple(part if isinstance(part, slice) else _own(part) for part in picks)
+        picks = tuple(part if isinstance(part, slice) else program.apart(_own, part)
+                      for part in picks)
     return view, picks, value.array.shape
 
 

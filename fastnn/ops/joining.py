@@ -6,7 +6,7 @@ import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
-from .._kernels import memory
+from .._kernels import memory, program
 from ..operation import Operation, are_floating_alike
 from ..registry import case, floats, integers, public
 from .checks import axis, remembered, several, shape_argument, whole
@@ -296,6 +296,8 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     how often each of 0, 1, 2, ... is repeated.
     """
     tensors.as_tensor("repeat_interleave", input)
+    if repeats is None or isinstance(repeats, tensors.Tensor):
+        program.refuse("repeat_interleave repeats as often as a tensor's values say")
     if repeats is None:
         numbers = tape.from_array(numpy.arange(input.numel()))
         return repeat_interleave(numbers, input, 0, output_size=output_size)
@@ -313,7 +315,8 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     if output_size is not None and output_size != counts.sum():
         raise ValueError(f"repeat_interleave: output_size is {output_size}, the repeats add up to "
                          f"{counts.sum()}")
-    return index_select(input, dim, tape.from_array(numpy.repeat(numpy.arange(size), counts)))
+    return index_select(input, dim, tape.from_array(
+        program.constant(numpy.repeat(numpy.arange(size), counts))))
 
 
 @public("fastnn", cases=[case(floats(2), floats(3), indexing="ij"),
@@ -362,4 +365,4 @@ def combinations(input, r=2, with_replacement=False):
     choose = itertools.combinations_with_replacement if with_replacement \
         else itertools.combinations
     chosen = numpy.array(list(choose(range(len(input)), r)), numpy.int64).reshape(-1, r)
-    return input[tape.from_array(chosen)]
+    return input[tape.from_array(program.constant(chosen))]

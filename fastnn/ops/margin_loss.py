@@ -4,6 +4,7 @@ import numpy
 
 from .. import dtypes
 from .. import tensor as tensors
+from .._kernels import program
 from ..elementwise import elementwise
 from ..registry import case, floats, integers, public
 from ..tape import from_array
@@ -107,14 +108,20 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, *, reduction=
     classes = scores.shape[1]
     if weight is not None and weight.array.shape != (classes,):
         raise ValueError(f"{name}: weight must have shape ({classes},), got {tuple(weight.shape)}")
-    others = numpy.ones(scores.array.shape, scores.dtype)
-    others[numpy.arange(len(flat)), flat] = 0
+    others = program.apart(_others, scores.array, flat)
     labels = from_array(flat.reshape(-1, 1))
     short = relu(scores - gather(scores, 1, labels) + margin) * from_array(others)
     values = (short if p == 1 else short * short).sum(1) * (1.0 / classes if classes else 0.0)
     if weight is not None:
         values = values * weight[labels.squeeze(1)]
     return reduced(values if input.ndim == 2 else values.squeeze(0), reduction)
+
+
+def _others(scores, labels):
+    """1 for each class but that of the label."""
+    others = numpy.ones(scores.shape, scores.dtype)
+    others[numpy.arange(len(labels)), labels] = 0
+    return others
 
 
 def _listed(name, target, classes):
@@ -147,6 +154,7 @@ def multilabel_margin_loss(input, target, *, reduction="mean"):
                          f"{target.dtype} of shape {tuple(target.shape)}")
     scores, labels = _rows(name, input, target)
     flat = labels.array.astype(dtypes.int64, copy=False)
+    program.refuse(f"{name} works on as many classes as the targets list")
     counted, named = _listed(name, flat, scores.shape[1])
     width = int(counted.sum(1).max(initial=0))
     counted, places = counted[:, :width], numpy.where(counted, flat, 0)[:, :width]

@@ -4,6 +4,7 @@ import numpy
 
 from .. import tape
 from .. import tensor as tensors
+from .._kernels import program
 from ..elementwise import elementwise
 from ..registry import booleans, case, floats, integers, public
 from .checks import shape_argument
@@ -90,6 +91,7 @@ def _scatter_plan(operation, input, mask, source):
     tensors.as_tensor(operation, source)
     if source.dtype != input.dtype:
         raise TypeError(f"{operation}: input is {input.dtype}, source is {source.dtype}")
+    program.refuse(f"{operation} takes as many elements as the mask's values say")
     mask = mask.array
     count = int(mask.sum())
     if source.numel() < count:
@@ -119,6 +121,7 @@ def masked_scatter_(input, mask, source):
 @public("fastnn", "method", cases=[case(booleans(4, 3)), case(floats(3))], differentiable=False)
 def argwhere(input):
     """The positions of the elements that are not zero, a row for each: (count, dimensions)."""
+    program.refuse("the size of the result depends on values")
     # NumPy finds them: a pass over memory, with nothing to fuse or to differentiate.
     found = numpy.argwhere(tensors.as_tensor("argwhere", input).array)
     return tape.from_array(numpy.ascontiguousarray(found, numpy.int64))
@@ -131,10 +134,15 @@ def nonzero_static(input, *, size, fill_value=-1):
     """The first ``size`` positions of ``argwhere``; rows of ``fill_value`` where it has fewer."""
     if size < 0:
         raise ValueError(f"nonzero_static: size must be at least 0, got {size}")
-    found = argwhere(input).array
+    array = tensors.as_tensor("nonzero_static", input).array
+    return tape.from_array(program.apart(_first_places, array, size, fill_value))
+
+
+def _first_places(array, size, fill_value):
+    found = numpy.argwhere(array)
     out = numpy.full((size, found.shape[1]), fill_value, numpy.int64)
     out[:len(found)] = found[:size]
-    return tape.from_array(out)
+    return out
 
 
 @public("fastnn", differentiable=False, cases=[
@@ -150,11 +158,15 @@ def unravel_index(indices, shape):
     shape = shape_argument("unravel_index", (shape,))
     if array.size and not all(size > 0 for size in shape):
         raise ValueError(f"unravel_index: the shape {shape} has no elements")
+    return tuple(map(tape.from_array, program.apart(_unravelled, array, shape)))
+
+
+def _unravelled(array, shape):
     found = []
     for size in reversed(shape):
         found.append(numpy.asarray(array % size if size else array, numpy.int64))
         array = array // size if size else array
-    return tuple(tape.from_array(each) for each in reversed(found))
+    return tuple(reversed(found))
 
 
 @public("fastnn", "method", cases=[case(booleans(4, 3)), case(booleans(4, 3), as_tuple=True)],

@@ -121,8 +121,12 @@ def _check_defined(operation, dtype, values):
         raise ValueError(f"pow: integers have no negative power, got exponent {values[1]}")
     if name in DIVISIONS and dtype.kind in "iu" and not operation.float_only:
         divisor = values[-1].array if isinstance(values[-1], tensors.Tensor) else values[-1]
-        if not numpy.all(divisor):
-            raise ZeroDivisionError(f"{name}: integers cannot be divided by 0")
+        program.always(_check_divisor, name, divisor)
+
+
+def _check_divisor(name, divisor):
+    if not numpy.all(divisor):
+        raise ZeroDivisionError(f"{name}: integers cannot be divided by 0")
 
 
 def _one_type(name, values):

@@ -102,6 +102,10 @@ def randint_like(input, low, high=None, *, generator=None, dtype=None, device=No
         low, high, shape, generator=generator, dtype=dtype))
 
 
+def _drawn_integers(shape, low, high, dtype, generator):
+    return _integer_array(shape, low, high, generator).astype(dtype, copy=False)
+
+
 def _bounds(low, high, dtype):
     """Two integers that the type can hold, or an error that says what is wrong with them."""
     for bound in (low, high):
@@ -129,8 +133,8 @@ def randint(low=None, high=None, size=None, *, generator=None, dtype=None, devic
     dtype = dtypes.check("randint", dtype or dtypes.int64)
     low, high = _bounds(low, high, dtype)
     shape = integers("randint", several("randint", "size", size))
-    array = _integer_array(shape, low, high, generator)
-    return new(array.astype(dtype, copy=False), requires_grad, device)
+    return new(program.apart(_drawn_integers, shape, low, high, dtype, generator), requires_grad,
+               device)
 
 
 @public("fastnn", differentiable=False)
@@ -139,10 +143,13 @@ def randperm(n, *, generator=None, dtype=None, device=None, requires_grad=False)
     n = whole("randperm", "n", n)
     if n < 0:
         raise ValueError(f"randperm: n must be at least 0, got {n}")
+    dtype = dtypes.check("randperm", dtype or dtypes.int64)
+    return new(program.apart(_shuffled, n, dtype, generator), requires_grad, device)
+
+
+def _shuffled(n, dtype, generator):
     keys = _integer_array((n,), -(1 << 62), (1 << 62) - 1, generator)
-    order = sorting.order(keys.reshape(1, n), False).reshape(n)
-    return new(order.astype(dtypes.check("randperm", dtype or dtypes.int64), copy=False),
-               requires_grad, device)
+    return sorting.order(keys.reshape(1, n), False).reshape(n).astype(dtype, copy=False)
 
 
 def _probabilities(name, values):
@@ -157,7 +164,8 @@ def bernoulli(input, p=None, *, generator=None):
     tensors.as_tensor("bernoulli", input)
     if p is None:
         floating("bernoulli", input=input)
-    return new(_zeros_and_ones("bernoulli", input, input.array if p is None else p, generator))
+    p = input.array if p is None else getattr(p, "array", p)
+    return new(program.apart(_zeros_and_ones, "bernoulli", input, p, generator))
 
 
 def _zeros_and_ones(name, input, p, generator):
@@ -178,9 +186,8 @@ def normal(mean, std=1.0, size=None, *, generator=None, dtype=None, device=None,
     given = [each for each in (mean, std) if isinstance(each, tensors.Tensor)]
     if bool(given) == (size is not None):
         raise TypeError("normal: expected two numbers and a size, or at least one tensor")
-    of_std = std.array if isinstance(std, tensors.Tensor) else numpy.asarray(std)
-    if of_std.size and not of_std.min() >= 0:
-        raise ValueError("normal: std must be at least 0")
+    program.always(_check_deviation, std.array if isinstance(std, tensors.Tensor)
+                   else numpy.asarray(std))
     if given:
         floating("normal", **{f"tensor {i}": each for i, each in enumerate(given)})
         size = numpy.broadcast_shapes(*(each.array.shape for each in given))
@@ -190,6 +197,11 @@ def normal(mean, std=1.0, size=None, *, generator=None, dtype=None, device=None,
     array = normal_array(shape, _floating_type("normal", dtype), mean,
                          std, generator)
     return new(array, requires_grad, device)
+
+
+def _check_deviation(std):
+    if std.size and not std.min() >= 0:
+        raise ValueError("normal: std must be at least 0")
 
 
 def _detached(value):
@@ -205,7 +217,11 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
     """
     floating("multinomial", input=tensors.as_tensor("multinomial", input))
     dimensions("multinomial", "input", input, 1, 2)
-    weights = numpy.atleast_2d(input.array).astype(numpy.float64)
+    return new(program.apart(_drawn_classes, input.array, num_samples, replacement, generator))
+
+
+def _drawn_classes(weights, num_samples, replacement, generator):
+    rank, weights = weights.ndim, numpy.atleast_2d(weights).astype(numpy.float64)
     _check_weights(weights, num_samples, replacement)
     if replacement:
         edges = numpy.cumsum(weights, 1)
@@ -220,7 +236,7 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
             times = -numpy.log1p(-drawn) / weights
         times[weights == 0] = numpy.inf
         chosen = sorting.order(times, False)[:, :num_samples]
-    return new(numpy.ascontiguousarray(chosen if input.ndim == 2 else chosen[0]))
+    return numpy.ascontiguousarray(chosen if rank == 2 else chosen[0])
 
 
 def _check_weights(weights, count, replacement):
@@ -265,4 +281,5 @@ def normal_(input, mean=0.0, std=1.0, *, generator=None):
 def bernoulli_(input, p=0.5, *, generator=None):
     """Fill with 1 with the probability ``p``, a number or a tensor that broadcasts, else with 0."""
     p = p.array if isinstance(p, tensors.Tensor) else p
-    return _written("bernoulli_", input, _zeros_and_ones("bernoulli_", input, p, generator))
+    return _written("bernoulli_", input,
+                    program.apart(_zeros_and_ones, "bernoulli_", input, p, generator))

@@ -4,6 +4,7 @@ import math
 import warnings
 
 from .. import tensor as tensors
+from .._kernels import program
 from ..elementwise import elementwise
 from ..registry import case, floats, public
 from .checks import floating
@@ -200,13 +201,17 @@ def _gaussian_slope_var(input, target, var, eps):
     return 0.5 * (1 - apart * (apart * inverse)) * inverse
 
 
+def _check_variance(var):
+    if var.size and not var.min() >= 0 and not math.isnan(var.min()):
+        raise ValueError(f"gaussian_nll_loss: var must not be negative, got {var.min()}")
+
+
 def _variance(input, var):
     """The variance in a shape that can be repeated to that of the input."""
     if not isinstance(var, tensors.Tensor):
         var = full(input.array.shape, float(var), dtype=input.dtype)
     floating("gaussian_nll_loss", input=input, var=var)
-    if var.numel() and not var.array.min() >= 0 and not math.isnan(var.array.min()):
-        raise ValueError(f"gaussian_nll_loss: var must not be negative, got {var.array.min()}")
+    program.always(_check_variance, var.array)
     shape, wanted = var.array.shape, input.array.shape
     if shape != wanted and shape == wanted[:-1]:
         return var.unsqueeze(-1)

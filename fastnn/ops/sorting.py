@@ -10,7 +10,7 @@ import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
-from .._kernels import lexical, memory, ranking, rows, selecting, sorting
+from .._kernels import lexical, memory, program, ranking, rows, selecting, sorting
 from ..registry import case, floats, integers, public
 from .checks import axis, truth, whole
 from .picking import gather, gathered
@@ -36,13 +36,21 @@ def _lines(found, shape, dim):
 
 def _order(x, dim, descending):
     """Positions along ``dim`` in stable order; NaN counts as the largest value."""
+    return program.apart(_ordered, x, dim, descending)
+
+
+def _ordered(x, dim, descending):
     if not x.ndim:
         return numpy.zeros((), numpy.int64)
     return _lines(sorting.order(_rows(x, dim), descending), x.shape, dim)
 
 
 def _indices(array):
-    return tape.from_array(numpy.ascontiguousarray(array, numpy.int64).reshape(array.shape))
+    return tape.from_array(program.apart(_as_indices, array))
+
+
+def _as_indices(array):
+    return numpy.ascontiguousarray(array, numpy.int64).reshape(array.shape)
 
 
 @public("fastnn", "method", differentiable=False)
@@ -194,19 +202,20 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
     if ordered.ndim > 1 and values.shape[:-1] != ordered.shape[:-1] or not ordered.ndim:
         raise ValueError(f"searchsorted: input of shape {values.shape} has not the rows of "
                          f"sorted_sequence of shape {ordered.shape}")
-    found = _searched(ordered, values, side == "right")
-    return tape.from_array(numpy.asarray(found, dtypes.int32 if out_int32 else dtypes.int64))
+    found = program.apart(_searched, ordered, values, side == "right",
+                          dtypes.int32 if out_int32 else dtypes.int64)
+    return tape.from_array(found)
 
 
-def _searched(sequence, values, right):
-    """Where values stand in one row, or in a row for each of theirs."""
+def _searched(sequence, values, right, kind):
+    """Where values stand in one row, or in a row for each of theirs, in a type of integers."""
     dtype = numpy.result_type(sequence, values)
     lines = math.prod(sequence.shape[:-1])
     count = values.size if sequence.ndim == 1 else values.shape[-1]
     found = sorting.positions(
         memory.contiguous(sequence.astype(dtype)).reshape(lines, sequence.shape[-1]),
         memory.contiguous(values.astype(dtype)).reshape(lines, count), right)
-    return found.reshape(values.shape)
+    return numpy.asarray(found.reshape(values.shape), kind)
 
 
 @public("fastnn", differentiable=False)
@@ -242,13 +251,17 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False):
     dtype = numpy.result_type(*given)
     if bool in (each.dtype for each in given):
         raise TypeError("isin: not defined for boolean tensors")
-    x, wanted = (memory.contiguous(each.astype(dtype)).reshape(-1) for each in given)
+    return tape.from_array(program.apart(_are_in, *given, dtype, bool(invert)))
+
+
+def _are_in(elements, wanted, dtype, invert):
+    x, wanted = (memory.contiguous(each.astype(dtype)).reshape(-1) for each in (elements, wanted))
     if not wanted.size:
-        return tape.from_array(numpy.full(given[0].shape, bool(invert)))
+        return numpy.full(elements.shape, invert)
     wanted, _, _ = _distinct(wanted)
-    places = numpy.minimum(_searched(wanted, x, False), wanted.size - 1)
+    places = numpy.minimum(_searched(wanted, x, False, dtypes.int64), wanted.size - 1)
     found = rows.take_rows(wanted.reshape(1, -1, 1), places).reshape(-1) == x
-    return tape.from_array((found != bool(invert)).reshape(given[0].shape))
+    return (found != invert).reshape(elements.shape)
 
 
 @public("functional", differentiable=False, cases=[
@@ -260,9 +273,14 @@ def one_hot(tensor, num_classes=-1):
     if x.dtype != numpy.int64:
         raise TypeError(f"one_hot: class numbers must be int64, got {x.dtype}")
     if num_classes == -1:
+        program.refuse("one_hot counts the classes; name num_classes")
         if not x.size:
             raise ValueError("one_hot: num_classes is needed for an empty tensor")
         num_classes = int(x.max()) + 1
+    return tape.from_array(program.apart(_one_hot, x, num_classes))
+
+
+def _one_hot(x, num_classes):
     if num_classes < 1 or (x.size and not 0 <= x.min() <= x.max() < num_classes):
         raise ValueError(f"one_hot: class numbers must lie in [0, {num_classes})")
-    return tape.from_array((x[..., None] == numpy.arange(num_classes)).astype(numpy.int64))
+    return (x[..., None] == numpy.arange(num_classes)).astype(numpy.int64)

@@ -5,7 +5,7 @@ import math
 import numpy
 
 from .. import tensor as tensors
-from .._kernels import places
+from .._kernels import places, program
 from ..operation import Operation
 from ..registry import case, floats, integers, public
 from . import checks
@@ -43,6 +43,15 @@ def _unpooled_sizes(name, sizes, kernel_size, stride, padding, output_size):
     return wanted
 
 
+def _places(name, where, result):
+    """A copy of the positions, checked to lie in an output of a shape."""
+    size = math.prod(result)
+    if where.size and not (0 <= where.min() and where.max() < size):
+        raise IndexError(f"{name}: indices must lie in [0, {size}) for an output of {result}, got "
+                         f"{where.min()} to {where.max()}")
+    return numpy.array(where)
+
+
 def _unpool(name, rank, input, indices, kernel_size, stride, padding, output_size):
     x = batch(name, rank, input)
     where = tensors.as_tensor(name, indices).array
@@ -53,10 +62,8 @@ def _unpool(name, rank, input, indices, kernel_size, stride, padding, output_siz
     n, c, *sizes = x.array.shape
     result = _unpooled_sizes(name, sizes, kernel_size, stride, padding, output_size)
     size = math.prod(result)
-    if where.size and not (0 <= where.min() and where.max() < size):
-        raise IndexError(f"{name}: indices must lie in [0, {size}) for an output of {result}, got "
-                         f"{where.min()} to {where.max()}")
-    plan = (numpy.array(where).reshape(n * c, math.prod(sizes), 1), size)
+    places = program.apart(_places, name, where, result)
+    plan = (places.reshape(n * c, math.prod(sizes), 1), size)
     values = put_at(plan, reshape(x, *plan[0].shape))
     return unbatched(reshape(values, n, c, *result), input)
 
