@@ -297,6 +297,17 @@ def bind_gradients(list leaves, list gradients):
         (<TensorBase> leaves[index]).gradient = gradients[index]
 
 
+def renew(Node node not None):
+    """Let a node's rule read what it kept, whatever was changed in place since."""
+    cdef TensorBase tensor
+    node.freed = False
+    node.kept_versions = tuple([
+        (<TensorBase> each).version.count if isinstance(each, TensorBase) else 0
+        for each in node.kept])
+    if node.output_version is not None:
+        node.kept_output_version = node.output_version.count
+
+
 def count_changes(list versions):
     """Count a change in place for each entry."""
     for version in versions:

@@ -14,7 +14,7 @@ import numpy
 from fastnn._kernels import memory, program, spread
 
 from fastnn._kernels.program cimport is_noting, saw_gradient, set_gradient
-from fastnn.tape import exchange_grad_enabled, is_grad_enabled
+from fastnn.tape import exchange_grad_enabled, is_grad_enabled, renew
 
 from fastnn.tape cimport Node, TensorBase, refresh, requires_grad, set_recording, wrap
 
@@ -204,6 +204,7 @@ class _Again:
 
     def __call__(self):
         node = self.node
+        renew(node)
         before = exchange_grad_enabled(self.recorded)
         try:
             found = node.operation.vjp(node, self.gradient)

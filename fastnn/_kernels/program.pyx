@@ -6,7 +6,7 @@ alone do not reproduce them, because NumPy had a part in it, the whole unit is n
 What can be neither is refused, so that no replay gives values of the time when it was noted.
 """
 
-from functools import partial
+from functools import partial, wraps
 
 import numpy
 
@@ -138,6 +138,24 @@ def apart(function, *arguments):
         _Again(function, arguments, results) if results
         else partial(function, *arguments) if arguments else function)
     return result
+
+
+def aside(function):
+    """A function that runs apart from what is noted; it must not return arrays."""
+    @wraps(function)
+    def run(*arguments, **keywords):
+        if fastnn_program is NULL:
+            return function(*arguments, **keywords)
+        return apart(partial(function, *arguments, **keywords))
+
+    return run
+
+
+def value(cnp.ndarray array not None):
+    """The number in an array of one element; the unit that asks is done in Python by replays."""
+    if fastnn_program is not NULL:
+        (<Program> fastnn_program).has_strangers = True
+    return array.item()
 
 
 def always(function, *arguments):

@@ -1,6 +1,7 @@
 """Arguments and results: nested tuples, lists and dicts with tensors at their leaves."""
 
 import numpy
+from numpy.lib.array_utils import byte_bounds
 
 from ..tensor import Tensor
 
@@ -21,6 +22,8 @@ def kind_of(value, tensors):
         return (type(value), *[kind_of(each, tensors) for each in value])
     if isinstance(value, dict):
         return (dict, *[(key, kind_of(each, tensors)) for key, each in value.items()])
+    if isinstance(value, (float, complex)):
+        return type(value), repr(value)  # which tells -0.0 from 0.0, and knows NaN again
     if isinstance(value, PLAIN):
         return type(value), value
     return id(value)
@@ -45,6 +48,16 @@ def mapped(value, function):
         parts = [mapped(each, function) for each in value]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     return value
+
+
+def share_memory(tensors):
+    """Whether any two of some tensors may share memory."""
+    ends = sorted(map(_ends, tensors))
+    return any(first[1] > second[0] for first, second in zip(ends, ends[1:]))
+
+
+def _ends(tensor):
+    return byte_bounds(tensor.array)
 
 
 def room_for(array):

@@ -8,7 +8,7 @@ from .. import dtypes, tape
 from .._kernels import program
 from ..autograd.anomaly import is_anomaly_enabled
 from ..nn import Module
-from .arguments import kind_of, others_in
+from .arguments import kind_of, others_in, share_memory
 from .record import Record
 
 MOST_RECORDS = 8  # of one kind of arguments
@@ -43,6 +43,8 @@ class Compiled:
         kind = (kind_of(arguments, tensors), kind_of(keywords, tensors) if keywords else None,
                 tape.is_grad_enabled(), dtypes.get_default_dtype())
         records = self._records.get(kind)
+        if share_memory(tensors):  # which copies of them would not
+            return self.function(*arguments, **keywords)
         if records is None:
             others = others_in((arguments, keywords))
             self._records[kind] = [others]  # which keeps their identities from being used again

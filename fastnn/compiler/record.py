@@ -1,5 +1,6 @@
 """A recording of one call: its kernels, what they rely on, and where results and gradients lie."""
 
+import inspect
 import os
 import traceback
 from pathlib import Path
@@ -22,6 +23,15 @@ def place_of(error):
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "a call from the library"
 
 
+def place_of_function(function):
+    """File and first line of a function, or of a module's forward."""
+    for each in (inspect.unwrap(function), getattr(function, "__func__", None),
+                 getattr(type(function), "forward", None), getattr(type(function), "__call__", None)):
+        if hasattr(each, "__code__"):
+            return f"{each.__code__.co_filename}:{each.__code__.co_firstlineno}"
+    return repr(function)
+
+
 class Record:
     """What a call of a function did, recorded while it did it.
 
@@ -31,24 +41,36 @@ class Record:
 
     def __init__(self, function, arguments, keywords, others):
         self.program = program.Program(tape.bind_gradients, tape.next_number())
-        self.own = []
-        arguments, keywords = mapped((arguments, keywords), self._take)
+        self.place = place_of_function(function)
+        self.own, given = [], []
+        taken = mapped((arguments, keywords), lambda tensor: self._take(tensor, given))
         self.watch = Watch((function, *others))
-        result = self._run(function, arguments, keywords)
+        result = self._run(function, *taken)
         self._keep_state()
-        self.watch.check_unchanged()
-        self.sources = []
-        self.template = mapped(result, self._numbered)
-        self.first = mapped(self.template, self._copied)
+        self.watch.check_unchanged(self.place)
+        self.written = [index for index, own in enumerate(self.own) if own._version]
+        self._write_back(given)
+        mapped(result, self._check)
+        self.template = result
+        self.first = mapped(result, self._copied)
 
-    def _take(self, tensor):
+    def _take(self, tensor, given):
+        """A tensor of our own in the place of an argument."""
         if tensor.requires_grad:
-            raise RuntimeError("compile: an argument requires gradients; detach() it")
+            raise RuntimeError(f"compile: {self.place}: an argument requires gradients; detach() "
+                               "it")
         array = room_for(tensor.array)
         numpy.copyto(array, tensor.array)
         self.program.admit(array)
-        self.own.append(array)
-        return tape.from_array(array)
+        self.own.append(tape.from_array(array))
+        given.append(tensor)
+        return self.own[-1]
+
+    def _write_back(self, given):
+        """Give the caller's tensors the values of those that were changed in place."""
+        for index in self.written:
+            numpy.copyto(given[index].array, self.own[index].array)
+            given[index]._bump_version()
 
     def _run(self, function, arguments, keywords):
         try:
@@ -73,12 +95,10 @@ class Record:
         self.leaves = [leaf for leaf, _ in started]
         self.gradients = [gradient for _, gradient in started]
 
-    def _numbered(self, tensor):
-        if tensor.requires_grad:
-            raise RuntimeError("compile: a result is still on the tape; detach() it, compile the "
-                               "whole training step, or call under no_grad()")
-        self.sources.append(tensor)
-        return tensor
+    def _check(self, result):
+        if result.requires_grad:
+            raise RuntimeError(f"compile: {self.place}: a result is still on the tape; detach() "
+                               "it, compile the whole training step, or call under no_grad()")
 
     def _copied(self, tensor):
         return tape.from_array(tensor.array.copy(order="K"))
@@ -91,8 +111,9 @@ class Record:
     def replay(self, tensors):
         """The results for tensors of the recorded kind."""
         for own, tensor in zip(self.own, tensors, strict=True):
-            numpy.copyto(own, tensor.array)
+            numpy.copyto(own.array, tensor.array)
         self.program.replay()
+        self._write_back(tensors)
         tape.count_changes(self.program.versions)
         if isinstance(self.template, Tensor):
             return self._copied(self.template)

@@ -14,6 +14,7 @@ import numpy
 
 from ..generator import Generator
 from ..nn import Module
+from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 
@@ -74,7 +75,7 @@ class Watch:
         self._walk(value, path)
 
     def _walk(self, value, path):
-        if isinstance(value, (*PLAIN, Tensor, Optimizer, Generator)) or id(value) in self.seen:
+        if isinstance(value, (*PLAIN, Tensor, LRScheduler, Generator)) or id(value) in self.seen:
             return
         self.seen[id(value)] = value
         if isinstance(value, types.FunctionType):
@@ -86,6 +87,8 @@ class Watch:
             self._python_module(value, path)
         elif isinstance(value, Module):
             self._module(value, path)
+        elif isinstance(value, Optimizer):
+            self._optimizer(value, path)
         elif isinstance(value, (list, tuple, dict, numpy.ndarray)):
             self._elements(value, path)
         elif isinstance(value, type):
@@ -127,8 +130,18 @@ class Watch:
         own = vars(module)
         for name in own if not users else {*OF_MODULES, *self.names} & own.keys():
             self._entry(own, name, f"{path}.{name}")
+        if "forward" not in own:
+            self._entry(own, "forward", f"{path}.forward")
         if users:
             self._class(type(module), path)
+
+    def _optimizer(self, optimizer, path):
+        """Which parameters it has; how they are updated is looked up by each replay."""
+        groups, path = optimizer.param_groups, f"{path}.param_groups"
+        self.entries.append((vars(optimizer), "param_groups", groups, path))
+        self.sizes.append((groups, len(groups), path))
+        for group in groups:
+            self._elements(group["params"], path)
 
     def _class(self, kind, path):
         for each in kind.__mro__:
@@ -145,7 +158,7 @@ class Watch:
         elif type(value).__name__ == "partial":
             for each in (value.func, value.args, value.keywords):
                 self._walk(each, path)
-        elif _is_users(type(value).__module__) and hasattr(value, "__dict__"):
+        elif hasattr(value, "__dict__") and not type(value).__module__.startswith("fastnn"):
             self._attributes(vars(value), path)
             self._class(type(value), path)
         elif isinstance(value, (property, classmethod, staticmethod)):
@@ -196,13 +209,13 @@ class Watch:
                 return path
         return None
 
-    def check_unchanged(self):
+    def check_unchanged(self, place):
         """Raise where the function itself has changed what is watched."""
         path = self.difference()
         if path is not None:
             raise RuntimeError(
-                f"compile: the function changes {path}, which a replay does not do; pass it as an "
-                "argument and return it, or change it outside")
+                f"compile: {place}: the function changes {path}, which a replay does not do; pass "
+                "it as an argument and return it, or change it outside")
 
 
 def _content(cell):

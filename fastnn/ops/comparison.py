@@ -6,6 +6,7 @@ import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
+from .._kernels import program
 from ..elementwise import elementwise
 from ..registry import booleans, case, floats, integers, public
 
@@ -118,6 +119,7 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
 @public("fastnn", "method", differentiable=False)
 def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Whether ``isclose`` holds everywhere, as a Python boolean."""
+    program.refuse(tensors.READ)
     return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
 
 
@@ -126,6 +128,7 @@ def equal(input, other):
     """Whether two tensors have the same shape and values, as a Python boolean."""
     for each in (input, other):
         tensors.as_tensor("equal", each)
+    program.refuse(tensors.READ)
     return input.array.shape == other.array.shape and bool(eq(input, other).array.all())
 
 
@@ -142,6 +145,7 @@ def where(condition, input=None, other=None):
     With ``condition`` alone, the positions at which it holds: a tensor for each dimension.
     """
     if input is None and other is None:
+        program.refuse("the size of the result depends on values")
         array = numpy.atleast_1d(tensors.as_tensor("where", condition).array)
         return tuple(tape.from_array(found) for found in array.nonzero())
     return _where(condition, input, other)

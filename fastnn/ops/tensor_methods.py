@@ -2,6 +2,7 @@
 
 from .. import tape
 from .. import tensor as tensors
+from .._kernels import program
 from . import creation, rearranging
 from .shape import permute, squeeze, t, transpose, unsqueeze
 
@@ -102,6 +103,7 @@ def is_same_size(self, other):
 def __contains__(self, element):
     if not isinstance(element, tensors.Tensor) and not tensors.is_number(element):
         raise TypeError(f"in: expected a tensor or a number, got {type(element).__name__}")
+    program.refuse(tensors.READ)
     return bool((self == element).array.any())
 
 

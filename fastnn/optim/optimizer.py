@@ -17,10 +17,9 @@ FIGURES = ("step", "mu_product", "eta", "mu")
 def _with_hooks(step):
     """A ``step`` that calls the hooks of its optimizer before and after."""
 
+    @program.aside
     @functools.wraps(step)
     def wrapped(self, *args, **kwargs):
-        if program.noting() is not None:
-            return program.apart(functools.partial(wrapped, self, *args, **kwargs))
         if not (self._pre_hooks or self._post_hooks):
             return step(self, *args, **kwargs)
         for hook in list(self._pre_hooks):

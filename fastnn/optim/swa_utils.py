@@ -6,6 +6,7 @@ Izmailov et al., Averaging Weights Leads to Wider Optima and Better Generalizati
 import math
 from copy import deepcopy
 
+from .._kernels.program import aside
 from ..autograd import no_grad
 from ..nn.module import Module
 from ..nn.norms import _BatchNorm
@@ -102,6 +103,7 @@ class AveragedModel(Module):
     def forward(self, *args, **kwargs):
         return self.module(*args, **kwargs)
 
+    @aside
     @no_grad()
     def update_parameters(self, model):
         """Take the present parameters of a model into the average."""

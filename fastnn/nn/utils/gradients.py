@@ -2,8 +2,13 @@
 
 import math
 
+import numpy
+
+from ..._kernels import program
+from ..._kernels.program import aside
 from ...autograd import no_grad
-from ...ops.creation import tensor
+from ...dtypes import get_default_dtype
+from ...tape import from_array
 from ...tensor import Tensor
 
 
@@ -15,7 +20,6 @@ def _gradients(parameters):
     return [each.grad for each in _several(parameters) if each.grad is not None]
 
 
-@no_grad()
 def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=None):
     """The norm of all tensors together, as if they were one vector.
 
@@ -23,14 +27,17 @@ def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=Non
     >>> fastnn.nn.utils.get_total_norm([fastnn.tensor([3.0]), fastnn.tensor([[4.0]])])
     tensor(5.)
     """
-    return _total_norm("get_total_norm", _several(tensors), norm_type, error_if_nonfinite)
+    return from_array(program.apart(_total_norm, "get_total_norm", _several(tensors), norm_type,
+                                    error_if_nonfinite))
 
 
+@no_grad()
 def _total_norm(name, tensors, norm_type, error_if_nonfinite):
+    """The joint norm as an array."""
     norm = _joint_norm(tensors, float(norm_type))
     if error_if_nonfinite and not math.isfinite(norm):
         raise RuntimeError(f"{name}: the norm of the gradients is {norm}")
-    return tensor(norm, dtype=tensors[0].dtype if tensors else None)
+    return numpy.asarray(norm, tensors[0].dtype if tensors else get_default_dtype())
 
 
 def _joint_norm(tensors, norm_type):
@@ -44,16 +51,19 @@ def _joint_norm(tensors, norm_type):
     return math.fsum(each.abs().pow(norm_type).sum().item() for each in tensors) ** (1 / norm_type)
 
 
+@aside
 @no_grad()
 def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):
     """Scale all gradients by ``max_norm / total_norm`` if that is less than 1."""
-    scale = float(max_norm) / (float(total_norm) + 1e-6)
+    _scale(parameters, float(max_norm) / (float(total_norm) + 1e-6))
+
+
+def _scale(parameters, scale):
     if not scale >= 1:
         for gradient in _gradients(parameters):
             gradient.mul_(scale)
 
 
-@no_grad()
 def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
     """Scale all gradients so that their joint norm is at most ``max_norm``; return the norm.
 
@@ -67,9 +77,14 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
     >>> weight.grad
     tensor([0.6000, 0.8000])
     """
-    parameters = _several(parameters)
+    return from_array(program.apart(_clip, _several(parameters), max_norm, norm_type,
+                                    error_if_nonfinite))
+
+
+@no_grad()
+def _clip(parameters, max_norm, norm_type, error_if_nonfinite):
     norm = _total_norm("clip_grad_norm_", _gradients(parameters), norm_type, error_if_nonfinite)
-    clip_grads_with_norm_(parameters, max_norm, norm)
+    _scale(parameters, float(max_norm) / (float(norm) + 1e-6))
     return norm
 
 

@@ -1,5 +1,6 @@
 """Weight and spectral normalisation, and orthogonal matrices, as parametrizations."""
 
+from ..._kernels.program import apart
 from ...ops.comparison import maximum
 from ...ops.exponential import sqrt
 from ..module import Module
@@ -61,14 +62,14 @@ class _SpectralNorm(Module):
             rows, columns = matrix.shape
             self.register_buffer("_u", random_unit(rows, weight, eps))
             self.register_buffer("_v", random_unit(columns, weight, eps))
-            iterate(matrix, self._u, self._v, False, 15, eps)
+            apart(iterate, matrix, self._u, self._v, False, 15, eps)
 
     def forward(self, weight):
         if weight.ndim == 1:
             return weight / maximum(sqrt((weight * weight).sum()), self.eps)
         matrix = as_matrix(weight, self.dim)
         if self.training:
-            iterate(matrix.detach(), self._u, self._v, False, self.n_power_iterations, self.eps)
+            apart(iterate, matrix.detach(), self._u, self._v, False, self.n_power_iterations, self.eps)
         return divided(weight, matrix, self._u, self._v)
 
     def right_inverse(self, value):

@@ -5,6 +5,7 @@ from collections import namedtuple
 
 import numpy
 
+from ..._kernels import program
 from ... import dtypes
 from ...ops.creation import from_numpy
 from ...ops.joining import cat
@@ -66,6 +67,7 @@ def invert_permutation(permutation):
 
 def step_sizes(name, batch_sizes, rows):
     """The sizes of a packed sequence's steps as a tuple; a ValueError unless they fit."""
+    program.refuse("the sizes of a packed sequence are read")
     sizes = tuple(numpy.asarray(getattr(batch_sizes, "array", batch_sizes)).tolist())
     if not sizes or min(sizes) < 1 or sum(sizes) != rows or any(
             after > before for before, after in zip(sizes[:-1], sizes[1:], strict=True)):
@@ -75,6 +77,7 @@ def step_sizes(name, batch_sizes, rows):
 
 
 def _lengths(name, lengths, batch, longest):
+    program.refuse("the lengths of sequences are read")
     given = numpy.asarray(getattr(lengths, "array", lengths)).astype(numpy.int64, copy=False)
     if given.shape != (batch,):
         raise ValueError(f"{name}: expected one length for each of {batch} sequences, got "
@@ -207,6 +210,7 @@ def unpad_sequence(padded_sequences, lengths, batch_first=False):
     """The sequences that lie padded in one tensor, as a list: the reverse of `pad_sequence`."""
     _check_padded("unpad_sequence", padded_sequences)
     padded = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
+    program.refuse("the lengths of sequences are read")
     lengths = numpy.asarray(getattr(lengths, "array", lengths)).tolist()
     if len(lengths) != len(padded):
         raise ValueError(f"unpad_sequence: {len(padded)} sequences, but {len(lengths)} lengths")

@@ -1,5 +1,6 @@
 """Spectral normalisation: a weight divided by its largest singular value."""
 
+from ..._kernels.program import apart
 from ...autograd import no_grad
 from ...ops.creation import empty
 from ...ops.exponential import sqrt
@@ -73,7 +74,7 @@ class SpectralNorm:
             "orig", "u", "v"))
         matrix = as_matrix(original, self.dim)
         if iterating:
-            iterate(matrix.detach(), right, left, True, self.times, self.eps)
+            apart(iterate, matrix.detach(), right, left, True, self.times, self.eps)
         return divided(original, matrix, left, right)
 
     def __call__(self, module, args):

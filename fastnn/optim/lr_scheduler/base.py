@@ -1,5 +1,6 @@
 """`LRScheduler`, the base of the schedules, and what their constructors check."""
 
+from ..._kernels.program import aside
 from ..optimizer import Optimizer
 
 
@@ -38,6 +39,7 @@ class LRScheduler:
         """The rates that were set last."""
         return self._last_lr
 
+    @aside
     def step(self):
         """Go on by one epoch (or batch) and set the rates."""
         self._step_count += 1

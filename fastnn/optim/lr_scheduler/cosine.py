@@ -2,6 +2,7 @@
 
 import math
 
+from ..._kernels.program import aside
 from .base import LRScheduler, positive
 
 
@@ -63,6 +64,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         share = (1 + math.cos(math.pi * self.T_cur / self.T_i)) / 2
         return [self.eta_min + (rate - self.eta_min) * share for rate in self.base_lrs]
 
+    @aside
     def step(self, epoch=None):
         """Go on by one epoch, or to ``epoch``, and set the rates."""
         self._step_count += 1

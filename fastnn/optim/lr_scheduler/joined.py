@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 
+from ..._kernels.program import aside
 from .base import LRScheduler, check_optimizer
 from .plateau import ReduceLROnPlateau
 
@@ -62,6 +63,7 @@ class ChainedScheduler(_Joined):
     def _note(self):
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
+    @aside
     def step(self):
         """Step all of them, in their order."""
         for each in self._schedulers:
@@ -108,6 +110,7 @@ class SequentialLR(_Joined):
         for each in self._schedulers:
             _undo(each)
 
+    @aside
     def step(self):
         """Go on by one epoch with the schedule whose turn it is."""
         self.last_epoch += 1

@@ -2,6 +2,7 @@
 
 import math
 
+from ..._kernels.program import aside
 from .base import check_optimizer, one_each
 
 MODES, THRESHOLD_MODES = ("min", "max"), ("rel", "abs")
@@ -43,6 +44,7 @@ class ReduceLROnPlateau:
         """The rates that were set last."""
         return self._last_lr
 
+    @aside
     def step(self, metrics):
         """Go on by one epoch with its figure, a number or a tensor of one element."""
         figure = float(metrics)
