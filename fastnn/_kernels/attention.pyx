@@ -11,7 +11,7 @@ cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
 from fastnn._kernels.conv cimport check_real, check_size, check_writeable
-from fastnn._kernels.program cimport is_noting, perform, uses
+from fastnn._kernels.program cimport is_noting, name_kernel, perform, uses
 
 cnp.import_array()
 
@@ -129,9 +129,15 @@ cdef int _run_forward(const void* call, int threads) noexcept nogil:
     return c.kernels.forward(&c.plan, threads)
 
 
+name_kernel(<const void*> _run_forward, "attention")
+
+
 cdef int _run_backward(const void* call, int threads) noexcept nogil:
     cdef const _Call* c = <const _Call*> call
     return c.kernels.backward(&c.plan, threads)
+
+
+name_kernel(<const void*> _run_backward, "gradient of attention")
 
 
 def forward(cnp.ndarray q not None, cnp.ndarray k not None, cnp.ndarray v not None,

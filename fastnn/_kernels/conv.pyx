@@ -18,7 +18,7 @@ cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
 from fastnn._kernels.gemm cimport activation_code
-from fastnn._kernels.program cimport is_noting, perform, uses
+from fastnn._kernels.program cimport is_noting, name_kernel, perform, uses
 
 cnp.import_array()
 
@@ -151,6 +151,9 @@ cdef int _run_forward(const void* call, int threads) noexcept nogil:
     return 0
 
 
+name_kernel(<const void*> _run_forward, "convolution")
+
+
 cdef int _run_data_gradient(const void* call, int threads) noexcept nogil:
     cdef const _Call* c = <const _Call*> call
     c.kernels.data_gradient(&c.plan, c.first, c.second, c.bias, c.activation, c.out, c.scratch,
@@ -158,11 +161,17 @@ cdef int _run_data_gradient(const void* call, int threads) noexcept nogil:
     return 0
 
 
+name_kernel(<const void*> _run_data_gradient, "convolution's gradient of data")
+
+
 cdef int _run_weight_gradient(const void* call, int threads) noexcept nogil:
     cdef const _Call* c = <const _Call*> call
     c.kernels.weight_gradient(&c.plan, c.first, c.second, c.out, c.bias, c.scratch,
                               min(threads, c.threads))
     return 0
+
+
+name_kernel(<const void*> _run_weight_gradient, "convolution's gradient of weights")
 
 
 def forward(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias, cnp.ndarray out, tuple stride,

@@ -8,7 +8,7 @@ import numpy
 cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
-from fastnn._kernels.program cimport is_noting, perform, uses
+from fastnn._kernels.program cimport is_noting, name_kernel, perform, uses
 
 cnp.import_array()
 
@@ -37,6 +37,9 @@ cdef struct _Call:
 cdef int _multiply(const void* call, int threads) noexcept nogil:
     cdef const _Call* product = <const _Call*> call
     return product.function(&product.arguments, threads)
+
+
+name_kernel(<const void*> _multiply, "product of matrices")
 
 
 def matmul(cnp.ndarray a not None, cnp.ndarray b not None, cnp.ndarray out=None,

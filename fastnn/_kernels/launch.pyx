@@ -9,7 +9,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from . import jit
-from .program cimport is_noting, note, uses
+from .program cimport is_noting, name_kernel, note, uses
 from .runtime cimport run_on_team, threads_for
 
 cnp.import_array()
@@ -49,6 +49,7 @@ cdef class Kernel:
         if address is None:
             text, dtype = self.source(types)
             address = self.addresses[types] = jit.kernel_address(text, dtype)
+            name_kernel(<const void*> <size_t> address, self.name)
         return <kernel_t> <size_t> address
 
     def __call__(self, str types, tuple operands, long long total, *, long long chunk,
@@ -121,7 +122,8 @@ cdef double* _note(kernel_t kernel, long long* arguments, Py_ssize_t count, doub
     if numbers is not NULL:
         memcpy(noted.numbers, numbers, sizeof(noted.numbers))
     memcpy(noted.arguments, arguments, count * sizeof(long long))
-    cdef _Noted* kept = <_Noted*> note(_run_noted, noted, size, nanoseconds)
+    cdef _Noted* kept = <_Noted*> note(
+        _run_noted, noted, size, nanoseconds, <const void*> kernel)
     free(noted)
     return kept.numbers
 
@@ -249,7 +251,7 @@ cdef int _note_rows(_RowsJob* job, double nanoseconds) except -1:
     noted.job, noted.operands = job[0], job.operands[0]
     memcpy(noted.itemsizes, job.itemsizes, job.operands.count * sizeof(cnp.npy_intp))
     memcpy(noted.numbers, job.numbers, sizeof(noted.numbers))
-    note(_run_noted_rows, &noted, sizeof(noted), nanoseconds)
+    note(_run_noted_rows, &noted, sizeof(noted), nanoseconds, <const void*> job.kernel)
     return 0
 
 

@@ -4,7 +4,7 @@ cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
 from fastnn._kernels.conv cimport check_array, check_size, check_writeable
-from fastnn._kernels.program cimport is_noting, perform, uses
+from fastnn._kernels.program cimport is_noting, name_kernel, perform, uses
 
 cnp.import_array()
 
@@ -34,6 +34,9 @@ cdef int _run(const void* call, int threads) noexcept nogil:
     cdef const _Call* c = <const _Call*> call
     c.transpose(c.batch, c.rows, c.columns, c.x, c.out, threads)
     return 0
+
+
+name_kernel(<const void*> _run, "transposition")
 
 
 def transpose_copy(cnp.ndarray x, cnp.ndarray out):

@@ -13,7 +13,7 @@ cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
 from fastnn._kernels.conv cimport check_array, check_real, check_size, check_writeable, read_pair
-from fastnn._kernels.program cimport call_t, is_noting, perform, uses
+from fastnn._kernels.program cimport call_t, is_noting, name_kernel, perform, uses
 
 import numpy as np
 
@@ -86,10 +86,16 @@ cdef int _run_max_forward(const void* call, int threads) noexcept nogil:
     return 0
 
 
+name_kernel(<const void*> _run_max_forward, "maxima of windows")
+
+
 cdef int _run_max_backward(const void* call, int threads) noexcept nogil:
     cdef const _Call* c = <const _Call*> call
     c.kernels.max_backward(&c.plan, c.x, c.index, c.out, threads)
     return 0
+
+
+name_kernel(<const void*> _run_max_backward, "gradient of windows' maxima")
 
 
 cdef int _run_max_gather(const void* call, int threads) noexcept nogil:
@@ -98,16 +104,25 @@ cdef int _run_max_gather(const void* call, int threads) noexcept nogil:
     return 0
 
 
+name_kernel(<const void*> _run_max_gather, "values at maxima")
+
+
 cdef int _run_average_forward(const void* call, int threads) noexcept nogil:
     cdef const _Call* c = <const _Call*> call
     c.kernels.average_forward(&c.plan, c.x, c.out, threads)
     return 0
 
 
+name_kernel(<const void*> _run_average_forward, "means of windows")
+
+
 cdef int _run_average_backward(const void* call, int threads) noexcept nogil:
     cdef const _Call* c = <const _Call*> call
     c.kernels.average_backward(&c.plan, c.x, c.out, threads)
     return 0
+
+
+name_kernel(<const void*> _run_average_backward, "gradient of windows' means")
 
 
 cdef int _describe(_Call* call, cnp.ndarray x, cnp.ndarray out, cnp.ndarray index) except -1:

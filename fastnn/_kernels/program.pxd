@@ -11,7 +11,11 @@ cdef bint is_noting() noexcept
 cdef int perform(call_t run, const void* call, size_t size, double nanoseconds) except? -2
 
 # Note a call that has been run; returns the program's copy of the struct.
-cdef void* note(call_t run, const void* call, size_t size, double nanoseconds) except NULL
+cdef void* note(call_t run, const void* call, size_t size, double nanoseconds,
+                const void* kernel) except NULL
+
+# Name what a call is noted with as its kernel: that which `perform` runs, or what `note` is given.
+cdef void name_kernel(const void* kernel, object name) except *
 
 # `Program.unit` of the program that notes.
 cdef object noted_unit(object function, tuple arguments, cnp.ndarray target)

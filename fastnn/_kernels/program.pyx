@@ -7,6 +7,7 @@ What can be neither is refused, so that no replay gives values of the time when 
 """
 
 from functools import partial, wraps
+from time import perf_counter
 
 import numpy
 
@@ -32,6 +33,9 @@ class NotReplayable(RuntimeError):
     """Something was done, while a program is noted, that a replay cannot do."""
 
 
+cdef dict _names = {}  # of kernels, by their addresses
+
+
 cdef bint is_noting() noexcept:
     return fastnn_program is not NULL
 
@@ -44,18 +48,23 @@ cdef int perform(call_t run, const void* call, size_t size, double nanoseconds) 
         with nogil:
             status = run(call, threads)
     if fastnn_program is not NULL:
-        note(run, call, size, nanoseconds)
+        note(run, call, size, nanoseconds, <const void*> run)
     return status
 
 
-cdef void* note(call_t run, const void* call, size_t size, double nanoseconds) except NULL:
+cdef void* note(call_t run, const void* call, size_t size, double nanoseconds,
+                const void* kernel) except NULL:
     cdef Program program = <Program> fastnn_program
     cdef void* copy = malloc(size)
     if copy is NULL:
         raise MemoryError("no memory to note a call")
     memcpy(copy, call, size)
-    program.append(run, copy, nanoseconds)
+    program.append(run, copy, nanoseconds, kernel)
     return copy
+
+
+cdef void name_kernel(const void* kernel, object name) except *:
+    _names[<size_t> kernel] = name
 
 
 cdef int uses(tuple arrays) except -1:
@@ -199,7 +208,8 @@ def noting():
 cdef struct Entry:
     call_t run  # NULL: a function of Python
     void* call
-    double nanoseconds
+    double nanoseconds  # that it takes on one thread, about
+    const void* kernel  # by which it is named
 
 
 ANY = object()  # in place of a gradient: it does not matter
@@ -257,19 +267,36 @@ cdef class Program:
         return self.home.bytes
 
     def listed(self):
-        """The functions of Python among the entries."""
-        return list(self.functions.values())
+        """For each entry the name of its kernel, or its function."""
+        return [self.functions[index] if self.entries[index].run is NULL
+                else _names.get(<size_t> self.entries[index].kernel, "kernel")
+                for index in range(self.count)]
+
+    def expected_seconds(self):
+        """What each entry is taken to need on one thread; nothing is known of functions."""
+        return [1e-9 * self.entries[index].nanoseconds for index in range(self.count)]
+
+    def timed_replay(self):
+        """As `replay`; returns the seconds that each entry took."""
+        cdef Py_ssize_t index
+        times = []
+        for index in range(self.count):
+            start = perf_counter()
+            self.run(index, index + 1)
+            times.append(perf_counter() - start)
+        return times
 
     def __len__(self):
         return self.count
 
-    cdef void append(self, call_t run, void* call, double nanoseconds) except *:
+    cdef void append(self, call_t run, void* call, double nanoseconds,
+                     const void* kernel) except *:
         if self.count == self.capacity:
             self.capacity = max(64, 2 * self.capacity)
             self.entries = <Entry*> realloc(self.entries, self.capacity * sizeof(Entry))
             if self.entries is NULL:
                 raise MemoryError("no memory to note a call")
-        self.entries[self.count] = Entry(run, call, nanoseconds)
+        self.entries[self.count] = Entry(run, call, nanoseconds, kernel)
         self.count += 1
 
     def flush(self):
@@ -281,7 +308,7 @@ cdef class Program:
 
     def append_function(self, function):
         """Note a function of Python."""
-        self.append(NULL, NULL, 0)
+        self.append(NULL, NULL, 0, NULL)
         self.functions[self.count - 1] = function
 
     def truncate(self, Py_ssize_t count):
@@ -324,23 +351,27 @@ cdef class Program:
             refuse("the function makes a tensor of values that no kernel of fastnn made; pass them "
                    "as an argument")
 
-    def replay(self, Py_ssize_t start=0):
+    def replay(self):
         """Run all calls again, in order."""
-        cdef Py_ssize_t index = start
+        self.run(0, self.count)
+
+    cdef int run(self, Py_ssize_t index, Py_ssize_t stop) except -1:
+        """Run the calls from number ``index`` up to ``stop``."""
         cdef int status = 0
-        while index < self.count and not status:
+        while index < stop and not status:
             if self.entries[index].run is NULL:
                 self.functions[index]()
                 index += 1
                 continue
             with nogil:
-                while index < self.count and self.entries[index].run is not NULL and not status:
+                while index < stop and self.entries[index].run is not NULL and not status:
                     status = self.entries[index].run(
                         self.entries[index].call,
                         runtime.threads_for(self.entries[index].nanoseconds))
                     index += 1
         if status:
             raise MemoryError("no memory for a kernel")
+        return 0
 
     def begin(self):
         """Start a piece of work: a mark for `end`."""
@@ -410,7 +441,7 @@ cdef class Program:
             each[...] = numpy.nan if each.dtype.kind == "f" else ~each
         if target is not None:
             target[...] = before
-        self.replay(mark)
+        self.run(mark, self.count)
         same = all([_same_bits(each, other) for each, other in zip(results, wanted)])
         for each, other in zip(results, wanted):
             each[...] = other
@@ -469,6 +500,9 @@ cdef int _copy(const void* call, int threads) noexcept nogil:
     cdef const _Copy* c = <const _Copy*> call
     memcpy(c.to, c.source, c.size)
     return 0
+
+
+name_kernel(<const void*> _copy, "copy")
 
 
 def copy_values(cnp.ndarray to not None, cnp.ndarray source not None):

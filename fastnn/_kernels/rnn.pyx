@@ -8,7 +8,7 @@ the states before, count)``.
 cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
-from fastnn._kernels.program cimport is_noting, perform, uses
+from fastnn._kernels.program cimport is_noting, name_kernel, perform, uses
 from fastnn._kernels.conv cimport check_array, check_real, check_size, check_writeable
 
 cnp.import_array()
@@ -133,10 +133,16 @@ cdef int _run_forward(const void* call, int threads) noexcept nogil:
     return 0
 
 
+name_kernel(<const void*> _run_forward, "recurrent layer")
+
+
 cdef int _run_backward(const void* call, int threads) noexcept nogil:
     cdef const _Call* c = <const _Call*> call
     c.kernels.backward(&c.arguments, threads)
     return 0
+
+
+name_kernel(<const void*> _run_backward, "gradient of a recurrent layer")
 
 
 def forward(str kind, Py_ssize_t batch, Py_ssize_t shift, cnp.ndarray spans, cnp.ndarray weight,

@@ -9,6 +9,7 @@ from .._kernels import program
 from ..autograd.anomaly import is_anomaly_enabled
 from ..nn import Module
 from .arguments import kind_of, others_in, share_memory
+from .explanation import explained
 from .record import Record
 
 MOST_RECORDS = 8  # of one kind of arguments
@@ -39,21 +40,33 @@ class Compiled:
             return self._call(arguments, keywords)
 
     def _call(self, arguments, keywords):
-        tensors = []
-        kind = (kind_of(arguments, tensors), kind_of(keywords, tensors) if keywords else None,
-                tape.is_grad_enabled(), dtypes.get_default_dtype())
+        kind, tensors = self._kind(arguments, keywords)
         records = self._records.get(kind)
-        if share_memory(tensors):  # which copies of them would not
-            return self.function(*arguments, **keywords)
         if records is None:
             others = others_in((arguments, keywords))
             self._records[kind] = [others]  # which keeps their identities from being used again
             return self.function(*arguments, **keywords)
-        for record in records[:0:-1]:
-            if record.fits():
-                self._misses = 0
-                return record.replay(tensors)
+        record = self._fitting(records, tensors)
+        if record is not None:
+            return record.replay(tensors)
+        if share_memory(tensors):  # which copies of them would not
+            return self.function(*arguments, **keywords)
         return self._record(records, arguments, keywords)
+
+    def _kind(self, arguments, keywords):
+        """(what tells the kind of these arguments from others, the tensors among them)."""
+        tensors = []
+        kind = (kind_of(arguments, tensors), kind_of(keywords, tensors) if keywords else None,
+                tape.is_grad_enabled(), dtypes.get_default_dtype())
+        return kind, tensors
+
+    def _fitting(self, records, tensors):
+        """The recording that a call can replay, or None."""
+        for record in records[:0:-1]:
+            if record.fits() and not (record.written and share_memory(tensors)):
+                self._misses = 0
+                return record
+        return None
 
     def _record(self, records, arguments, keywords):
         if len(records) > MOST_RECORDS:
@@ -70,6 +83,29 @@ class Compiled:
     def records(self):
         """All recordings."""
         return [record for records in self._records.values() for record in records[1:]]
+
+    def explain(self, *arguments, **keywords):
+        """What the recordings do, as a text: kernels, how often and how long they run, and bytes.
+
+        With arguments the function is called with them once, and the times of its recording are
+        those of this call; others are what the kernels are taken to need on one thread.
+        """
+        with self._lock:
+            texts = [explained(record, record.program.expected_seconds())
+                     for record in self.records()]
+            if arguments or keywords:
+                texts = [explained(*self._timed(arguments, keywords))]
+        return "\n\n".join(texts) or "no kernels recorded yet, 0 bytes"
+
+    def _timed(self, arguments, keywords):
+        """(recording, the seconds of each of its entries) of a call."""
+        kind, tensors = self._kind(arguments, keywords)
+        for _ in range(3):
+            record = self._fitting(self._records.get(kind, []), tensors)
+            if record is not None:
+                return record, record.timed_replay(tensors)
+            self(*arguments, **keywords)
+        raise RuntimeError("compile: explain: no recording fits two calls after each other")
 
 
 def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mode=None,

@@ -108,13 +108,22 @@ class Record:
         return (tape.are_still(self.tensors, self.arrays, self.needs)
                 and tape.have_gradients(self.leaves, self.gradients) and self.watch.is_unchanged())
 
-    def replay(self, tensors):
-        """The results for tensors of the recorded kind."""
+    def timed_replay(self, tensors):
+        """A replay without results; returns the seconds that each entry took."""
+        return self._replayed(tensors, self.program.timed_replay)
+
+    def _replayed(self, tensors, replay):
         for own, tensor in zip(self.own, tensors, strict=True):
             numpy.copyto(own.array, tensor.array)
-        self.program.replay()
-        self._write_back(tensors)
+        done = replay()
+        if self.written:
+            self._write_back(tensors)
         tape.count_changes(self.program.versions)
+        return done
+
+    def replay(self, tensors):
+        """The results for tensors of the recorded kind."""
+        self._replayed(tensors, self.program.replay)
         if isinstance(self.template, Tensor):
             return self._copied(self.template)
         return mapped(self.template, self._copied)
