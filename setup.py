@@ -34,6 +34,7 @@ MODULES = {
     "fastnn.operands": [],
     "fastnn.operation": [],
     "fastnn.op": [],
+    "fastnn.compiler.checks": [],
 }
 
 

@@ -290,13 +290,6 @@ def alias(TensorBase tensor not None):
     return wrap(tensor.array)
 
 
-def bind_gradients(list leaves, list gradients):
-    """Set the gradients of tensors, without a check."""
-    cdef Py_ssize_t index
-    for index in range(len(leaves)):
-        (<TensorBase> leaves[index]).gradient = gradients[index]
-
-
 def renew(Node node not None):
     """Let a node's rule read what it kept, whatever was changed in place since."""
     cdef TensorBase tensor
@@ -306,33 +299,6 @@ def renew(Node node not None):
         for each in node.kept])
     if node.output_version is not None:
         node.kept_output_version = node.output_version.count
-
-
-def count_changes(list versions):
-    """Count a change in place for each entry."""
-    for version in versions:
-        (<Version> version).count += 1
-
-
-def are_still(list tensors, list arrays, list needs):
-    """Whether each tensor has its array, and needs a gradient as it did."""
-    cdef Py_ssize_t index
-    cdef TensorBase tensor
-    for index in range(len(tensors)):
-        tensor = <TensorBase> tensors[index]
-        if (tensor.array is not arrays[index]
-                or tensor.leaf_requires_grad != (needs[index] is True)):
-            return False
-    return True
-
-
-def have_gradients(list leaves, list gradients):
-    """Whether the gradients of the leaves are these."""
-    cdef Py_ssize_t index
-    for index in range(len(leaves)):
-        if (<TensorBase> leaves[index]).gradient is not gradients[index]:
-            return False
-    return True
 
 
 def from_array(cnp.ndarray array not None):

@@ -10,6 +10,7 @@ import numpy
 from .. import tape
 from .._kernels import program
 from ..tensor import Tensor
+from . import checks
 from .arguments import mapped, room_for
 from .watch import Watch
 
@@ -40,7 +41,7 @@ class Record:
     """
 
     def __init__(self, function, arguments, keywords, others):
-        self.program = program.Program(tape.bind_gradients, tape.next_number())
+        self.program = program.Program(checks.bind_gradients, tape.next_number())
         self.place = place_of_function(function)
         self.own, given = [], []
         taken = mapped((arguments, keywords), lambda tensor: self._take(tensor, given))
@@ -105,20 +106,19 @@ class Record:
 
     def fits(self):
         """Whether what the recording relies on is as it was."""
-        return (tape.are_still(self.tensors, self.arrays, self.needs)
-                and tape.have_gradients(self.leaves, self.gradients) and self.watch.is_unchanged())
+        return (checks.are_still(self.tensors, self.arrays, self.needs)
+                and checks.have_gradients(self.leaves, self.gradients) and self.watch.is_unchanged())
 
     def timed_replay(self, tensors):
         """A replay without results; returns the seconds that each entry took."""
         return self._replayed(tensors, self.program.timed_replay)
 
     def _replayed(self, tensors, replay):
-        for own, tensor in zip(self.own, tensors, strict=True):
-            numpy.copyto(own.array, tensor.array)
+        checks.take_values(self.own, tensors)
         done = replay()
         if self.written:
             self._write_back(tensors)
-        tape.count_changes(self.program.versions)
+        checks.count_changes(self.program.versions)
         return done
 
     def replay(self, tensors):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy
 
+from . import checks
 from ..generator import Generator
 from ..nn import Module
 from ..optim.lr_scheduler import LRScheduler
@@ -67,6 +68,9 @@ class Watch:
             self.seen = {}
             for root in roots:
                 self._walk(root, getattr(root, "__name__", type(root).__name__))
+        self.columns = [[entry[place] for entry in self.entries] for place in range(3)]
+        self.elements = [[entry[place] for entry in self.lists] for place in range(2)]
+        self.containers = [[entry[place] for entry in self.sizes] for place in range(2)]
         self.seen = list(self.seen.values())  # which keeps identities from being used again
 
     def _entry(self, mapping, key, path):
@@ -182,13 +186,13 @@ class Watch:
 
     def is_unchanged(self):
         """Whether every value is what it was."""
-        for mapping, key, value, _ in self.entries:
-            if (now := mapping.get(key, MISSING)) is not value and not _same(now, value):
-                return False
+        if (checks.hold(*self.columns, MISSING) >= 0 or not checks.have_sizes(*self.containers)
+                or not checks.have_elements(*self.elements)):
+            return self.difference() is None
         for cell, value, _ in self.cells:
             if (now := _content(cell)) is not value and not _same(now, value):
                 return False
-        return self.difference() is None if self.lists or self.sizes or self.arrays else True
+        return not self.arrays or self.difference() is None
 
     def difference(self):
         """The way to a value that has changed, or None."""
