@@ -13,7 +13,7 @@ cimport cython
 cimport numpy as cnp
 
 from fastnn._kernels.program cimport (
-    born, is_noting, saw_gradient, set_gradient, witness)
+    born, changed, is_noting, saw_gradient, set_gradient, witness)
 
 cnp.import_array()
 
@@ -192,6 +192,8 @@ cdef class TensorBase:
         """Tell the tape that the memory was changed in place."""
         cdef Version version = version_of(self)
         version.count += 1
+        if is_noting():
+            changed(version)
 
     def _share_version(self, TensorBase other not None, bint view=False):
         """Count in-place changes together with ``other``, whose memory this tensor shares."""

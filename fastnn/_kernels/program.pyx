@@ -167,6 +167,15 @@ def value(cnp.ndarray array not None):
     return array.item()
 
 
+def changes(tensor, cnp.ndarray array not None):
+    """Tell that a unit is about to change a tensor in place, beside giving its results."""
+    cdef Program program
+    if fastnn_program is not NULL:
+        program = <Program> fastnn_program
+        program.witness(tensor, array)
+        program.states.append((array, array.copy()))
+
+
 def always(function, *arguments):
     """``function(*arguments)``, which reads values and returns nothing, now and in each replay."""
     function(*arguments)
@@ -233,6 +242,7 @@ cdef class Program:
     cdef readonly dict witnesses, first_gradients
     cdef dict unbound    # gradients that leaves were given since the last function
     cdef readonly list versions
+    cdef list states     # (array, its values before) of what the present unit changes in place
     cdef readonly object refusal
     cdef object bind_gradients
     cdef readonly long long first_node  # the number of the first node that is made meanwhile
@@ -241,6 +251,7 @@ cdef class Program:
         self.bind_gradients, self.first_node = bind_gradients, first_node
         self.functions, self.held, self.home = {}, {}, runtime.Home()
         self.witnesses, self.first_gradients, self.unbound, self.versions = {}, {}, {}, []
+        self.states = []
 
     def __dealloc__(self):
         cdef Py_ssize_t index
@@ -387,7 +398,7 @@ cdef class Program:
         repeatable = all([index < mark[0] or isinstance(noted, (_Check, _Again))
                           for index, noted in self.functions.items()])
         if not strangers and repeatable:
-            strangers = not self.reproduces(mark[0], results, None, None)
+            strangers = not self.reproduces(mark[0], results, [])
         if strangers:
             self.truncate(mark[0])
             self.append_function(function)
@@ -405,7 +416,8 @@ cdef class Program:
         """
         cdef Py_ssize_t mark = self.count
         cdef bint outer = self.has_strangers
-        before = None if target is None else target.copy()
+        cdef list states = self.states
+        self.states = [] if target is None else [(target, target.copy())]
         self.has_strangers = False
         for each in arrays_of(arguments):
             if not self.knows(each):
@@ -416,31 +428,35 @@ cdef class Program:
         finally:
             self.depth -= 1
             strangers, self.has_strangers = self.has_strangers, outer
-        results = [target] if target is not None else [
+        results = [] if target is not None else [
             each for each in arrays_of((result,)) if not _shared(each, arguments)]
         if target is None:
             strangers = strangers or not all(
                 [runtime.lives_in(each, <void*> self.home) for each in results])
         draws = any([index >= mark and not isinstance(noted, _Check)
                      for index, noted in self.functions.items()])
-        if strangers or draws or not self.reproduces(mark, results, target, before):
+        changed, self.states = self.states, states
+        if strangers or draws or not self.reproduces(mark, results, changed):
             self.truncate(mark)
             self.append_function(_Again(function, arguments, [] if target is not None else results))
         for each in results:
             self.admit(each)
+        if self.depth:
+            self.states.extend(changed)
         return result
 
-    def reproduces(self, Py_ssize_t mark, list results, target, before):
+    def reproduces(self, Py_ssize_t mark, list results, list states):
         """Whether the calls from ``mark`` on write these results, whatever was there before."""
         results = [_writeable(each) for each in results]
+        results += [each for each, _ in states]
         if not results:
             return True
         wanted = [each.copy() for each in results]
         self.home.poison()
         for each in results:
             each[...] = numpy.nan if each.dtype.kind == "f" else ~each
-        if target is not None:
-            target[...] = before
+        for each, values in states:
+            each[...] = values
         self.run(mark, self.count)
         same = all([_same_bits(each, other) for each, other in zip(results, wanted)])
         for each, other in zip(results, wanted):

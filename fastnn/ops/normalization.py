@@ -7,7 +7,7 @@ import numpy
 
 from .. import tape
 from .. import tensor as tensors
-from .._kernels import memory, norms
+from .._kernels import memory, norms, program
 from ..operation import Operation
 from ..registry import case, floats, public
 from .checks import floating, whole
@@ -71,6 +71,7 @@ def _move_running(running, layout, mean, variance):
     running_mean, running_var, momentum = running
     for each, value, unbiased in ((running_mean, mean, False), (running_var, variance, True)):
         if each is not None:
+            program.changes(each, each.array)
             norms.move_running(layout, each.array, value, momentum, unbiased)
             each._bump_version()
 
