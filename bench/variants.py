@@ -8,7 +8,7 @@ OURS = "fastnn"
 # Each tuple is one variant. What lost wherever it was measured is left out: compiling the optimizer
 # or calling compiled code from C++ (PyTorch), XLA on images (TensorFlow), channels first (JAX).
 EVERYWHERE = {
-    OURS: [()],
+    OURS: [(), ("compile",)],
     "torch": [(), ("fused",), ("compile", "fused")],
     "tensorflow": [(), ("keras",)],
     "jax": [(), ("synchronous",)],
@@ -51,7 +51,7 @@ class Variant:
     @property
     def compiled(self):
         """Whether it takes PyTorch's compiler, and so many seconds, to build."""
-        return "compile" in self.options
+        return self.library == "torch" and "compile" in self.options
 
 
 def installed(library):

@@ -292,6 +292,13 @@ def alias(TensorBase tensor not None):
     return wrap(tensor.array)
 
 
+def used(TensorBase tensor not None):
+    """The array of a tensor, for what uses it beside the operations on tensors."""
+    if is_noting():
+        witness(tensor, tensor.array)
+    return tensor.array
+
+
 def renew(Node node not None):
     """Let a node's rule read what it kept, whatever was changed in place since."""
     cdef TensorBase tensor

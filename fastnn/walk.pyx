@@ -152,6 +152,7 @@ cdef class _Walk:
             if node.number < noting.first_node:
                 program.refuse("backward goes on through operations from before the function")
             mark = noting.begin()
+            before = [(gradient.array, gradient.array.copy())] if node.gradient_is_free else []
         gradients = self.rule(node, gradient)
         if not isinstance(gradients, tuple):
             gradients = (gradients,)
@@ -159,7 +160,7 @@ cdef class _Walk:
                 mark, _Again(node, gradient, gradients),
                 [each.array for each in gradients
                  if each is not None
-                 and not numpy.may_share_memory(each.array, gradient.array)]):
+                 and not numpy.may_share_memory(each.array, gradient.array)], before):
             retain_graph = True
         if _inspect is not None:
             _inspect(node, node.place_of_call, gradients)
@@ -190,8 +191,7 @@ cdef class _Walk:
             if captured is not None and node in captured:
                 captured[node] = gradient
             if not self.ends_at(node):
-                node.gradient_is_free = (not self.create_graph and not is_noting()
-                                         and _is_ours_alone(gradient))
+                node.gradient_is_free = not self.create_graph and _is_ours_alone(gradient)
                 self.visit(node, gradient, retain_graph)
 
 

@@ -64,3 +64,81 @@ def test_replays(entry, number):
         assert bits(compiled(given, upstream)) == bits(wanted), f"call {steps}"
     record, = compiled.records()
     assert record.fits()
+
+
+x = np.random.default_rng(5).standard_normal((4, 6)).astype("float32")
+F = fastnn.nn.functional
+WITHOUT_CASES = {
+    "sort": lambda x: fastnn.sort(x, 0), "msort": fastnn.msort,
+    "topk": lambda x: fastnn.topk(x, 2), "topk of most": lambda x: fastnn.topk(x, 5, 1, False),
+    "topk of few": lambda x: fastnn.topk(x.reshape(2, 12), 1),
+    "kthvalue": lambda x: fastnn.kthvalue(x, 3, keepdim=True),
+    "median": lambda x: fastnn.median(x, 1), "mode of all": lambda x: fastnn.median(x),
+    "max": lambda x: fastnn.max(x, 1), "argmin": lambda x: fastnn.argmin(x),
+    "cummax": lambda x: fastnn.cummax(x, 1), "cummin": lambda x: fastnn.cummin(x, 0),
+    "aminmax": fastnn.aminmax, "any": lambda x: (x > 0).any(1), "all": lambda x: (x > -1).all(),
+    "searchsorted": lambda x: fastnn.searchsorted(x.sort(1).values, x),
+    "bucketize": lambda x: fastnn.bucketize(x, fastnn.tensor([-1.0, 0.0, 1.0])),
+    "pdist": F.pdist, "gumbel_softmax": lambda x: F.gumbel_softmax(x, hard=True),
+    "unfold": lambda x: F.unfold(x.reshape(1, 1, 4, 6), 3),
+    "max_pool with indices": lambda x: F.max_pool2d(x.reshape(1, 1, 4, 6), 2, return_indices=True),
+    "adaptive maxima": lambda x: F.adaptive_max_pool2d(
+        x.reshape(1, 1, 4, 6), (3, 4), return_indices=True),
+    "view of bits": lambda x: x.view(fastnn.int32),
+    "mask of places": lambda x: x.clone().masked_fill_(x > 0, 1.0),
+    "assignment to a mask": lambda x: _assigned(x, x > 0, 2.0),
+    "assignment to places": lambda x: _assigned(x, [1, 2], x[:2] * 3),
+    "assignment to a slice": lambda x: _assigned(x, slice(1, 3), x[:2] * 3),
+    "index by tensors": lambda x: x[(x[:, 0] > 0).to(fastnn.int64)],
+    "fill_diagonal": lambda x: x.clone().fill_diagonal_(3.0),
+    "triangle": lambda x: x[tuple(fastnn.tril_indices(4, 6))],
+    "randperm": lambda x: x[fastnn.randperm(4)], "bernoulli": lambda x: x.sigmoid().bernoulli(),
+    "multinomial": lambda x: fastnn.multinomial(x.exp(), 2), "normal": lambda x: fastnn.normal(
+        x, x.abs()), "randint": lambda x: x + fastnn.randint(9, (4, 6)),
+    "rand_like": lambda x: x.t() + fastnn.rand_like(x.t()),
+    "uniform_": lambda x: x.clone().uniform_(),
+    "rrelu": lambda x: F.rrelu(x, training=True), "dropout2d": lambda x: F.dropout2d(
+        x.reshape(2, 2, 6), 0.5, True), "alpha_dropout": lambda x: F.alpha_dropout(x, 0.3, True),
+    "one_hot": lambda x: F.one_hot((x > 0).to(fastnn.int64), 2), "lstm": fastnn.nn.LSTM(6, 3),
+    "attention": fastnn.nn.MultiheadAttention(6, 2), "grid": lambda x: F.grid_sample(
+        x.reshape(1, 1, 4, 6), x[:, :4].reshape(1, 4, 2, 2), align_corners=False),
+    "jacobian": lambda x: fastnn.autograd.functional.jacobian(lambda y: y.exp().sum(1), x),
+    "cross_entropy": lambda x: F.cross_entropy(x, (x[:, 0] > 0).to(fastnn.int64)),
+    "embedding": lambda x: F.embedding((x > 0).to(fastnn.int64), x, scale_grad_by_freq=True),
+    "linspace": lambda x: x * fastnn.linspace(0, 1, 6) + fastnn.arange(6) + fastnn.eye(4, 6),
+    "integer division": lambda x: (x * 9).to(fastnn.int64) // ((x > 0).to(fastnn.int64) + 1),
+}
+
+
+def _assigned(x, place, value):
+    y = x * 1
+    y[place] = value
+    return y
+
+
+def flattened(value):
+    if isinstance(value, (tuple, list)):
+        return [tensor for each in value for tensor in flattened(each)]
+    return [] if value is None else [value]
+
+
+@pytest.mark.parametrize("name", WITHOUT_CASES)
+def test_replays_without_cases(name):
+    call = WITHOUT_CASES[name]
+
+    def function(given):
+        leaf = given.clone().requires_grad_()
+        results = flattened(call(leaf, leaf, leaf) if name == "attention" else call(leaf))
+        taped = [each for each in results if each.requires_grad]
+        gradients = fastnn.autograd.grad([each.square().sum() for each in taped], [leaf],
+                                         allow_unused=True) if taped else ()
+        return [each.detach() for each in results], list(gradients)
+
+    compiled = fastnn.compile(function)
+    for steps in range(5):
+        given = fastnn.from_numpy(np.roll(x, steps) * (1 + steps / 7))
+        seed = fastnn.get_rng_state()
+        wanted = function(given)
+        fastnn.set_rng_state(seed)
+        assert bits(compiled(given)) == bits(wanted), f"call {steps}"
+    assert len(compiled.records()) == 1

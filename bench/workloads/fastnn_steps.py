@@ -20,11 +20,17 @@ def arena():
 
 
 def build(name, options):
-    """The step of workload `name`; there are no options."""
+    """The step of workload `name`, which the option `compile` replays from a recording."""
     nets = torch_models.networks(fastnn, name)
     batch = [fastnn.tensor(array) for array in WORKLOADS[name].inputs()]
     updates = torch_models.optimizers(fastnn, name, nets)
     losses = torch_models.losses(fastnn, name, nets)
     step = torch_models.training_step(fastnn, name, nets, losses, updates, batch)
+    if "compile" in options:
+        step = _compiled(step)
     parameters = sum(parameter.numel() for net in nets for parameter in net.parameters())
     return Program(step, lambda loss: loss.item(), parameters)
+
+
+def _compiled(step):
+    return fastnn.compile(lambda: step().detach())

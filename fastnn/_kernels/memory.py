@@ -2,8 +2,6 @@
 
 import math
 
-import numpy
-
 from . import layout, program, runtime, spread
 
 # (N, C, H, W) with its channels last in memory is this view of an (N, H, W, C) array.

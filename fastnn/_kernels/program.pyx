@@ -391,14 +391,14 @@ cdef class Program:
         self.rules += 1
         return mark
 
-    def end(self, tuple mark, function, list results):
+    def end(self, tuple mark, function, list results, list states):
         """End it; ``function`` takes its place if its calls alone do not give its results."""
         strangers, self.has_strangers = self.has_strangers, mark[1]
         self.rules -= 1
         repeatable = all([index < mark[0] or isinstance(noted, (_Check, _Again))
                           for index, noted in self.functions.items()])
         if not strangers and repeatable:
-            strangers = not self.reproduces(mark[0], results, [])
+            strangers = not self.reproduces(mark[0], results, states)
         if strangers:
             self.truncate(mark[0])
             self.append_function(function)

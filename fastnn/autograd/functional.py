@@ -3,6 +3,7 @@
 import numpy
 
 from .. import tape
+from .._kernels import program
 from ..tensor import Tensor
 from .modes import enable_grad
 from .walks import grad, zeros_like
@@ -149,7 +150,8 @@ def _vector(name, v, alike):
     if v is None:
         if len(alike) != 1 or alike[0].numel() != 1:
             raise RuntimeError(f"{name}: v must be given but for a single number")
-        return tuple(tape.from_array(numpy.ones_like(each.array)) for each in alike)
+        return tuple(tape.from_array(program.constant(numpy.ones_like(each.array)))
+                     for each in alike)
     vector = tuple(v) if isinstance(v, (tuple, list)) else (v,)
     shapes = [tuple(each.shape) for each in vector]
     wanted = [tuple(each.shape) for each in alike]
@@ -182,9 +184,11 @@ def _rows(output, points, create_graph, strict):
     for number in range(output.numel()):
         chosen = numpy.zeros(output.array.shape, output.dtype)
         chosen.reshape(-1)[number] = 1
-        rows.append(_slope((output,), points, (tape.from_array(chosen),), create_graph, strict))
+        direction = tape.from_array(program.constant(chosen))
+        rows.append(_slope((output,), points, (direction,), create_graph, strict))
     if not rows:
-        return tuple(tape.from_array(numpy.zeros((*output.shape, *point.shape), point.dtype))
+        return tuple(tape.from_array(program.constant(
+            numpy.zeros((*output.shape, *point.shape), point.dtype)))
                      for point in points)
     return tuple(stack(column).reshape((*output.shape, *point.shape))
                  for column, point in zip(zip(*rows, strict=True), points, strict=True))

@@ -3,12 +3,13 @@
 import numpy
 
 from .. import tape, walk
+from .._kernels import program
 from ..tensor import Tensor
 
 
 def zeros_like(tensor):
     """Zeros of the shape and type of a tensor."""
-    return tape.from_array(numpy.zeros_like(tensor.array))
+    return tape.from_array(program.constant(numpy.zeros_like(tensor.array)))
 
 
 def _as_list(value):

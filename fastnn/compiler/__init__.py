@@ -1,7 +1,8 @@
 """`compile`: record a function's kernels once, and replay them without Python.
 
-`compiled` decides between running, recording and replaying; `record` is one recording; `watch` sees
-whether what the function reads in Python is as it was; `arguments` tells the kinds of arguments apart.
+`compiled` decides between running, recording and replaying; `record` is one recording; `watch`
+sees whether what the function reads in Python is as it was; `arguments` tells the kinds of
+arguments apart; `checks` is what has to be quick, and `explanation` the text of `explain`.
 """
 
 from .compiled import Compiled, compile

@@ -53,7 +53,7 @@ def mapped(value, function):
 def share_memory(tensors):
     """Whether any two of some tensors may share memory."""
     ends = sorted(map(_ends, tensors))
-    return any(first[1] > second[0] for first, second in zip(ends, ends[1:]))
+    return any(first[1] > second[0] for first, second in zip(ends, ends[1:], strict=False))
 
 
 def _ends(tensor):
@@ -64,6 +64,7 @@ def room_for(array):
     """A new array of an array's shape, type and strides."""
     if any(stride < 0 for stride in array.strides) or not array.size:
         return numpy.empty_like(array)
-    extent = sum((size - 1) * stride for size, stride in zip(array.shape, array.strides))
+    extent = sum((size - 1) * stride for size, stride in zip(array.shape, array.strides,
+                                                             strict=True))
     memory = numpy.empty(extent + array.itemsize, numpy.uint8)
     return numpy.ndarray(array.shape, array.dtype, memory, strides=array.strides)

@@ -59,7 +59,8 @@ class Compiled:
             return self.function(*arguments, **keywords)
         record = self._fitting(records, tensors)
         if record is not None:
-            if len(tensors) == len(arguments) and not keywords and all(map(operator.is_, tensors, arguments)):
+            if not keywords and len(tensors) == len(arguments) and all(
+                    map(operator.is_, tensors, arguments)):
                 self._last = record, _modes()
             return record.replay(tensors)
         if share_memory(tensors):  # which copies of them would not
@@ -130,16 +131,17 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mo
     """A function that computes what ``model``, a function or module, does, without its Python.
 
     The first call with arguments of a kind runs it, the second runs it and records its kernels,
-    and later ones replay these: bit for bit the same results, gradients, buffers and parameters. It is
-    for functions of tensors, modules under `no_grad`, and above all for whole training steps, with
-    backward pass and optimizer. Each shape, type and layout of the tensors and each value of the other arguments is
-    a kind of its own. ``disable`` gives the function back as it is; the other settings are there
-    for PyTorch's sake and change nothing.
+    and later ones replay these: bit for bit the same results, gradients, buffers and parameters.
+    It is for functions of tensors, modules under `no_grad`, and above all for whole training
+    steps, with backward pass and optimizer. Each shape, type and layout of the tensors and each
+    value of the other arguments is a kind of its own. ``disable`` gives the function back as it
+    is; the other settings are there for PyTorch's sake and change nothing.
 
     What the function reads in Python, such as attributes, globals and the tensors that they hold,
-    is watched; where it has changed, the call is recorded anew. What it does in Python beside tensors, such
-    as printing, is done when it is recorded only. A RuntimeError names the line that does what cannot be
-    replayed: reading a tensor's value, making a tensor of a NumPy array, changing what it reads.
+    is watched; where it has changed, the call is recorded anew. What it does in Python beside
+    tensors, such as printing, is done only when it is recorded. A RuntimeError names the line that
+    does what cannot be replayed: reading a tensor's value, making a tensor of a NumPy array,
+    changing what it reads.
     The memory of ``.grad`` is written again by the next call.
 
     >>> import fastnn

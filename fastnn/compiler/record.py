@@ -26,8 +26,9 @@ def place_of(error):
 
 def place_of_function(function):
     """File and first line of a function, or of a module's forward."""
+    kind = type(function)
     for each in (inspect.unwrap(function), getattr(function, "__func__", None),
-                 getattr(type(function), "forward", None), getattr(type(function), "__call__", None)):
+                 getattr(kind, "forward", None), vars(kind).get("__call__")):
         if hasattr(each, "__code__"):
             return f"{each.__code__.co_filename}:{each.__code__.co_firstlineno}"
     return repr(function)

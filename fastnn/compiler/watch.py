@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy
 
-from . import checks
 from ..generator import Generator
 from ..nn import Module
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
+from . import checks
 
 LIBRARY = str(Path(__file__).parents[1])
 PACKAGES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})

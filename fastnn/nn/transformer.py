@@ -5,6 +5,7 @@ import copy
 import numpy
 
 from .. import dtypes
+from .._kernels import program
 from ..device import check_device
 from ..ops import activation as activations
 from ..ops.creation import new
@@ -206,7 +207,7 @@ class Transformer(Module):
     def generate_square_subsequent_mask(sz, device=None, dtype=None):
         """The causal mask (sz, sz): -infinity where the key lies behind the query, else 0."""
         check_device(device)
-        return new(_causal_mask(sz, dtype))
+        return new(program.constant(_causal_mask(sz, dtype)))
 
     def forward(self, src, tgt, src_mask=None, tgt_mask=None, memory_mask=None,
                 src_key_padding_mask=None, tgt_key_padding_mask=None,

@@ -8,7 +8,7 @@ import math
 import numpy
 
 from .. import tape
-from .._kernels import memory, places
+from .._kernels import memory, places, program
 from ..operation import Operation
 from ..registry import case, floats, public
 from . import checks
@@ -105,11 +105,13 @@ def _maxima(x, counts, return_indices):
     values = x
     for axis in range(x.ndim - 1, 1, -1):
         if return_indices:
-            _, where, _ = _axis_forward((axis, counts[axis - 2]), values.array)
+            _, where, _ = program.unit(_axis_forward, (axis, counts[axis - 2]),
+                                       tape.used(values))
         size = values.shape[axis]
         values = _axis_maxima((axis, counts[axis - 2]), values)
         if return_indices:
-            indices = _joined_indices(indices, where.reshape(values.array.shape), axis, below)
+            indices = program.apart(
+                _joined_indices, indices, where.reshape(values.array.shape), axis, below)
         below *= size
     return values, indices
 
@@ -121,7 +123,8 @@ def _max(name, rank, input, output_size, return_indices):
     kernel = _equal_windows(sizes, counts)
     if 0 in counts:
         values = _no_windows(x, counts)
-        indices = tape.from_array(numpy.zeros(values.array.shape, numpy.int64))
+        indices = tape.from_array(program.constant(
+            numpy.zeros(values.array.shape, numpy.int64)))
     elif kernel is not None:
         found = MAXIMUM[rank](x, kernel, return_indices=return_indices)
         values, indices = found if return_indices else (found, None)

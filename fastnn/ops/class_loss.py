@@ -7,7 +7,7 @@ from .. import tensor as tensors
 from .._kernels import losses, memory, program
 from ..operation import Operation
 from ..registry import case, floats, integers, public
-from ..tape import from_array
+from ..tape import from_array, used
 from .checks import floating, whole
 from .comparison import where
 from .composed import rule_of_composition
@@ -63,7 +63,8 @@ def _cross_entropy_gradient_composition(plan, gradient, x):
     kept = target != ignored
     one_hot = numpy.zeros((target.size, x.shape[classes]), x.dtype)
     one_hot[kept, target[kept]] = 1
-    weights = numpy.where(kept, _scale(count), 0).astype(x.dtype)  # the scale is NaN where none is kept
+    # The scale is NaN where none is kept.
+    weights = numpy.where(kept, _scale(count), 0).astype(x.dtype)
     weights = _rows_back(numpy.repeat(weights[:, None], x.shape[classes], 1), x.array.shape)
     difference = softmax(x, classes) - from_array(_rows_back(one_hot, x.array.shape))
     if gradient.ndim:
@@ -84,7 +85,7 @@ def class_numbers(name, input, target, ignore_index):
     tensors.as_tensor(name, target)
     if ignore_index is not None:
         whole(name, "ignore_index", ignore_index)
-    shape, labels = input.array.shape, target.array
+    shape, labels = input.array.shape, used(target)
     if not shape:
         raise ValueError(f"{name}: input must have at least one dimension")
     expected = shape[:1] + shape[2:] if len(shape) > 1 else ()

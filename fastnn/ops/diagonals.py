@@ -4,6 +4,7 @@ import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
+from .._kernels import program
 from ..registry import case, floats, public
 from .creation import zeros
 from .indexing import assign
@@ -66,7 +67,8 @@ def fill_diagonal_(input, fill_value, wrap=False):
     if len(shape) < 2 or len(shape) > 2 and len(set(shape)) > 1:
         raise ValueError("fill_diagonal_: expected a matrix, or dimensions of one size, got shape "
                          f"{shape}")
-    places = tuple(tape.from_array(each) for each in _diagonal_positions(shape, wrap))
+    places = tuple(tape.from_array(program.constant(each))
+                   for each in _diagonal_positions(shape, wrap))
     if places:
         assign(input, places, fill_value)
     return input

@@ -5,6 +5,7 @@ import math
 import numpy
 
 from .. import tensor as tensors
+from .._kernels import program
 from ..registry import case, floats, public
 from ..tape import from_array
 from .checks import axis, dimensions, floating
@@ -81,6 +82,7 @@ def pdist(input, p=2.0):
     dimensions("pdist", "input", input, 2)
     if not p >= 0:
         raise ValueError(f"pdist: p must be at least 0, got {p}")
-    first, second = (from_array(each) for each in numpy.triu_indices(input.shape[0], 1))
+    first, second = (from_array(program.constant(each))
+                     for each in numpy.triu_indices(input.shape[0], 1))
     apart = index_select(input, 0, first) - index_select(input, 0, second)
     return vector_norm(apart, float(p), 1)

@@ -9,7 +9,7 @@ import numpy
 
 from .. import tape
 from .. import tensor as tensors
-from .._kernels import memory
+from .._kernels import memory, program
 from .._kernels import random as kernels
 from ..elementwise import elementwise
 from ..generator import default_generator
@@ -42,7 +42,7 @@ def _channel_mask(input, p, batch=True):
     """For each channel of (N, C, ...) or (C, ...) 0 with probability ``p``, else 1 / (1 - p)."""
     shape = input.array.shape[:2 if batch else 1]
     place = default_generator.take(kernels.blocks(math.prod(shape)))
-    mask = kernels.drop(numpy.ones(shape, input.dtype), place, float(p))
+    mask = kernels.drop(program.constant(numpy.ones(shape, input.dtype)), place, float(p))
     return tape.from_array(mask.reshape(shape + (1,) * (input.ndim - len(shape))))
 
 

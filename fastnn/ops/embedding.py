@@ -123,7 +123,7 @@ def _rows(name, input, weight):
         raise TypeError(f"{name}: input must be int64 or int32, got {input.dtype}")
     if weight.ndim != 2:
         raise ValueError(f"{name}: weight must be a matrix, got shape {tuple(weight.shape)}")
-    return program.apart(_checked_rows, name, input.array, len(weight.array))
+    return program.apart(_checked_rows, name, tape.used(input), len(weight.array))
 
 
 def _checked_rows(name, numbers, count):
@@ -211,7 +211,7 @@ def _bags(input, offsets, include_last_offset):
         got = "None" if offsets is None else f"{offsets.dtype} of shape {tuple(offsets.shape)}"
         raise ValueError("embedding_bag: input of 1 dimension needs offsets, a vector of integers, "
                          f"got {got}")
-    return program.apart(_starts, offsets.array, count, include_last_offset)
+    return program.apart(_starts, tape.used(offsets), count, include_last_offset)
 
 
 def _starts(offsets, count, include_last_offset):

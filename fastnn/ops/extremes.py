@@ -7,7 +7,7 @@ import numpy
 
 from .. import tape
 from .. import tensor as tensors
-from .._kernels import memory, reductions, rows, selecting
+from .._kernels import memory, program, reductions, rows, selecting
 from ..operation import Operation
 from ..registry import case, floats, public
 from .axes import chosen, keep, not_empty, reduced
@@ -74,7 +74,7 @@ def _extreme_along(name, input, dim, keepdim, largest):
     flat = reshape(input, 1) if not input.ndim else input
     if not flat.shape[position]:
         raise ValueError(f"{name}: dimension {dim} of shape {tuple(input.shape)} is empty")
-    values, where = _extremes(flat.array, position, largest)
+    values, where = program.unit(_extremes, tape.used(flat), position, largest)
     values = _found((position, where, flat.array.shape, values), flat)
     positions = tape.from_array(where)
     if not input.ndim:
@@ -185,6 +185,10 @@ _shared_median = Operation(
     saves=(0,), saves_output=True)
 
 
+def _middles_along(x, axis):
+    return numpy.asarray(_middles(numpy.moveaxis(x, axis, -1)))
+
+
 @public("fastnn", "method", cases=[case(floats(7))])
 def median(input, dim=NOT_GIVEN, keepdim=False):
     """The lower of the two middle values, or (values, indices) along ``dim``; NaN wins.
@@ -201,7 +205,7 @@ def median(input, dim=NOT_GIVEN, keepdim=False):
     position = axis("median", dim, input.ndim)
     flat = reshape(input, 1) if not input.ndim else input
     not_empty("median", flat, (position,))
-    where = numpy.asarray(_middles(numpy.moveaxis(flat.array, position, -1)))
+    where = program.apart(_middles_along, tape.used(flat), position)
     values = _taken((position, where, flat.array.shape), flat)
     results = values, tape.from_array(where)
     if not input.ndim:

@@ -184,5 +184,6 @@ def affine_grid(theta, size, align_corners=None):
     lines = [_coordinates(count, align_corners, theta.dtype) for count in sizes[1:]]
     places = numpy.meshgrid(*lines, indexing="ij")[::-1]
     base = numpy.stack([*(each.ravel() for each in places), numpy.ones(places[0].size)], 1)
-    points = matmul(tape.from_array(program.constant(base.astype(theta.dtype))), permute(theta, 0, 2, 1))
+    base = tape.from_array(program.constant(base.astype(theta.dtype)))
+    points = matmul(base, permute(theta, 0, 2, 1))
     return reshape(points, n, *sizes[1:], rank)

@@ -121,7 +121,7 @@ def _checked(operation, index, dim, shape, wrap):
 
 def _pick_plan(shape, picks):
     """(dimensions that are picked from, positions in these as one), positions broadcast."""
-    if any(getattr(part, "dtype", None) == bool for part in picks):
+    if any(not isinstance(part, slice) and part.dtype == numpy.bool_ for part in picks):
         program.refuse("a mask takes as many elements as its values say")
     return program.apart(_made_pick_plan, shape, picks)
 
@@ -381,4 +381,4 @@ def one_dimension(operation, input, dim, index, wrap=False):
     if index.dtype not in POSITIONS or index.ndim > 1:
         raise ValueError(f"{operation}: index must be int32 or int64 with one dimension, got "
                          f"{index.dtype} of shape {tuple(index.shape)}")
-    return dim, positions(operation, index.array.reshape(-1), dim, input.array.shape, wrap)
+    return dim, positions(operation, tape.used(index).reshape(-1), dim, input.array.shape, wrap)

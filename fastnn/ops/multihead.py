@@ -8,11 +8,12 @@ import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
-from .._kernels import memory
+from .._kernels import memory, program
 from ..operation import Operation
 from ..registry import public
 from . import attention
 from .arithmetic import add
+from .bitwise import logical_not, logical_or
 from .checks import floating
 from .comparison import where
 from .composed import rule_of_composition
@@ -87,18 +88,18 @@ def _merged_mask(masks, dtype):
         return None
     if any(mask.dtype != dtypes.bool_ for mask in masks):
         return reduce(add, [_added(mask, dtype) for mask in masks])
-    return new(~reduce(numpy.logical_or, [mask.array for mask in masks]))
+    return logical_not(reduce(logical_or, masks))
 
 
 def _added(mask, dtype):
     """What a mask adds to the scores."""
-    hidden = new(numpy.array(-numpy.inf, dtype))
+    hidden = new(program.constant(numpy.array(-numpy.inf, dtype)))
     return where(mask, hidden, 0.0) if mask.dtype == dtypes.bool_ else mask
 
 
 def _longer(mask):
     """One more key, which counts."""
-    return cat([mask, new(numpy.zeros((*mask.shape[:-1], 1), mask.dtype))], -1)
+    return cat([mask, new(program.constant(numpy.zeros((*mask.shape[:-1], 1), mask.dtype)))], -1)
 
 
 def _lengthened(x, row, batch_first):
@@ -186,7 +187,7 @@ def attend(inputs, size, heads, weights, padding, attn_mask, *, batch_first, add
             parts[1] = _lengthened(parts[1], weights.bias_k, batch_first)
             parts[2] = _lengthened(parts[2], weights.bias_v, batch_first)
         if add_zero_attn:
-            zero = new(numpy.zeros((1, 1, size), inputs[0].dtype))
+            zero = new(program.constant(numpy.zeros((1, 1, size), inputs[0].dtype)))
             parts[1:] = [_lengthened(each, zero, batch_first) for each in parts[1:]]
         parts = [_heads(each, heads, batch_first) for each in parts]
         if need_weights:

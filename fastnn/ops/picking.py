@@ -7,6 +7,7 @@ from .._kernels import reducing, rows
 from ..changes import check_source
 from ..operation import Operation
 from ..registry import case, floats, integers, public
+from ..tape import used
 from .checks import axis
 from .comparison import where
 from .in_place import constant, overwriting
@@ -107,7 +108,7 @@ def index_along(operation, input, dim, index, source=None):
                 i != kept and a > b for i, (a, b) in enumerate(zip(sizes, limits, strict=True))):
             raise ValueError(f"{operation}: index of shape {tuple(index.shape)} does not lie "
                              f"within {name} of shape {tuple(other.shape)}")
-    return dim, positions(operation, index.array, dim, input.array.shape)
+    return dim, positions(operation, used(index), dim, input.array.shape)
 
 
 @public("fastnn", "method", cases=[
@@ -227,7 +228,7 @@ def take(input, index):
     if index.dtype != numpy.int64:
         raise TypeError(f"take: index must be int64, got {index.dtype}")
     flat = reshape(input, -1)
-    place = positions("take", index.array, 0, flat.array.shape, wrap=True)
+    place = positions("take", used(index), 0, flat.array.shape, wrap=True)
     return pick((0, 1, flat.array.shape, place), flat)
 
 
@@ -247,7 +248,7 @@ def put(input, index, source, accumulate=False):
     if index.numel() != source.numel():
         raise IndexError(f"put: {index.numel()} positions for {source.numel()} values")
     flat = reshape(input, -1)
-    place = positions("put", index.array.reshape(-1), 0, flat.array.shape, wrap=True)
+    place = positions("put", used(index).reshape(-1), 0, flat.array.shape, wrap=True)
     written = scattered_add if accumulate else scattered
     return reshape(written((0, place), flat, reshape(source, -1)), input.shape)
 

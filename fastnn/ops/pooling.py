@@ -10,7 +10,7 @@ import numpy
 
 from .. import tape
 from .. import tensor as tensors
-from .._kernels import memory, pool
+from .._kernels import memory, pool, program
 from ..elementwise import elementwise
 from ..operation import Operation
 from ..registry import case, floats, public
@@ -61,8 +61,13 @@ _max_gather = Operation("max_pool2d_gather", _max_gather_forward,
                         lambda node, gradient: _max_backward(node.plan, gradient))
 
 
+def _known(plan, x):
+    """The result that the plan holds, which it gives away unless replays need it."""
+    return plan[2].pop() if program.noting() is None else plan[2][0]
+
+
 # The same of an image that has been pooled already: the plan holds the places and the result.
-_max_known = Operation("max_pool2d", lambda plan, x: plan[2].pop(),
+_max_known = Operation("max_pool2d", _known,
                        lambda node, gradient: _max_backward(node.plan[:2], gradient))
 
 
@@ -178,14 +183,15 @@ def _max(name, rank, input, kernel_size, stride, padding, dilation, ceil_mode, r
     def pool_images(number, plan, images):
         if not return_indices:
             return _max_pool(plan, images)
-        out, places = _max_forward(plan, images.array)
-        found.append(_flat_indices(plan, places))
+        out, places = program.unit(_max_forward, plan, tape.used(images))
+        found.append(program.apart(_flat_indices, plan, places))
         return _max_known((plan, places, [out]), images)
 
     result = unbatched(_pooled(pool_images, x, pooled, window), input)
     if not return_indices:
         return result
-    indices = found[0] if len(found) == 1 else _volume_indices(x.array.shape, *found)
+    indices = found[0] if len(found) == 1 else program.apart(
+        _volume_indices, x.array.shape, *found)
     indices = memory.contiguous(indices).reshape(result.array.shape)
     return result, tape.from_array(indices)
 

@@ -4,7 +4,7 @@ import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
-from .._kernels import memory, ranking
+from .._kernels import memory, program, ranking
 from ..operation import Operation
 from ..registry import case, floats, public
 from .checks import axes, axis, shape_argument, whole
@@ -113,7 +113,7 @@ def _indices(name, row, col, offset, dtype, upper):
         raise ValueError(f"{name}: sizes must be at least 0, got {row} and {col}")
     below = numpy.tri(row, col, offset - upper, dtype=bool)
     found = numpy.stack((~below if upper else below).nonzero())
-    return tape.from_array(found.astype(dtypes.check(name, dtype)))
+    return tape.from_array(program.constant(found.astype(dtypes.check(name, dtype))))
 
 
 @public("fastnn", differentiable=False)

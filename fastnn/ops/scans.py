@@ -4,7 +4,7 @@ import math
 
 from .. import dtypes, tape
 from .. import tensor as tensors
-from .._kernels import memory, scans
+from .._kernels import memory, program, scans
 from ..elementwise import elementwise
 from ..operation import Operation
 from ..registry import case, floats, public
@@ -149,11 +149,16 @@ def logcumsumexp(input, dim):
     return _along("logcumsumexp", lambda x: _cumulative_logsumexp(None, x), input, dim)
 
 
+def _cumulative_extreme(x, largest):
+    return scans.cumulative_extreme(memory.contiguous(x), largest)
+
+
 def _running_extreme(name, input, dim, largest):
     tensors.as_tensor(name, input)
 
     def positions(x):
-        return tape.from_array(scans.cumulative_extreme(memory.contiguous(x.array), largest))
+        return tape.from_array(program.unit(
+            _cumulative_extreme, tape.used(x), largest))
 
     where = _along(name, positions, input.detach(), dim)
     if not input.ndim:

@@ -89,7 +89,7 @@ def reshape(input, *sizes, shape=None):
 
 def _bits(input, dtype):
     try:
-        result = tape.from_array(input.array.view(dtype))
+        result = tape.from_array(tape.used(input).view(dtype))
     except ValueError as error:
         raise ValueError(f"view: {error}; got shape {tuple(input.shape)} of {input.dtype} for "
                          f"{dtype}") from None

@@ -7,7 +7,7 @@ import numpy
 
 from .. import dtypes
 from .. import tensor as tensors
-from .._kernels import memory
+from .._kernels import memory, program
 from .._kernels import softmax as kernels
 from ..elementwise import elementwise
 from ..operation import Operation
@@ -126,6 +126,12 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     if not hard:
         return soft
     place = axis("gumbel_softmax", dim, logits.ndim)
-    one_hot = numpy.zeros(soft.array.shape, soft.dtype)
-    numpy.put_along_axis(one_hot, soft.array.argmax(place, keepdims=True), 1, place)
+    one_hot = program.apart(_largest, soft.array, place)
     return from_array(one_hot) - soft.detach() + soft
+
+
+def _largest(array, dim):
+    """1 at the largest value along a dimension, else 0."""
+    one_hot = numpy.zeros(array.shape, array.dtype)
+    numpy.put_along_axis(one_hot, array.argmax(dim, keepdims=True), 1, dim)
+    return one_hot

@@ -64,7 +64,7 @@ def sort(input, dim=-1, descending=False, stable=False):
     tensor([1, 2, 0])
     """
     dim = axis("sort", dim, tensors.as_tensor("sort", input).ndim)
-    order = _indices(_order(input.array, dim, truth("sort", "descending", descending)))
+    order = _indices(_order(tape.used(input), dim, truth("sort", "descending", descending)))
     return _sorted(gather(input, dim, order), order)
 
 
@@ -73,7 +73,7 @@ def sort(input, dim=-1, descending=False, stable=False):
 def argsort(input, dim=-1, descending=False, *, stable=False):
     """The positions that bring the values along a dimension in order, of equals the first first."""
     dim = axis("argsort", dim, tensors.as_tensor("argsort", input).ndim)
-    return _indices(_order(input.array, dim, truth("argsort", "descending", descending)))
+    return _indices(_order(tape.used(input), dim, truth("argsort", "descending", descending)))
 
 
 @public("fastnn", "method", differentiable=False)
@@ -103,8 +103,14 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
     size = input.shape[dim] if input.ndim else 1
     if not 0 <= k <= size:
         raise ValueError(f"topk: k is {k}, the dimension has {size} elements")
-    order = _indices(_top_positions(input.array, dim, k, largest))
+    order = _indices(program.apart(_top_positions, tape.used(input), dim, k, largest))
     return _top(gathered(input, dim, order.array) if input.ndim else gather(input, 0, order), order)
+
+
+def _kth_positions(x, dim, k):
+    if not x.ndim:
+        return numpy.zeros((), numpy.int64)
+    return _lines(selecting.kth_positions(_rows(x, dim), k)[:, None], x.shape, dim)
 
 
 @public("fastnn", "method", differentiable=False)
@@ -115,8 +121,7 @@ def kthvalue(input, k, dim=-1, keepdim=False):
     size = input.shape[dim] if input.ndim else 1
     if not 1 <= k <= size:
         raise ValueError(f"kthvalue: k is {k}, the dimension has {size} elements")
-    order = _indices(_lines(selecting.kth_positions(_rows(input.array, dim), k)[:, None],
-                            input.array.shape, dim) if input.ndim else numpy.zeros(()))
+    order = _indices(program.apart(_kth_positions, tape.used(input), dim, k))
     values = gather(input, dim, order)
     return _kth(values, order) if truth("kthvalue", "keepdim", keepdim) or not input.ndim else _kth(
         values.squeeze(dim), order.squeeze(dim))

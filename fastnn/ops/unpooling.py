@@ -4,6 +4,7 @@ import math
 
 import numpy
 
+from .. import tape
 from .. import tensor as tensors
 from .._kernels import places, program
 from ..operation import Operation
@@ -54,7 +55,7 @@ def _places(name, where, result):
 
 def _unpool(name, rank, input, indices, kernel_size, stride, padding, output_size):
     x = batch(name, rank, input)
-    where = tensors.as_tensor(name, indices).array
+    where = tape.used(tensors.as_tensor(name, indices))
     if where.dtype != numpy.int64:
         raise TypeError(f"{name}: indices must be int64, got {where.dtype}")
     if where.shape != input.array.shape:

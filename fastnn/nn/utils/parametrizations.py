@@ -69,7 +69,8 @@ class _SpectralNorm(Module):
             return weight / maximum(sqrt((weight * weight).sum()), self.eps)
         matrix = as_matrix(weight, self.dim)
         if self.training:
-            apart(iterate, matrix.detach(), self._u, self._v, False, self.n_power_iterations, self.eps)
+            apart(iterate, matrix.detach(), self._u, self._v, False, self.n_power_iterations,
+                  self.eps)
         return divided(weight, matrix, self._u, self._v)
 
     def right_inverse(self, value):

@@ -5,8 +5,8 @@ from collections import namedtuple
 
 import numpy
 
-from ..._kernels import program
 from ... import dtypes
+from ..._kernels import program
 from ...ops.creation import from_numpy
 from ...ops.joining import cat
 from ...ops.recurrent import spread_rows, take_rows
