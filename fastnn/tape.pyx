@@ -301,7 +301,6 @@ def used(TensorBase tensor not None):
 
 def renew(Node node not None):
     """Let a node's rule read what it kept, whatever was changed in place since."""
-    cdef TensorBase tensor
     node.freed = False
     node.kept_versions = tuple([
         (<TensorBase> each).version.count if isinstance(each, TensorBase) else 0

@@ -84,7 +84,6 @@ cdef int fill(str name, attention_plan* plan, cnp.ndarray q, cnp.ndarray k, cnp.
               bint causal) except -1:
     cdef int typenum = check_real(name, "q", q)
     cdef ptrdiff_t heads
-    cdef size_t size
     if q.ndim != 4 or k.ndim != 4 or v.ndim != 4:
         raise ValueError(f"{name}: q, k and v must have 4 dimensions")
     plan.batch, plan.heads, plan.rows, plan.depth = q.shape[0], q.shape[1], q.shape[2], q.shape[3]
@@ -105,12 +104,11 @@ cdef int fill(str name, attention_plan* plan, cnp.ndarray q, cnp.ndarray k, cnp.
         describe(name, "mask", mask, cnp.NPY_BOOL if plan.mask_kind == ATTENTION_ALLOWS
                  else typenum, plan.batch, plan.heads, plan.rows, plan.keys, False, &plan.mask)
     if (cnp.PyArray_TYPE(statistics) != typenum or not cnp.PyArray_ISCARRAY(statistics)
-            or cnp.PyArray_SIZE(statistics) != 3 * plan.batch * plan.heads * plan.rows):
-        raise ValueError(f"{name}: statistics must hold 3 numbers for each query")
-    size = plan.batch * plan.heads * plan.rows * cnp.PyArray_ITEMSIZE(statistics)
+            or cnp.PyArray_SIZE(statistics) != 2 * plan.batch * plan.heads * plan.rows):
+        raise ValueError(f"{name}: statistics must hold 2 numbers for each query")
     plan.largest = cnp.PyArray_DATA(statistics)
-    plan.inverse = <char*> plan.largest + size
-    plan.delta = <char*> plan.inverse + size
+    plan.inverse = <char*> plan.largest + cnp.PyArray_NBYTES(statistics) // 2
+    plan.delta = NULL
     return typenum
 
 
@@ -143,7 +141,7 @@ name_kernel(<const void*> _run_backward, "gradient of attention")
 def forward(cnp.ndarray q not None, cnp.ndarray k not None, cnp.ndarray v not None,
             cnp.ndarray mask, cnp.ndarray out not None, cnp.ndarray statistics not None,
             double scale, bint causal):
-    """Attention into out; ``statistics`` (3, batch, heads, queries) is kept for ``backward``."""
+    """Attention into out; ``statistics`` (2, batch, heads, queries) is kept for ``backward``."""
     cdef _Call call
     cdef int typenum = fill("attention.forward", &call.plan, q, k, v, mask, out, statistics, scale,
                             causal)
@@ -165,12 +163,16 @@ def backward(cnp.ndarray q not None, cnp.ndarray k not None, cnp.ndarray v not N
     cdef str name = "attention.backward"
     cdef int typenum = fill(name, &call.plan, q, k, v, mask, out, statistics, scale, causal)
     cdef ptrdiff_t heads = call.plan.heads // call.plan.group
-    describe(name, "gradient", gradient, typenum, call.plan.batch, call.plan.heads, call.plan.rows, call.plan.width,
-             True, &call.plan.gradient)
-    describe(name, "dq", dq, typenum, call.plan.batch, call.plan.heads, call.plan.rows, call.plan.depth, True,
-             &call.plan.dq)
-    describe(name, "dk", dk, typenum, call.plan.batch, heads, call.plan.keys, call.plan.depth, True, &call.plan.dk)
-    describe(name, "dv", dv, typenum, call.plan.batch, heads, call.plan.keys, call.plan.width, True, &call.plan.dv)
+    cdef attention_plan* plan = &call.plan
+    cdef cnp.ndarray delta
+    describe(name, "gradient", gradient, typenum, plan.batch, plan.heads, plan.rows, plan.width,
+             True, &plan.gradient)
+    describe(name, "dq", dq, typenum, plan.batch, plan.heads, plan.rows, plan.depth, True,
+             &plan.dq)
+    describe(name, "dk", dk, typenum, plan.batch, heads, plan.keys, plan.depth, True, &plan.dk)
+    describe(name, "dv", dv, typenum, plan.batch, heads, plan.keys, plan.width, True, &plan.dv)
+    delta = runtime.empty(3, cnp.PyArray_DIMS(q), typenum)
+    plan.delta = cnp.PyArray_DATA(delta)
     for array in (dq, dk, dv):
         check_writeable(name, "a gradient", array)
     call.kernels = attention_kernels_for(runtime.isa, typenum == cnp.NPY_FLOAT64)

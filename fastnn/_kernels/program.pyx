@@ -13,7 +13,7 @@ import numpy
 
 cimport numpy as cnp
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from fastnn._kernels cimport runtime
 
@@ -228,8 +228,8 @@ cdef class Program:
     """Calls in order. While one is noted (``with program:``) it sees the calls of its thread.
 
     Beside them it keeps what they rely on: the tensors from outside that were used, each with its
-    array (`witnesses`), what the gradient of a leaf was when first looked at (`first_gradients`), and
-    the counts of changes in place that a replay has to go on with (`versions`).
+    array (`witnesses`), what the gradient of a leaf was when first looked at (`first_gradients`),
+    and the counts of changes in place that a replay has to go on with (`versions`).
     """
     cdef Entry* entries
     cdef Py_ssize_t count, capacity

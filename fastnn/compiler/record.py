@@ -108,7 +108,8 @@ class Record:
     def fits(self):
         """Whether what the recording relies on is as it was."""
         return (checks.are_still(self.tensors, self.arrays, self.needs)
-                and checks.have_gradients(self.leaves, self.gradients) and self.watch.is_unchanged())
+                and checks.have_gradients(self.leaves, self.gradients)
+                and self.watch.is_unchanged())
 
     def timed_replay(self, tensors):
         """A replay without results; returns the seconds that each entry took."""

@@ -53,7 +53,7 @@ def forward(plan, q, k, v, mask):
     """The output and what `backward` needs, for a ``plan`` of scale and causality."""
     q, k, v = _rows(q), _rows(k), _rows(v)
     out = _new_like(q, v.shape[3])
-    statistics = memory.empty((3, *q.shape[:3]), q.dtype)
+    statistics = memory.empty((2, *q.shape[:3]), q.dtype)
     kernels.forward(q, k, v, _mask_of(mask, q, k), out, statistics, *plan)
     return out, statistics
 

@@ -43,7 +43,8 @@ def _carried_step(library, nets, loss_functions, updates, batch):
         loss, last = loss_function(symbols, targets, tuple(state))
         loss.backward()
         update.step()
-        state[:] = [each.detach() for each in last]
+        for own, each in zip(state, last, strict=True):
+            own.copy_(each.detach())  # in place: a compiled step may rebind nothing
         return loss
 
     return step
