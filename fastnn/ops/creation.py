@@ -32,7 +32,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False):
     if program.noting() is not None and isinstance(data, tensors.Tensor):
         return _taken_over(data.detach().clone(), dtype, requires_grad)
     array = tensors.as_array("tensor", data, dtype)
-    if not isinstance(data, numpy.ndarray):
+    if not isinstance(data, (numpy.ndarray, tensors.Tensor)):
         return new(_constant(data, array), requires_grad, device)
     source = data.array if isinstance(data, tensors.Tensor) else data
     if isinstance(source, numpy.ndarray) and numpy.may_share_memory(array, source):

@@ -20,7 +20,7 @@ def _zeros(shape, dtype):
 
 def _flip_forward(dims, x):
     turned = tuple(slice(None, None, -1) if i in dims else slice(None) for i in range(x.ndim))
-    return memory.copy(x[turned], "C")
+    return memory.copy(x[(*turned, ...)], "C")
 
 
 _flip = Operation("flip", _flip_forward, lambda node, gradient: _flip(node.plan, gradient))
