@@ -15,7 +15,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import machine
+from . import history, machine
 from .process import Worker
 from .workloads.operations import CASES
 
@@ -101,15 +101,17 @@ def main(arguments=None):
     options = parse(arguments)
     print(f"{'operation':26} {'size':14} {'t':>2} {'fastnn ms':>10} {'torch ms':>10} {'ratio':>7}")
     cores = sorted(os.sched_getaffinity(0))
-    records = []
+    records, control = [], [machine.control(cores[0])]
     for threads in options.threads:
         found = measure(threads, options, cores[:threads])
         print(f"geometric mean at {threads}: {mean_ratio(found):.2f}; below 1: "
               f"{sum(record['ratio'] < 1 for record in found)} of {len(found)}")
         records += found
+        control.append(machine.control(cores[0]))
+    record = {"machine": machine.describe(), "control_ms": control, "records": records}
+    history.append(options.out, "operations", record["machine"], *history.of_operations(record))
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "operations.json").write_text(json.dumps(
-        {"machine": machine.describe(), "records": records}, indent=1))
+    (options.out / "operations.json").write_text(json.dumps(record, indent=1))
     return 0
 
 

@@ -16,7 +16,7 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from . import machine, report
+from . import history, machine, report
 from .race import QUICK, Settings, compare
 from .variants import LIBRARIES, OURS, installed
 from .workloads import WORKLOADS
@@ -65,6 +65,7 @@ def main(arguments=None):
             print(report.details(group), flush=True)
             report.write_record(record, options.out)
     print(report.summary(record))
+    history.append(options.out, "peers", record["machine"], *history.of_peers(record))
     picture = report.write_picture(record, options.out)
     print(f"wrote {options.out / 'peers.json'} and {picture or 'no picture, without matplotlib'}")
     failed = any("error" in result for group in record["groups"] for result in group["results"])

@@ -11,6 +11,7 @@ import fastnn
 from fastnn import generator
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parents[1]))  # for bench; an installed fastnn goes before
 pytest.register_assert_rewrite("data_files", "example_runs")  # failures show values, as in tests
 
 from data_files import empty_cache, server  # noqa: E402, F401

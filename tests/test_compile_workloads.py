@@ -1,9 +1,9 @@
 """The training steps that are measured beside other libraries, compiled: eager mode's bits."""
 
 import pytest
-from bench.workloads import WORKLOADS, fastnn_steps
 
 import fastnn
+from bench.workloads import WORKLOADS, fastnn_steps
 
 
 def losses(name, options, steps):

@@ -1,15 +1,11 @@
 """The comparison of an example's figures over several seeds, with an example made up for it."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
 
-SPEC = importlib.util.spec_from_file_location(
-    "seeds", Path(__file__).resolve().parents[1] / "bench" / "seeds.py")
-seeds = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(seeds)
+from bench import seeds
 
 EXAMPLE = '''
 import argparse, json, pathlib
