@@ -63,6 +63,7 @@ from .serialization import load, save
 from .tape import is_grad_enabled
 from .tensor import Size, Tensor
 from .threads import get_num_threads, set_num_threads
+from .warmup import warmup
 
 float = float32
 double = float64

@@ -96,6 +96,15 @@ cdef class Elementwise:
     def _set_keyword_form(self, function):
         self.keyword_form = function
 
+    def compile_for(self, dtype):
+        """Compile the kernel, and those of the derivatives, for a type that is computed in."""
+        self.kernel.for_type(cnp.dtype(dtype).num)
+        if not self.boolean_result:
+            for index in range(self.arity):
+                if not (self.boolean_inputs >> index) & 1 and self.derivative(index)[0] is not None:
+                    (<Elementwise> self.derivative(index)[0]).kernel.for_type(
+                        cnp.dtype(dtype).num)
+
     def derivative(self, int index):
         """(operation, names of its inputs) of the derivative by input ``index``.
 

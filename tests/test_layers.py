@@ -14,7 +14,7 @@ LAYERS = (
      "tensor", "threads", "walk"),
     ("ops", "autograd"),
     ("audio", "linalg", "nn", "optim", "text", "utils", "vision"),
-    ("testing", "compiler", "keras", "onnx", "distributed"),
+    ("testing", "compiler", "keras", "onnx", "distributed", "warmup"),
 )
 LEVELS = {part: level for level, parts in enumerate(LAYERS, 1) for part in parts}
 MOST_CHARACTERS = 100
