@@ -40,12 +40,24 @@ def are_still(list tensors, list arrays, list needs):
 
 
 def have_gradients(list leaves, list gradients):
-    """Whether the gradients of the leaves are these."""
+    """Whether those leaves have gradients that had some."""
     cdef Py_ssize_t index
     for index in range(len(leaves)):
-        if (<TensorBase> leaves[index]).gradient is not gradients[index]:
+        if ((<TensorBase> leaves[index]).gradient is None) != (gradients[index] is None):
             return False
     return True
+
+
+def take_gradients(list leaves, list gradients):
+    """Let the leaves have these gradients, with the values of those that they have."""
+    cdef Py_ssize_t index
+    cdef TensorBase present, own
+    for index in range(len(leaves)):
+        own = <TensorBase> gradients[index]
+        present = (<TensorBase> leaves[index]).gradient
+        if own is not None and present.array is not own.array:
+            numpy.copyto(own.array, present.array)
+            (<TensorBase> leaves[index]).gradient = own
 
 
 def hold(list mappings, list keys, list values, object missing):

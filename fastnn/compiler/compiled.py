@@ -92,8 +92,8 @@ class Compiled:
         self._misses += 1
         if self._misses > 2 * MOST_RECORDS:
             raise RuntimeError(
-                f"compile: each of the last {self._misses - 1} calls had to be recorded anew; "
-                f"{records[-1].watch.difference()}")
+                f"compile: each of the last {self._misses - 1} calls had to be recorded anew, since "
+                f"{records[-1].difference()} changes from call to call")
         record = Record(self.function, arguments, keywords, records[0])
         records.append(record)
         return record.first

@@ -111,12 +111,21 @@ class Record:
                 and checks.have_gradients(self.leaves, self.gradients)
                 and self.watch.is_unchanged())
 
+    def difference(self):
+        """What is not as it was, in words."""
+        if not checks.are_still(self.tensors, self.arrays, self.needs):
+            return "the memory of a tensor, or whether it requires gradients,"
+        if not checks.have_gradients(self.leaves, self.gradients):
+            return "which parameters have a gradient"
+        return self.watch.difference() or "nothing"
+
     def timed_replay(self, tensors):
         """A replay without results; returns the seconds that each entry took."""
         return self._replayed(tensors, self.program.timed_replay)
 
     def _replayed(self, tensors, replay):
         checks.take_values(self.own, tensors)
+        checks.take_gradients(self.leaves, self.gradients)
         done = replay()
         if self.written:
             self._write_back(tensors)

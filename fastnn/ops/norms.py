@@ -6,7 +6,7 @@ import numpy
 
 from .. import dtypes
 from .. import tensor as tensors
-from .._kernels import memory, reductions
+from .._kernels import memory, program, reductions
 from .._kernels.names import sqrt
 from ..elementwise import elementwise
 from ..operation import Operation
@@ -101,15 +101,23 @@ def _powers(input, order, dims, keepdim):
 def _scaled(input, order, dims, keepdim):
     """The norm, once more with the largest element taken out where it came out of range."""
     result = _powers(input, order, dims, keepdim)
-    size = numpy.abs(result.array)
-    tiny = numpy.sqrt(numpy.finfo(input.dtype).tiny) * 1e4
-    if order == 1 or not size.size or not input.numel() or (
-            (size > tiny) & numpy.isfinite(size)).all():
+    if order == 1 or not result.numel() or not input.numel():
+        return result
+    in_range = _in_range(result.detach())
+    if program.noting() is None and in_range.item():
         return result
     scale = amax(abs(input.detach()), dims, keepdim=True)
     scale = where(scale.isfinite() & (scale > 0), scale, 1.0)
+    if program.noting() is not None:  # where a scale of 1 takes the place of the other way
+        scale = where(in_range, 1.0, scale)
     result = _powers(input / scale, order, dims, True) * scale
     return result if keepdim else result.squeeze(dims) if dims else result
+
+
+def _in_range(norms):
+    """Whether powers cannot have overflowed, nor lost digits, in any of some norms."""
+    tiny = float(numpy.sqrt(numpy.finfo(norms.dtype).tiny)) * 1e4
+    return ((abs(norms) > tiny) & norms.isfinite()).all()
 
 
 @public("linalg", cases=NORMS)

@@ -21,6 +21,7 @@ def _in_new_shape(name, function):
         if self.requires_grad and tape.is_grad_enabled():
             raise RuntimeError(f"{name}: the shape of a tensor on the tape does not change in "
                                f"place; use {function.__name__}")
+        program.refuse(f"{name} changes a tensor's shape in place")
         self._set_array(function(self.detach(), *arguments).array)
         return self
 
