@@ -26,8 +26,7 @@ PLAIN = (int, float, complex, str, bytes, bool, type(None))
 MOST_ELEMENTS = 1000  # of a list, dict or array that is watched
 EVERYTHING = {"getattr", "vars", "__dict__"}  # with these, any attribute may be read
 NOT_REPLAYED = {"random", "secrets", "time", "numpy.random"}
-OF_MODULES = ("training", "_parameters", "_buffers", "_modules", "_forward_hooks",
-              "_forward_pre_hooks")
+OF_MODULES = ("training", "_parameters", "_buffers", "_modules", "_hooks")
 
 
 def _is_users(name):
