@@ -13,7 +13,7 @@ cimport cython
 cimport numpy as cnp
 
 from fastnn._kernels.program cimport (
-    born, changed, is_noting, saw_gradient, set_gradient, witness)
+    born, changed_beside, is_noting, saw_gradient, set_gradient, witness)
 
 cnp.import_array()
 
@@ -193,7 +193,7 @@ cdef class TensorBase:
         cdef Version version = version_of(self)
         version.count += 1
         if is_noting():
-            changed(version)
+            changed_beside(version)
 
     def _share_version(self, TensorBase other not None, bint view=False):
         """Count in-place changes together with ``other``, whose memory this tensor shares."""
@@ -201,6 +201,8 @@ cdef class TensorBase:
         self.is_view = view
 
     def _set_array(self, cnp.ndarray array not None):
+        if is_noting():
+            born(array)
         self.array = array
 
     def _become_part(self):

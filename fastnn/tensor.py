@@ -211,7 +211,7 @@ class Tensor(tape.TensorBase):
 
     def __copy__(self):
         result = type(self).__new__(type(self))
-        result._set_array(self.array)
+        result._set_array(tape.used(self))
         result.requires_grad = self.requires_grad
         result.__dict__.update(self.__dict__)
         return result

@@ -153,7 +153,12 @@ cdef class _Walk:
                 program.refuse("backward goes on through operations from before the function")
             mark = noting.begin()
             before = [(gradient.array, gradient.array.copy())] if node.gradient_is_free else []
-        gradients = self.rule(node, gradient)
+        try:
+            gradients = self.rule(node, gradient)
+        except BaseException as error:
+            if noting is not None:
+                noting.refuse_after(error)
+            raise
         if not isinstance(gradients, tuple):
             gradients = (gradients,)
         if mark is not None and noting.end(

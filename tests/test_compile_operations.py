@@ -62,8 +62,7 @@ def test_replays(entry, number):
         wanted = function(given, upstream)
         fastnn.set_rng_state(seed)
         assert bits(compiled(given, upstream)) == bits(wanted), f"call {steps}"
-    record, = compiled.records()
-    assert record.fits()
+    assert len(compiled.records()) == 1
 
 
 x = np.random.default_rng(5).standard_normal((4, 6)).astype("float32")

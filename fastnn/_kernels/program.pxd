@@ -41,3 +41,6 @@ cdef int set_gradient(object leaf, object gradient) except -1
 
 # Tell that a count of changes in place has grown.
 cdef int changed(object version) except -1
+
+# The same of a change by what is no operation, which only a unit may do.
+cdef int changed_beside(object version) except -1

@@ -114,6 +114,12 @@ cdef int changed(object version) except -1:
     return 0
 
 
+cdef int changed_beside(object version) except -1:
+    if (<Program> fastnn_program).depth == 0:
+        refuse("a tensor's memory is changed beside the operations")
+    return changed(version)
+
+
 cdef double* numbers_of(Py_ssize_t count) except NULL:
     cdef cnp.npy_intp size = count
     cdef cnp.ndarray array = cnp.PyArray_EMPTY(1, &size, cnp.NPY_FLOAT64, 0)
@@ -124,7 +130,8 @@ cdef double* numbers_of(Py_ssize_t count) except NULL:
 def apart(function, *arguments):
     """``function(*arguments)`` now, unseen by the program that notes, and again in each replay.
 
-    What it returns must be an array or None; each replay writes the array's values anew.
+    Each replay writes the values of the arrays that it returns, alone or in tuples; while it is
+    noted, those that may share memory with an argument are copied.
     """
     global fastnn_program
     cdef void* noting = fastnn_program
@@ -137,31 +144,38 @@ def apart(function, *arguments):
     runtime.use_home(NULL)
     try:
         result = function(*arguments)
+    except BaseException as error:
+        program.refuse_after(error)
+        raise
     finally:
         fastnn_program = noting
         runtime.use_home(<void*> program.home)
-    results = [each for each in arrays_of((result,)) if not _shared(each, arguments)]
+    result = _apart_from(result, arguments)
+    results = arrays_of((result,))
     for each in results:
         program.admit(each)
     program.append_function(
-        _Again(function, arguments, results) if results
+        _Again(function, arguments, results, ()) if results
         else partial(function, *arguments) if arguments else function)
     return result
 
 
 def aside(function):
-    """A function that runs apart from what is noted; it must not return arrays."""
+    """A function that runs `apart` and returns nothing that a replay would have to make anew."""
     @wraps(function)
     def run(*arguments, **keywords):
         if fastnn_program is NULL:
             return function(*arguments, **keywords)
-        return apart(partial(function, *arguments, **keywords))
+        result = apart(partial(function, *arguments, **keywords))
+        if result is not None:
+            refuse(f"the result of {function.__qualname__} is used")
+        return result
 
     return run
 
 
-def value(cnp.ndarray array not None):
-    """The number in an array of one element; the unit that asks is done in Python by replays."""
+def number_in(cnp.ndarray array not None):
+    """The number in an array of one element; the unit that reads it is done again in Python."""
     if fastnn_program is not NULL:
         (<Program> fastnn_program).has_strangers = True
     return array.item()
@@ -178,7 +192,12 @@ def changes(tensor, cnp.ndarray array not None):
 
 def always(function, *arguments):
     """``function(*arguments)``, which reads values and returns nothing, now and in each replay."""
-    function(*arguments)
+    try:
+        function(*arguments)
+    except BaseException as error:
+        if fastnn_program is not NULL:
+            (<Program> fastnn_program).refuse_after(error)
+        raise
     if fastnn_program is not NULL:
         (<Program> fastnn_program).append_function(_Check(function, *arguments))
 
@@ -302,11 +321,13 @@ cdef class Program:
 
     cdef void append(self, call_t run, void* call, double nanoseconds,
                      const void* kernel) except *:
+        cdef Entry* larger
         if self.count == self.capacity:
-            self.capacity = max(64, 2 * self.capacity)
-            self.entries = <Entry*> realloc(self.entries, self.capacity * sizeof(Entry))
-            if self.entries is NULL:
+            larger = <Entry*> realloc(self.entries, max(64, 2 * self.capacity) * sizeof(Entry))
+            if larger is NULL:
+                free(call)
                 raise MemoryError("no memory to note a call")
+            self.entries, self.capacity = larger, max(64, 2 * self.capacity)
         self.entries[self.count] = Entry(run, call, nanoseconds, kernel)
         self.count += 1
 
@@ -344,6 +365,13 @@ cdef class Program:
         if not runtime.lives_in(array, <void*> self.home):
             owner = self.owner(array)
             self.held[id(owner)] = owner
+
+    def refuse_after(self, error):
+        """Tell that an error was raised, after which nothing of this program is to be replayed."""
+        if self.refusal is None:
+            self.refusal = NotReplayable(
+                f"the function goes on after an error, which replays would not have: {error!r}")
+            self.refusal.__traceback__ = error.__traceback__
 
     def witness(self, tensor, cnp.ndarray array not None):
         """Keep a tensor that a call uses and that was not made by one."""
@@ -425,6 +453,9 @@ cdef class Program:
         self.depth += 1
         try:
             result = function(*arguments)
+        except BaseException as error:
+            self.refuse_after(error)
+            raise
         finally:
             self.depth -= 1
             strangers, self.has_strangers = self.has_strangers, outer
@@ -438,7 +469,7 @@ cdef class Program:
         changed, self.states = self.states, states
         if strangers or draws or not self.reproduces(mark, results, changed):
             self.truncate(mark)
-            self.append_function(_Again(function, arguments, [] if target is not None else results))
+            self.append_function(_Again(function, arguments, results, arguments))
         for each in results:
             self.admit(each)
         if self.depth:
@@ -492,15 +523,29 @@ class _Check(partial):
     """A function that reads values, and raises or does nothing."""
 
 
-class _Again:
-    """Calls a function anew and writes what it returns where the first results are."""
+def _apart_from(result, arguments):
+    """The result with copies in the place of arrays that may share memory with arguments."""
+    if isinstance(result, tuple):
+        parts = [_apart_from(each, arguments) for each in result]
+        return type(result)(*parts) if hasattr(result, "_fields") else tuple(parts)
+    if isinstance(result, cnp.ndarray) and _shared(result, arguments):
+        return result.copy()
+    return result
 
-    def __init__(self, function, arguments, results):
+
+class _Again:
+    """Calls a function anew and writes what it returns where the first results are.
+
+    Results that lie in the memory of ``shown``, of which they are views, are left alone.
+    """
+
+    def __init__(self, function, arguments, results, shown):
         self.function, self.arguments, self.results = function, arguments, results
+        self.shown = shown
 
     def __call__(self):
         result = self.function(*self.arguments)
-        found = [each for each in arrays_of((result,)) if not _shared(each, self.arguments)]
+        found = [each for each in arrays_of((result,)) if not _shared(each, self.shown)]
         for old, new in zip(self.results, found, strict=True):
             if old is not new:
                 numpy.copyto(old, new)
@@ -533,4 +578,4 @@ def copy_values(cnp.ndarray to not None, cnp.ndarray source not None):
         perform(_copy, &call, sizeof(call), cnp.PyArray_NBYTES(to) / 8.0)
     else:
         numpy.copyto(to, source)
-        (<Program> fastnn_program).append_function(_Again(numpy.copyto, (to, source), []))
+        (<Program> fastnn_program).append_function(_Again(numpy.copyto, (to, source), [], ()))

@@ -9,6 +9,7 @@ import functools
 import numpy
 
 from .. import tape
+from .._kernels import program
 from ..tensor import Tensor
 from .modes import no_grad
 
@@ -134,7 +135,7 @@ class _Output:
         self.call.arrived[self.place].append(gradient)
         mark = numpy.zeros(len(self.call.arrived))
         mark[self.place] = 1
-        return tape.from_array(mark)
+        return tape.from_array(program.constant(mark))
 
 
 class _Call:
@@ -160,7 +161,7 @@ class _Call:
         kept = tuple(each if place is None else each.detach()
                      for each, place in zip(self.ctx.to_save, self.own, strict=True))
         self.ctx.to_save = ()
-        holder = tape.from_array(numpy.zeros(0))
+        holder = tape.from_array(program.constant(numpy.zeros(0)))
         tape.record_operation(holder, self, None, args, kept, False)
         return tuple(self.attached(each, place, holder.grad_fn) if id(each) in places
                      else each.detach() for place, each in enumerate(outputs))
@@ -199,7 +200,7 @@ class _Call:
                 latest = came[len(came) - int(count):]
                 yield functools.reduce(lambda a, b: a + b, latest)
             elif self.ctx.materialize_grads:
-                yield tape.from_array(numpy.zeros(shape, dtype))
+                yield tape.from_array(program.constant(numpy.zeros(shape, dtype)))
             else:
                 yield None
 

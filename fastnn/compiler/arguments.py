@@ -1,5 +1,7 @@
 """Arguments and results: nested tuples, lists and dicts with tensors at their leaves."""
 
+import copy
+
 import numpy
 from numpy.lib.array_utils import byte_bounds
 
@@ -12,21 +14,29 @@ def kind_of(value, tensors):
     """What tells a record for this argument from others; its tensors are added to a list.
 
     Tensors count by shape, type and layout, plain values by type and value, and other objects by
-    their identity.
+    their identity; a tensor that was met before counts as that one.
     """
     if isinstance(value, Tensor):
-        tensors.append(value)
-        array = value.array
-        return array.shape, array.strides, array.dtype, value.requires_grad
+        return _kind_of_tensor(value, tensors)
     if isinstance(value, (tuple, list)):
         return (type(value), *[kind_of(each, tensors) for each in value])
     if isinstance(value, dict):
-        return (dict, *[(key, kind_of(each, tensors)) for key, each in value.items()])
+        return (type(value), *[(key, kind_of(each, tensors)) for key, each in value.items()])
     if isinstance(value, (float, complex)):
         return type(value), repr(value)  # which tells -0.0 from 0.0, and knows NaN again
     if isinstance(value, PLAIN):
         return type(value), value
     return id(value)
+
+
+def _kind_of_tensor(tensor, tensors):
+    for index, other in enumerate(tensors):
+        if other is tensor:
+            return index
+    tensors.append(tensor)
+    array = tensor.array
+    attributes = tuple((name, id(each)) for name, each in vars(tensor).items())
+    return array.shape, array.strides, array.dtype, tensor.requires_grad, attributes
 
 
 def others_in(value):
@@ -35,29 +45,27 @@ def others_in(value):
         return [other for each in value.values() for other in others_in(each)]
     if isinstance(value, (tuple, list)):
         return [other for each in value for other in others_in(each)]
-    return [] if isinstance(value, (Tensor, *PLAIN)) else [value]
+    if isinstance(value, Tensor):
+        return list(vars(value).values())
+    return [] if isinstance(value, PLAIN) else [value]
 
 
 def mapped(value, function):
-    """The same nesting, with ``function(tensor)`` for each tensor."""
-    if isinstance(value, Tensor):
-        return function(value)
+    """The same nesting, with ``function(leaf)`` for each tensor and each other object."""
     if isinstance(value, dict):
-        return type(value)((key, mapped(each, function)) for key, each in value.items())
+        made = copy.copy(value)
+        made.update((key, mapped(each, function)) for key, each in value.items())
+        return made
     if isinstance(value, (tuple, list)):
         parts = [mapped(each, function) for each in value]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
-    return value
+    return value if isinstance(value, PLAIN) else function(value)
 
 
 def share_memory(tensors):
     """Whether any two of some tensors may share memory."""
-    ends = sorted(map(_ends, tensors))
+    ends = sorted(byte_bounds(tensor.array) for tensor in tensors)
     return any(first[1] > second[0] for first, second in zip(ends, ends[1:], strict=False))
-
-
-def _ends(tensor):
-    return byte_bounds(tensor.array)
 
 
 def room_for(array):

@@ -6,6 +6,7 @@ from libc.string cimport memcpy
 from fastnn.tape cimport TensorBase, Version, requires_grad
 
 import numpy
+from numpy.lib.array_utils import byte_bounds
 
 cnp.import_array()
 
@@ -27,14 +28,26 @@ def count_changes(list versions):
         (<Version> version).count += 1
 
 
-def are_still(list tensors, list arrays, list needs):
-    """Whether each tensor has its array, and needs a gradient as it did."""
+def hooks_of(TensorBase tensor not None):
+    """The hooks of a tensor, as they are now, or None."""
+    if tensor.hooks is None and tensor.accumulated_hooks is None:
+        return None
+    return list(tensor.hooks or ()), list(tensor.accumulated_hooks or ())
+
+
+def are_still(list tensors, list arrays, list needs, list hooks):
+    """Whether each tensor has its array and its hooks, and needs a gradient as it did."""
     cdef Py_ssize_t index
     cdef TensorBase tensor
     for index in range(len(tensors)):
         tensor = <TensorBase> tensors[index]
         if (tensor.array is not arrays[index]
                 or tensor.leaf_requires_grad != (needs[index] is True)):
+            return False
+        if tensor.hooks is not None or tensor.accumulated_hooks is not None:
+            if hooks_of(tensor) != hooks[index]:
+                return False
+        elif hooks[index] is not None and hooks[index] != ([], []):
             return False
     return True
 
@@ -65,6 +78,10 @@ def hold(list mappings, list keys, list values, object missing):
     cdef Py_ssize_t index
     cdef PyObject* found
     for index in range(len(mappings)):
+        if not isinstance(mappings[index], dict):  # that of a class
+            if mappings[index].get(keys[index], missing) is not values[index]:
+                return index
+            continue
         found = PyDict_GetItem(mappings[index], keys[index])
         if found is NULL:
             if values[index] is not missing:
@@ -97,15 +114,37 @@ def have_elements(list containers, list elements):
     return True
 
 
-def are_alike(list own, tuple given):
-    """Whether as many tensors are given, without gradients, of the types and layouts of our own."""
+def lie_within(object given, size_t[:, ::1] ends):
+    """Whether a tensor may share memory with some of the given ends."""
     cdef Py_ssize_t index
+    cdef cnp.ndarray array
+    cdef size_t start, stop
+    for tensor in given:
+        array = (<TensorBase> tensor).array
+        start = <size_t> cnp.PyArray_DATA(array)
+        stop = start + cnp.PyArray_NBYTES(array)
+        if not (cnp.PyArray_IS_C_CONTIGUOUS(array)):
+            start, stop = byte_bounds(array)
+        for index in range(ends.shape[0]):
+            if start < ends[index, 1] and ends[index, 0] < stop:
+                return True
+    return False
+
+
+def are_alike(list own, tuple given):
+    """Whether as many tensors are given, without gradients or attributes, each another one, of the
+    types and layouts of our own."""
+    cdef Py_ssize_t index, other
     cdef cnp.ndarray a, b
     if len(own) != len(given):
         return False
     for index in range(len(own)):
-        if not isinstance(given[index], TensorBase) or requires_grad(given[index]):
+        if (not isinstance(given[index], TensorBase) or requires_grad(given[index])
+                or given[index].__dict__):
             return False
+        for other in range(index):
+            if given[other] is given[index]:
+                return False
         a = (<TensorBase> own[index]).array
         b = (<TensorBase> given[index]).array
         if (cnp.PyArray_NDIM(a) != cnp.PyArray_NDIM(b)

@@ -1,12 +1,15 @@
-"""`compile`, and the functions that it returns."""
+"""`compile`, and the functions and modules that it returns."""
 
 import functools
 import operator
 import threading
 import types
+import warnings
+from collections import OrderedDict
 
 from .. import dtypes, tape
 from .._kernels import program
+from ..autograd import is_inference_mode_enabled
 from ..autograd.anomaly import is_anomaly_enabled
 from ..nn import Module
 from . import checks
@@ -14,11 +17,35 @@ from .arguments import kind_of, others_in, share_memory
 from .explanation import explained
 from .record import Record
 
-MOST_RECORDS = 8  # of one kind of arguments
+MOST_RECORDS = 8   # of one kind of arguments
+MOST_KINDS = 64    # that are remembered
+MOST_MISSES = 16   # calls of a kind one after another that had to be recorded anew
 
 
 def _modes():
-    return tape.is_grad_enabled(), dtypes.get_default_dtype()
+    return tape.is_grad_enabled(), is_inference_mode_enabled(), dtypes.get_default_dtype()
+
+
+class Kind:
+    """What is known of the calls with arguments of one kind."""
+
+    def __init__(self, others):
+        self.others = others  # arguments by identity, which is not to be used again
+        self.records, self.misses = [], 0
+
+    def fitting(self, tensors):
+        """The recording that a call can replay, or None."""
+        for record in reversed(self.records):
+            if record.fits(tensors):
+                self.misses = 0
+                return record
+        return None
+
+    def add(self, record):
+        """Keep a recording, in the place of the oldest if there are many."""
+        if len(self.records) == MOST_RECORDS:
+            del self.records[0]
+        self.records.append(record)
 
 
 class Compiled:
@@ -26,81 +53,74 @@ class Compiled:
 
     def __init__(self, function):
         self.function = function
-        self._records, self._lock, self._misses = {}, threading.RLock(), 0
-        self._last = None, None  # the recording that tensors alone were given to, and the modes
+        self._kinds, self._lock = OrderedDict(), threading.RLock()
+        self._last = None, None  # the recording of the last call with tensors alone, its modes
         if not isinstance(function, Module):
             functools.update_wrapper(self, function)
 
     def __get__(self, instance, owner=None):
         return self if instance is None else types.MethodType(self, instance)
 
-    def __getattr__(self, name):
-        return getattr(self.__dict__["function"], name)
-
     def __repr__(self):
         return f"<compiled {self.function!r}>"
+
+    def __deepcopy__(self, memo):
+        return self  # a function
 
     def __call__(self, *arguments, **keywords):
         if program.noting() is not None or is_anomaly_enabled():
             return self.function(*arguments, **keywords)
         with self._lock:
-            return self._call(arguments, keywords)
+            found, result = self._replayed(arguments, keywords)
+        return result if found else self.function(*arguments, **keywords)
 
-    def _call(self, arguments, keywords):
-        last, modes = self._last
-        if (last is not None and not keywords and modes == _modes()
-                and checks.are_alike(last.own, arguments) and self._fits(last, arguments)):
-            return last.replay(arguments)
-        kind, tensors = self._kind(arguments, keywords)
-        records = self._records.get(kind)
-        if records is None:
-            others = others_in((arguments, keywords))
-            self._records[kind] = [others]  # which keeps their identities from being used again
-            return self.function(*arguments, **keywords)
-        record = self._fitting(records, tensors)
-        if record is not None:
-            if not keywords and len(tensors) == len(arguments) and all(
-                    map(operator.is_, tensors, arguments)):
-                self._last = record, _modes()
-            return record.replay(tensors)
-        if share_memory(tensors):  # which copies of them would not
-            return self.function(*arguments, **keywords)
-        return self._record(records, arguments, keywords)
+    def _replayed(self, arguments, keywords):
+        """(whether the call could be replayed or recorded, its result)."""
+        record, modes = self._last
+        if (record is not None and not keywords and modes == _modes()
+                and checks.are_alike(record.own, arguments) and record.fits(arguments)):
+            return True, record.replay(arguments)
+        key, tensors = self._key(arguments, keywords)
+        kind = self._kinds.get(key)
+        if kind is None:
+            self._kinds[key] = Kind(others_in((arguments, keywords)))
+            if len(self._kinds) > MOST_KINDS:
+                self._kinds.popitem(last=False)
+            return False, None
+        self._kinds.move_to_end(key)
+        record = kind.fitting(tensors)
+        if record is None:
+            return self._recorded(kind, tensors, arguments, keywords)
+        if not keywords and len(tensors) == len(arguments) and all(
+                map(operator.is_, tensors, arguments)):
+            self._last = record, _modes()
+        return True, record.replay(tensors)
 
-    def _kind(self, arguments, keywords):
+    def _key(self, arguments, keywords):
         """(what tells the kind of these arguments from others, the tensors among them)."""
         tensors = []
-        kind = (kind_of(arguments, tensors), kind_of(keywords, tensors) if keywords else None,
-                _modes())
-        return kind, tensors
+        key = (kind_of(arguments, tensors), kind_of(keywords, tensors) if keywords else None,
+               _modes())
+        return key, tensors
 
-    def _fitting(self, records, tensors):
-        """The recording that a call can replay, or None."""
-        for record in records[:0:-1]:
-            if self._fits(record, tensors):
-                self._misses = 0
-                return record
-        return None
-
-    @staticmethod
-    def _fits(record, tensors):
-        return record.fits() and not (record.written and share_memory(tensors))
-
-    def _record(self, records, arguments, keywords):
-        if len(records) > MOST_RECORDS:
-            del records[1]
-        self._misses += 1
-        if self._misses > 2 * MOST_RECORDS:
-            raise RuntimeError(
-                f"compile: each of the last {self._misses - 1} calls had to be recorded anew, since "
-                f"{records[-1].difference()} changes from call to call")
-        record = Record(self.function, arguments, keywords, records[0])
-        records.append(record)
-        return record.first
+    def _recorded(self, kind, tensors, arguments, keywords):
+        if kind.misses > MOST_MISSES or share_memory(tensors):
+            return False, None
+        kind.misses += 1
+        if kind.misses > MOST_MISSES:
+            warnings.warn(
+                f"compile: {self.function!r} is not recorded any more with such arguments: each of "
+                f"the last {MOST_MISSES} calls had to be recorded anew, since "
+                f"{kind.records[-1].difference()} changes from call to call",
+                RuntimeWarning, stacklevel=4)
+            return False, None
+        record = Record(self.function, arguments, keywords, kind.others)
+        kind.add(record)
+        return True, record.first
 
     def records(self):
         """All recordings."""
-        return [record for records in self._records.values() for record in records[1:]]
+        return [record for kind in self._kinds.values() for record in kind.records]
 
     def explain(self, *arguments, **keywords):
         """What the recordings do, as a text: kernels, how often and how long they run, and bytes.
@@ -117,13 +137,42 @@ class Compiled:
 
     def _timed(self, arguments, keywords):
         """(recording, the seconds of each of its entries) of a call."""
-        kind, tensors = self._kind(arguments, keywords)
+        key, tensors = self._key(arguments, keywords)
         for _ in range(3):
-            record = self._fitting(self._records.get(kind, []), tensors)
+            record = self._kinds[key].fitting(tensors) if key in self._kinds else None
             if record is not None:
                 return record, record.timed_replay(tensors)
             self(*arguments, **keywords)
         raise RuntimeError("compile: explain: no recording fits two calls after each other")
+
+
+class CompiledModule(Module):
+    """A module that computes what another one does by a `Compiled`; the other is ``_orig_mod``.
+
+    Attributes that it does not have itself are the other's.
+    """
+
+    def __init__(self, module):
+        super().__init__()
+        self._orig_mod = module
+        self.compiled = Compiled(module)
+        self.train(module.training)
+
+    def forward(self, *arguments, **keywords):
+        return self.compiled(*arguments, **keywords)
+
+    def __getattr__(self, name):
+        if name == "_orig_mod":
+            raise AttributeError(name)
+        return getattr(self._orig_mod, name)
+
+    def records(self):
+        """All recordings."""
+        return self.compiled.records()
+
+    def explain(self, *arguments, **keywords):
+        """`Compiled.explain`."""
+        return self.compiled.explain(*arguments, **keywords)
 
 
 def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mode=None,
@@ -141,8 +190,11 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mo
     is watched; where it has changed, the call is recorded anew. What it does in Python beside
     tensors, such as printing, is done only when it is recorded. A RuntimeError names the line that
     does what cannot be replayed: reading a tensor's value, making a tensor of a NumPy array,
-    changing what it reads.
-    The memory of ``.grad`` is written again by the next call.
+    changing what it reads, an optimizer's step with a closure.
+
+    Not seen are threads that the function starts, attributes looked up by other means than names,
+    and elements of lists and arrays beyond the thousandth. Errors that operations raise in a replay
+    reach the caller. The memory of ``.grad`` is written again by the next call.
 
     >>> import fastnn
     >>> net = fastnn.nn.Linear(3, 1)
@@ -164,4 +216,6 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mo
     if not callable(model):
         raise TypeError(f"compile: model must be a function or a module, got "
                         f"{type(model).__name__}")
-    return model if disable else Compiled(model)
+    if disable:
+        return model
+    return CompiledModule(model) if isinstance(model, Module) else Compiled(model)

@@ -3,24 +3,24 @@
 import inspect
 import os
 import traceback
-from pathlib import Path
 
 import numpy
+from numpy.lib.array_utils import byte_bounds
 
 from .. import tape
 from .._kernels import program
 from ..tensor import Tensor
 from . import checks
-from .arguments import mapped, room_for
+from .arguments import mapped, room_for, share_memory
+from .code import LIBRARY, place_of_code
 from .watch import Watch
-
-LIBRARY = str(Path(__file__).parents[1]) + os.sep
 
 
 def place_of(error):
     """File and line of the innermost call that is not the library's."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__)
-              if not frame.filename.startswith(LIBRARY) and not frame.filename.endswith(".pyx")]
+              if not frame.filename.startswith(LIBRARY + os.sep)
+              and not frame.filename.endswith(".pyx")]
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "a call from the library"
 
 
@@ -30,7 +30,7 @@ def place_of_function(function):
     for each in (inspect.unwrap(function), getattr(function, "__func__", None),
                  getattr(kind, "forward", None), vars(kind).get("__call__")):
         if hasattr(each, "__code__"):
-            return f"{each.__code__.co_filename}:{each.__code__.co_firstlineno}"
+            return place_of_code(each.__code__)
     return repr(function)
 
 
@@ -44,29 +44,42 @@ class Record:
     def __init__(self, function, arguments, keywords, others):
         self.program = program.Program(checks.bind_gradients, tape.next_number())
         self.place = place_of_function(function)
-        self.own, given = [], []
-        taken = mapped((arguments, keywords), lambda tensor: self._take(tensor, given))
+        self.own, self.written, given = [], [], []
+        taken = mapped((arguments, keywords), lambda leaf: self._take(leaf, given))
         self.watch = Watch((function, *others))
-        result = self._run(function, *taken)
+        try:
+            result = self._run(function, *taken)
+        finally:
+            self.written = [index for index, own in enumerate(self.own) if own._version]
+            self._write_back(given)
         self._keep_state()
         self.watch.check_unchanged(self.place)
-        self.written = [index for index, own in enumerate(self.own) if own._version]
-        self._write_back(given)
+        if self._meets_outside(given):
+            self._refuse("an argument shares memory with a tensor that the function uses")
         mapped(result, self._check)
         self.template = result
         self.first = mapped(result, self._copied)
 
-    def _take(self, tensor, given):
+    def _refuse(self, what):
+        raise RuntimeError(f"compile: {self.place}: {what}")
+
+    def _take(self, leaf, given):
         """A tensor of our own in the place of an argument."""
-        if tensor.requires_grad:
-            raise RuntimeError(f"compile: {self.place}: an argument requires gradients; detach() "
-                               "it")
-        array = room_for(tensor.array)
-        numpy.copyto(array, tensor.array)
+        if not isinstance(leaf, Tensor):
+            return leaf
+        for index, other in enumerate(given):
+            if other is leaf:
+                return self.own[index]
+        if leaf.requires_grad:
+            self._refuse("an argument requires gradients; detach() it")
+        array = room_for(leaf.array)
+        numpy.copyto(array, leaf.array)
         self.program.admit(array)
-        self.own.append(tape.from_array(array))
-        given.append(tensor)
-        return self.own[-1]
+        own = tape.from_array(array)
+        vars(own).update(vars(leaf))
+        self.own.append(own)
+        given.append(leaf)
+        return own
 
     def _write_back(self, given):
         """Give the caller's tensors the values of those that were changed in place."""
@@ -88,49 +101,64 @@ class Record:
 
     def _keep_state(self):
         """Note the tensors from outside, their arrays, and the gradients that they started with."""
-        kept = self.program.witnesses.values()
-        self.tensors = [tensor for tensor, _ in kept]
-        self.arrays = [array for _, array in kept]
+        kept = dict(self.program.witnesses)
+        kept.update((id(each), (each, each.array)) for each in self.watch.tensors)
+        self.tensors = [tensor for tensor, _ in kept.values()]
+        self.arrays = [array for _, array in kept.values()]
         self.needs = [tensor.requires_grad and tensor.is_leaf for tensor in self.tensors]
+        self.hooks = [checks.hooks_of(tensor) for tensor in self.tensors]
+        self.ends = numpy.array([byte_bounds(array) for array in self.arrays],
+                                numpy.uintp).reshape(-1, 2)
         started = [(leaf, gradient) for leaf, gradient in self.program.first_gradients.items()
                    if gradient is not program.ANY and not self.program.made(leaf, leaf.array)]
         self.leaves = [leaf for leaf, _ in started]
         self.gradients = [gradient for _, gradient in started]
 
-    def _check(self, result):
-        if result.requires_grad:
-            raise RuntimeError(f"compile: {self.place}: a result is still on the tape; detach() "
-                               "it, compile the whole training step, or call under no_grad()")
+    def _meets_outside(self, given):
+        """Whether an argument lies in the memory of a tensor from outside and one is changed."""
+        changes = self.written or self.program.versions
+        return bool(changes) and checks.lie_within(given, self.ends)
+
+    def _check(self, leaf):
+        if not isinstance(leaf, Tensor):
+            self._refuse(f"a result of type {type(leaf).__name__} cannot be made anew; return "
+                         "tensors and numbers, in tuples, lists or dicts")
+        if leaf.requires_grad:
+            self._refuse("a result is still on the tape; detach() it, compile the whole training "
+                         "step, or call under no_grad()")
 
     def _copied(self, tensor):
         return tape.from_array(tensor.array.copy(order="K"))
 
-    def fits(self):
-        """Whether what the recording relies on is as it was."""
-        return (checks.are_still(self.tensors, self.arrays, self.needs)
+    def fits(self, given):
+        """Whether what the recording relies on is as it was, and the arguments lie apart."""
+        return (checks.are_still(self.tensors, self.arrays, self.needs, self.hooks)
                 and checks.have_gradients(self.leaves, self.gradients)
-                and self.watch.is_unchanged())
+                and self.watch.is_unchanged() and not self._meets_outside(given)
+                and not (self.written and share_memory(given)))
 
     def difference(self):
         """What is not as it was, in words."""
-        if not checks.are_still(self.tensors, self.arrays, self.needs):
-            return "the memory of a tensor, or whether it requires gradients,"
+        if not checks.are_still(self.tensors, self.arrays, self.needs, self.hooks):
+            return "the memory of a tensor, its hooks, or whether it requires gradients,"
         if not checks.have_gradients(self.leaves, self.gradients):
             return "which parameters have a gradient"
         return self.watch.difference() or "nothing"
 
-    def timed_replay(self, tensors):
-        """A replay without results; returns the seconds that each entry took."""
-        return self._replayed(tensors, self.program.timed_replay)
-
     def _replayed(self, tensors, replay):
         checks.take_values(self.own, tensors)
         checks.take_gradients(self.leaves, self.gradients)
-        done = replay()
-        if self.written:
-            self._write_back(tensors)
-        checks.count_changes(self.program.versions)
+        try:
+            done = replay()
+        finally:
+            if self.written:
+                self._write_back(tensors)
+            checks.count_changes(self.program.versions)
         return done
+
+    def timed_replay(self, tensors):
+        """A replay without results; returns the seconds that each entry took."""
+        return self._replayed(tensors, self.program.timed_replay)
 
     def replay(self, tensors):
         """The results for tensors of the recorded kind."""

@@ -1,49 +1,36 @@
 """Whether what a function reads in Python is as it was: globals, closures, attributes, elements.
 
-From the function's code follow the names it uses; values are looked up by these in its globals, its
-closure and the attributes of what is found there, in functions that it calls as well. The library's
-own functions, and those of other packages, are not looked into, but modules of networks are.
+From the function's code follow the names that it uses; values are looked up by these in its
+globals, its closure and the attributes of what is found there, and in the code of the user's own
+functions and methods that it names. The library's functions, and those of other packages, are not
+looked into, but modules of networks are.
 """
 
-import sys
-import sysconfig
+import functools
+import random
 import types
-from pathlib import Path
+from collections import deque
 
 import numpy
 
+from ..autograd import Function
 from ..generator import Generator
 from ..nn import Module
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from . import checks
+from .code import is_users, names_of, place_of_code
 
-LIBRARY = str(Path(__file__).parents[1])
-PACKAGES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 MISSING = object()
 PLAIN = (int, float, complex, str, bytes, bool, type(None))
+METHODS = (types.FunctionType, staticmethod, classmethod, property, functools.cached_property)
 MOST_ELEMENTS = 1000  # of a list, dict or array that is watched
-EVERYTHING = {"getattr", "vars", "__dict__"}  # with these, any attribute may be read
+EVERYTHING = {"getattr", "hasattr", "vars", "__dict__"}  # with these, any attribute may be read
+OF_MODULES = {"training", "_parameters", "_buffers", "_modules", "_hooks", "forward"}
 NOT_REPLAYED = {"random", "secrets", "time", "numpy.random"}
-OF_MODULES = ("training", "_parameters", "_buffers", "_modules", "_hooks")
-
-
-def _is_users(name):
-    """Whether a module of this name is the user's own."""
-    file = getattr(sys.modules.get(name), "__file__", None) or ""
-    return bool(name) and not file.startswith(LIBRARY) and (
-        "site-packages" not in file and not file.startswith(PACKAGES)
-        and name not in sys.builtin_module_names)
-
-
-def _names_of(code):
-    """The names that code and the functions in it use."""
-    names = set(code.co_names)
-    for each in code.co_consts:
-        if isinstance(each, types.CodeType):
-            names |= _names_of(each)
-    return names
+NOT_FOLLOWED = {"globals", "locals", "eval", "exec"}
+DRAWING = (random.Random, numpy.random.Generator, numpy.random.RandomState)
 
 
 def _same(value, other):
@@ -53,6 +40,8 @@ def _same(value, other):
         return False
     if isinstance(value, types.MethodType):
         return value.__self__ is other.__self__ and value.__func__ is other.__func__
+    if isinstance(value, (float, complex)):
+        return repr(value) == repr(other)  # -0.0 is not 0.0, and NaN is itself
     return isinstance(value, PLAIN) and value == other
 
 
@@ -60,11 +49,12 @@ class Watch:
     """The values that were found from some roots, with the ways to them."""
 
     def __init__(self, roots):
-        self.roots, self.names, before = roots, set(), None
+        self.names, self.place, before = set(), None, None
         while before != self.names:
             before = set(self.names)
-            self.entries, self.cells, self.lists, self.sizes, self.arrays = [], [], [], [], []
-            self.seen = {}
+            self.entries, self.cells, self.lists, self.sizes = [], [], [], []
+            self.others = []  # (function that gives a value to compare, that value, way)
+            self.tensors, self.seen = [], {}
             for root in roots:
                 self._walk(root, getattr(root, "__name__", type(root).__name__))
         self.columns = [[entry[place] for entry in self.entries] for place in range(3)]
@@ -72,116 +62,160 @@ class Watch:
         self.containers = [[entry[place] for entry in self.sizes] for place in range(2)]
         self.seen = list(self.seen.values())  # which keeps identities from being used again
 
+    def _refuse(self, what):
+        raise RuntimeError(f"compile: {self.place}: the function {what}")
+
     def _entry(self, mapping, key, path):
         value = mapping.get(key, MISSING)
         self.entries.append((mapping, key, value, path))
-        self._walk(value, path)
+        if value is not MISSING:
+            self._walk(value, path)
 
     def _walk(self, value, path):
-        if isinstance(value, (*PLAIN, Tensor, LRScheduler, Generator)) or id(value) in self.seen:
+        if isinstance(value, (*PLAIN, Generator)) or id(value) in self.seen:
             return
         self.seen[id(value)] = value
-        if isinstance(value, types.FunctionType):
-            self._function(value, path)
-        elif isinstance(value, types.MethodType):
-            self._walk(value.__func__, path)
-            self._walk(value.__self__, path.rpartition(".")[0] or path)
-        elif isinstance(value, types.ModuleType):
-            self._python_module(value, path)
-        elif isinstance(value, Module):
-            self._module(value, path)
-        elif isinstance(value, Optimizer):
-            self._optimizer(value, path)
-        elif isinstance(value, (list, tuple, dict, numpy.ndarray)):
-            self._elements(value, path)
-        elif isinstance(value, type):
-            self._class(value, path)
-        else:
-            self._instance(value, path)
+        for kinds, walk in self.KINDS:
+            if isinstance(value, kinds):
+                return walk(self, value, path)
+        return self._instance(value, path)
+
+    def _tensor(self, tensor, path):
+        self.tensors.append(tensor)
+        if vars(tensor):
+            self._attributes(vars(tensor), path)
 
     def _function(self, function, path):
-        if not _is_users(function.__module__):
+        if not is_users(function.__module__):
             return
-        code = function.__code__
-        names = _names_of(code)
-        self.names |= names
+        outer, self.place = self.place, place_of_code(function.__code__)
+        names, attributes, imports = names_of(function.__code__)
+        self.names |= attributes | names & EVERYTHING
+        if imports & NOT_REPLAYED or names & NOT_FOLLOWED:
+            self._refuse(f"uses {sorted(imports & NOT_REPLAYED or names & NOT_FOLLOWED)[0]}, whose "
+                         "values a replay does not have anew")
         for name in sorted(names & function.__globals__.keys()):
             self._entry(function.__globals__, name, name)
-        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (),
+                              strict=True):
             self.cells.append((cell, _content(cell), name))
             self._walk(_content(cell), name)
-        self._walk(function.__defaults__, path)
-        self._walk(function.__kwdefaults__, path)
+        for each in (function.__defaults__, function.__kwdefaults__, vars(function)):
+            self._walk(each, path)
+        self.place = outer or self.place
 
-    def _attributes(self, mapping, path):
-        names = mapping.keys() if self.names & EVERYTHING else self.names & mapping.keys()
-        for name in sorted(names):
-            self._entry(mapping, name, f"{path}.{name}")
+    def _method(self, method, path):
+        self._walk(method.__func__, path)
+        self._walk(method.__self__, path.rpartition(".")[0] or path)
+
+    def _descriptor(self, value, path):
+        for name in ("__func__", "fget", "func"):
+            self._walk(getattr(value, name, None), path)
+
+    def _partial(self, value, path):
+        for each in (value.func, value.args, value.keywords):
+            self._walk(each, path)
 
     def _python_module(self, module, path):
-        if module.__name__ in NOT_REPLAYED:
-            raise RuntimeError(f"compile: the function uses the module {module.__name__}, whose "
-                               "values a replay does not have anew")
-        if module.__name__ == "numpy" and "random" in self.names:
-            raise RuntimeError("compile: the function uses numpy.random, whose values a replay "
-                               "does not have anew; draw with fastnn")
-        if _is_users(module.__name__):
+        draws = module.__name__ == "numpy" and "random" in self.names
+        if module.__name__ in NOT_REPLAYED or draws:
+            self._refuse(f"uses {module.__name__ + '.random' * draws}, whose values a replay does "
+                         "not have anew")
+        if is_users(module.__name__):
             self._attributes(vars(module), path)
 
+    def _attributes(self, mapping, path, absent=()):
+        names = mapping.keys() if self.names & EVERYTHING else self.names & mapping.keys()
+        for name in sorted({*names, *absent}):
+            self._entry(mapping, name, f"{path}.{name}")
+
     def _module(self, module, path):
-        users = _is_users(type(module).__module__)
-        own = vars(module)
-        for name in own if not users else {*OF_MODULES, *self.names} & own.keys():
+        own, users = vars(module), is_users(type(module).__module__)
+        for name in sorted(OF_MODULES | (self.names if users else own.keys())):
             self._entry(own, name, f"{path}.{name}")
-        if "forward" not in own:
-            self._entry(own, "forward", f"{path}.forward")
         if users:
             self._class(type(module), path)
 
     def _optimizer(self, optimizer, path):
         """Which parameters it has; how they are updated is looked up by each replay."""
         groups, path = optimizer.param_groups, f"{path}.param_groups"
+        if "param_groups" in self.names:
+            self._walk(groups, path)
         self.entries.append((vars(optimizer), "param_groups", groups, path))
         self.sizes.append((groups, len(groups), path))
         for group in groups:
-            self._elements(group["params"], path)
+            self._list(group["params"], path)
+
+    def _schedule(self, schedule, path):
+        self.names |= {"_last_lr"} if "get_last_lr" in self.names else set()
+        self._attributes(vars(schedule), path)
 
     def _class(self, kind, path):
         for each in kind.__mro__:
-            if _is_users(each.__module__) and each is not object:
-                if issubclass(each, Module) and "forward" in vars(each):
-                    self._walk(vars(each)["forward"], path)
-                if "__call__" in vars(each):
-                    self._walk(vars(each)["__call__"], path)
+            if is_users(each.__module__):
+                for name, value in vars(each).items():
+                    if isinstance(value, METHODS) and self._may_run(each, name):
+                        self._walk(value, f"{path}.{name}")
                 self._attributes(vars(each), path)
 
-    def _instance(self, value, path):
-        if hasattr(value, "function") and hasattr(value, "records"):
-            self._walk(value.function, path)  # compiled itself
-        elif type(value).__name__ == "partial":
-            for each in (value.func, value.args, value.keywords):
-                self._walk(each, path)
-        elif hasattr(value, "__dict__") and not type(value).__module__.startswith("fastnn"):
-            self._attributes(vars(value), path)
-            self._class(type(value), path)
-        elif isinstance(value, (property, classmethod, staticmethod)):
-            self._walk(getattr(value, "fget", None) or getattr(value, "__func__", None), path)
+    def _may_run(self, kind, name):
+        special = name.startswith("__") and name.endswith("__") and name != "__init__"
+        return special or name in self.names or issubclass(kind, Function) or (
+            name == "forward" and issubclass(kind, Module))
 
-    def _elements(self, value, path):
-        if isinstance(value, numpy.ndarray):
-            if value.size <= MOST_ELEMENTS:
-                self.arrays.append((value, value.tobytes(), path))
-            return
-        if isinstance(value, list):
-            self.lists.append((value, list(value[:MOST_ELEMENTS]), path))
-        if not isinstance(value, tuple):
-            self.sizes.append((value, len(value), path))
-        if isinstance(value, dict):
-            for key in list(value)[:MOST_ELEMENTS]:
-                self._entry(value, key, f"{path}[{key!r}]")
-            return
+    def _instance(self, value, path):
+        self._check_replayable(value, path)
+        if type(value).__module__ == "fastnn.compiler.compiled":
+            return self._walk(value.function, path)
+        if type(value).__module__.startswith("fastnn"):
+            return None
+        users = is_users(type(value).__module__)
+        if hasattr(value, "__dict__"):
+            self._attributes(vars(value), path, self.names if users else ())
+        for name in self.names if users else ():
+            if any(name in getattr(each, "__slots__", ()) for each in type(value).__mro__):
+                self._other(functools.partial(getattr, value, name, MISSING), f"{path}.{name}")
+        if users:
+            self._class(type(value), path)
+        return None
+
+    def _check_replayable(self, value, path):
+        if isinstance(getattr(value, "__self__", value), DRAWING):
+            self._refuse(f"draws with {path}, which a replay does not do; draw with fastnn")
+        if hasattr(type(value), "__next__"):
+            self._refuse(f"uses the iterator {path}, which a replay does not go on with")
+
+    def _other(self, read, path):
+        self.others.append((read, read(), path))
+        self._walk(read(), path)
+
+    def _array(self, array, path):
+        if array.size <= MOST_ELEMENTS:
+            self.others.append((array.tobytes, array.tobytes(), path))
+
+    def _list(self, value, path):
+        self.lists.append((value, list(value[:MOST_ELEMENTS]), path))
+        self.sizes.append((value, len(value), path))
+        self._tuple(value, path)
+
+    def _tuple(self, value, path):
         for index, each in enumerate(value[:MOST_ELEMENTS]):
             self._walk(each, f"{path}[{index}]")
+
+    def _dict(self, value, path):
+        self.sizes.append((value, len(value), path))
+        for key in list(value)[:MOST_ELEMENTS]:
+            self._entry(value, key, f"{path}[{key!r}]")
+
+    def _unordered(self, value, path):
+        self._other(functools.partial(tuple, value), path)
+
+    KINDS = (
+        (Tensor, _tensor), (types.FunctionType, _function), (types.MethodType, _method),
+        (types.ModuleType, _python_module), (Module, _module), (Optimizer, _optimizer),
+        (LRScheduler, _schedule), (functools.partial, _partial), (METHODS, _descriptor),
+        (list, _list), (tuple, _tuple), (dict, _dict), (numpy.ndarray, _array),
+        ((set, frozenset, deque, bytearray), _unordered), (type, _class))
 
     def is_unchanged(self):
         """Whether every value is what it was."""
@@ -191,7 +225,7 @@ class Watch:
         for cell, value, _ in self.cells:
             if (now := _content(cell)) is not value and not _same(now, value):
                 return False
-        return not self.arrays or self.difference() is None
+        return not self.others or self.difference() is None
 
     def difference(self):
         """The way to a value that has changed, or None."""
@@ -207,8 +241,9 @@ class Watch:
         for value, elements, path in self.lists:
             if not all(map(_same, value, elements)):
                 return path
-        for array, content, path in self.arrays:
-            if array.tobytes() != content:
+        for read, value, path in self.others:
+            now = read()
+            if not (now is value or type(now) is type(value) and now == value):
                 return path
         return None
 

@@ -5,7 +5,6 @@ import statistics
 
 import numpy
 
-from .._kernels import program
 from ..autograd import no_grad
 from ..dtypes import float64
 from ..ops.random import normal_array, uniform_array
@@ -63,7 +62,6 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
         raise ValueError(f"trunc_normal_: {share:.2g} of the distribution of mean {mean} and "
                          f"deviation {std} lie in [{a}, {b}], at least 0.001 are needed")
     values = normal_array(tensor.array.shape, tensor.dtype, mean, std, generator)
-    program.refuse("trunc_normal_ draws as often as the values say")
     while (outside := (values < a) | (values > b)).any():
         values[outside] = normal_array((int(outside.sum()),), tensor.dtype, mean, std, generator)
     tensor.array[...] = values

@@ -34,7 +34,7 @@ def _scale(count):
     """What the sum is multiplied by for a mean over so many, or 1; NaN where there are none."""
     if count is None:
         return 1.0
-    found = program.value(count)
+    found = program.number_in(count)
     return 1.0 / found if found else float("nan")
 
 

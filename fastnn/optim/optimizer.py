@@ -17,9 +17,15 @@ FIGURES = ("step", "mu_product", "eta", "mu")
 def _with_hooks(step):
     """A ``step`` that calls the hooks of its optimizer before and after."""
 
-    @program.aside
     @functools.wraps(step)
     def wrapped(self, *args, **kwargs):
+        if program.noting() is not None:
+            if args or kwargs:
+                program.refuse("a step with a closure runs the function anew")
+            return program.apart(functools.partial(hooked, self))
+        return hooked(self, *args, **kwargs)
+
+    def hooked(self, *args, **kwargs):
         if not (self._pre_hooks or self._post_hooks):
             return step(self, *args, **kwargs)
         for hook in list(self._pre_hooks):
@@ -61,6 +67,7 @@ class Optimizer:
             cls.step = _with_hooks(cls.step)
 
     def __init__(self, params, defaults):
+        program.refuse("an optimizer is made, which would have no state from call to call")
         self.defaults = defaults
         self._pre_hooks, self._post_hooks = [], []
         self.state = defaultdict(dict)

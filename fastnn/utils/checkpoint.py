@@ -6,6 +6,7 @@ import warnings
 import numpy
 
 from .. import tape, walk
+from .._kernels import program
 from ..autograd.modes import enable_grad, no_grad
 from ..generator import default_generator
 from ..tensor import Tensor
@@ -78,7 +79,7 @@ class _Part:
             return result
         self.ends = _ends([outputs[place] for place in places], first)
         self.shapes = [(each.array.shape, each.dtype) for each in outputs]
-        holder = tape.from_array(numpy.zeros(0))
+        holder = tape.from_array(program.constant(numpy.zeros(0)))
         tape.record_operation(holder, self, None, self.ends, (), False)
         replaced = [self.attached(each, place, holder.grad_fn) if place in places else each
                     for place, each in enumerate(outputs)]
@@ -143,7 +144,7 @@ class _Output:
         self.part.arrived[self.place] = gradient
         mark = numpy.zeros(len(self.part.shapes))
         mark[self.place] = 1
-        return tape.from_array(mark)
+        return tape.from_array(program.constant(mark))
 
 
 def _tensors(value):
