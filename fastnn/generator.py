@@ -9,6 +9,7 @@ import numpy
 from ._kernels import program
 from .device import CPU
 
+READ = "the state of a generator is read, which each call would have to do anew"
 MASK = (1 << 64) - 1
 
 
@@ -48,6 +49,7 @@ class Generator:
 
     def initial_seed(self):
         """The seed of the present stream."""
+        program.refuse(READ)
         return self._seed
 
     def get_state(self):

@@ -104,7 +104,8 @@ class Compiled:
         return key, tensors
 
     def _recorded(self, kind, tensors, arguments, keywords):
-        if kind.misses > MOST_MISSES or share_memory(tensors):
+        if kind.misses > MOST_MISSES or share_memory(tensors) or any(
+                record.meets_outside(tensors) for record in kind.records):
             return False, None
         kind.misses += 1
         if kind.misses > MOST_MISSES:

@@ -12,16 +12,16 @@ from .._kernels import program
 from ..tensor import Tensor
 from . import checks
 from .arguments import mapped, room_for, share_memory
-from .code import LIBRARY, place_of_code
+from .code import LIBRARY, PACKAGES, place_of_code
 from .watch import Watch
 
 
-def place_of(error):
-    """File and line of the innermost call that is not the library's."""
+def place_of(error, otherwise):
+    """File and line of the innermost call that is the user's, or what is given in its place."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__)
-              if not frame.filename.startswith(LIBRARY + os.sep)
+              if not frame.filename.startswith((LIBRARY + os.sep, *PACKAGES))
               and not frame.filename.endswith(".pyx")]
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "a call from the library"
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else otherwise
 
 
 def place_of_function(function):
@@ -54,14 +54,14 @@ class Record:
             self._write_back(given)
         self._keep_state()
         self.watch.check_unchanged(self.place)
-        if self._meets_outside(given):
+        if self.meets_outside(given):
             self._refuse("an argument shares memory with a tensor that the function uses")
         mapped(result, self._check)
         self.template = result
         self.first = mapped(result, self._copied)
 
-    def _refuse(self, what):
-        raise RuntimeError(f"compile: {self.place}: {what}")
+    def _refuse(self, what, place=None):
+        raise RuntimeError(f"compile: {place or self.place}: {what}") from None
 
     def _take(self, leaf, given):
         """A tensor of our own in the place of an argument."""
@@ -93,10 +93,9 @@ class Record:
                 result = function(*arguments, **keywords)
                 self.program.flush()
         except program.NotReplayable as error:
-            raise RuntimeError(f"compile: {place_of(error)}: {error}") from None
+            self._refuse(error, place_of(error, self.place))
         if self.program.refusal is not None:
-            error = self.program.refusal
-            raise RuntimeError(f"compile: {place_of(error)}: {error}")
+            self._refuse(self.program.refusal, place_of(self.program.refusal, self.place))
         return result
 
     def _keep_state(self):
@@ -114,7 +113,7 @@ class Record:
         self.leaves = [leaf for leaf, _ in started]
         self.gradients = [gradient for _, gradient in started]
 
-    def _meets_outside(self, given):
+    def meets_outside(self, given):
         """Whether an argument lies in the memory of a tensor from outside and one is changed."""
         changes = self.written or self.program.versions
         return bool(changes) and checks.lie_within(given, self.ends)
@@ -134,7 +133,7 @@ class Record:
         """Whether what the recording relies on is as it was, and the arguments lie apart."""
         return (checks.are_still(self.tensors, self.arrays, self.needs, self.hooks)
                 and checks.have_gradients(self.leaves, self.gradients)
-                and self.watch.is_unchanged() and not self._meets_outside(given)
+                and self.watch.is_unchanged() and not self.meets_outside(given)
                 and not (self.written and share_memory(given)))
 
     def difference(self):

@@ -82,6 +82,7 @@ class Watch:
 
     def _tensor(self, tensor, path):
         self.tensors.append(tensor)
+        self._walk(checks.hooks_of(tensor), path)
         if vars(tensor):
             self._attributes(vars(tensor), path)
 
@@ -180,7 +181,9 @@ class Watch:
         return None
 
     def _check_replayable(self, value, path):
-        if isinstance(getattr(value, "__self__", value), DRAWING):
+        if isinstance(value, types.BuiltinFunctionType):
+            value = value.__self__
+        if isinstance(value, DRAWING):
             self._refuse(f"draws with {path}, which a replay does not do; draw with fastnn")
         if hasattr(type(value), "__next__"):
             self._refuse(f"uses the iterator {path}, which a replay does not go on with")
