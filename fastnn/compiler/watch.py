@@ -45,6 +45,10 @@ def _same(value, other):
     return isinstance(value, PLAIN) and value == other
 
 
+def _equal(now, value):
+    return now is value or type(now) is type(value) and now == value
+
+
 class Watch:
     """The values that were found from some roots, with the ways to them."""
 
@@ -211,7 +215,9 @@ class Watch:
             self._entry(value, key, f"{path}[{key!r}]")
 
     def _unordered(self, value, path):
-        self._other(functools.partial(tuple, value), path)
+        self.sizes.append((value, len(value), path))
+        if value:
+            self._other(functools.partial(tuple, value), path)
 
     KINDS = (
         (Tensor, _tensor), (types.FunctionType, _function), (types.MethodType, _method),
@@ -228,7 +234,7 @@ class Watch:
         for cell, value, _ in self.cells:
             if (now := _content(cell)) is not value and not _same(now, value):
                 return False
-        return not self.others or self.difference() is None
+        return all(_equal(read(), value) for read, value, _ in self.others)
 
     def difference(self):
         """The way to a value that has changed, or None."""
@@ -245,8 +251,7 @@ class Watch:
             if not all(map(_same, value, elements)):
                 return path
         for read, value, path in self.others:
-            now = read()
-            if not (now is value or type(now) is type(value) and now == value):
+            if not _equal(read(), value):
                 return path
         return None
 
