@@ -19,7 +19,7 @@ OPTIMISE = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contrac
 
 MODULES = {
     "fastnn._kernels.runtime": [],
-    "fastnn._kernels.program": [],
+    "fastnn._kernels.recording": [],
     "fastnn._kernels.gemm": ["gemm.c"],
     "fastnn._kernels.conv": ["conv.c", "winograd.c"],
     "fastnn._kernels.pool": ["pool.c"],

@@ -2,7 +2,7 @@
 
 cimport numpy as cnp
 
-from fastnn._kernels.program cimport changed, is_noting
+from fastnn._kernels.recording cimport changed, is_noting
 from fastnn.operands cimport fills_a_block, may_repeat, overlap_apart, same_memory
 from fastnn.tape cimport (
     TensorBase, Version, is_recording, record, refresh, requires_grad, version_of)

@@ -13,7 +13,7 @@ from fastnn._kernels import memory
 
 from fastnn._kernels.launch cimport (
     MAX_NUMBERS, MAX_OPERANDS, Kernel, Operands, kernel_t, launch_elementwise, launch_flat)
-from fastnn._kernels.program cimport is_noting, numbers_of, witness
+from fastnn._kernels.recording cimport is_noting, numbers_of, witness
 from fastnn._kernels.runtime cimport empty
 from fastnn.changes cimport (
     begin_change, check_apart, check_castable, check_change, note_change)

@@ -8,7 +8,7 @@ An `Operation` is a forward function over arrays and a derivative rule over tens
 
 cimport numpy as cnp
 
-from fastnn._kernels.program cimport is_noting, noted_unit, witness
+from fastnn._kernels.recording cimport is_noting, noted_unit, witness
 from fastnn.changes cimport begin_change, note_change
 from fastnn.operands cimport starts_within, target_tensor
 from fastnn.tape cimport TensorBase, is_recording, note_view, record, requires_grad, wrap

@@ -12,7 +12,7 @@ from weakref import ref
 cimport cython
 cimport numpy as cnp
 
-from fastnn._kernels.program cimport (
+from fastnn._kernels.recording cimport (
     born, changed_beside, is_noting, saw_gradient, set_gradient, witness)
 
 cnp.import_array()

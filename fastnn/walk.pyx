@@ -13,7 +13,7 @@ import numpy
 
 from fastnn._kernels import memory, program, spread
 
-from fastnn._kernels.program cimport is_noting, saw_gradient, set_gradient
+from fastnn._kernels.recording cimport is_noting, saw_gradient, set_gradient
 from fastnn.tape import exchange_grad_enabled, is_grad_enabled, renew
 
 from fastnn.tape cimport Node, TensorBase, refresh, requires_grad, set_recording, wrap

@@ -11,7 +11,7 @@ cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
 from fastnn._kernels.conv cimport check_real, check_size, check_writeable
-from fastnn._kernels.program cimport is_noting, name_kernel, perform, uses
+from fastnn._kernels.recording cimport is_noting, name_kernel, perform, uses
 
 cnp.import_array()
 

@@ -18,7 +18,7 @@ cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
 from fastnn._kernels.gemm cimport activation_code
-from fastnn._kernels.program cimport is_noting, name_kernel, perform, uses
+from fastnn._kernels.recording cimport is_noting, name_kernel, perform, uses
 
 cnp.import_array()
 

@@ -9,7 +9,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from . import jit
-from .program cimport is_noting, name_kernel, note, uses
+from .recording cimport is_noting, name_kernel, note, uses
 from .runtime cimport run_on_team, threads_for
 
 cnp.import_array()

@@ -13,7 +13,7 @@ cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
 from fastnn._kernels.conv cimport check_array, check_real, check_size, check_writeable, read_pair
-from fastnn._kernels.program cimport call_t, is_noting, name_kernel, perform, uses
+from fastnn._kernels.recording cimport call_t, is_noting, name_kernel, perform, uses
 
 import numpy as np
 

@@ -8,7 +8,7 @@ import numpy
 from numpy.lib.array_utils import byte_bounds
 
 from .. import tape
-from .._kernels import program
+from .._kernels import recording
 from ..tensor import Tensor
 from . import checks
 from .arguments import mapped, room_for, share_memory
@@ -42,7 +42,7 @@ class Record:
     """
 
     def __init__(self, function, arguments, keywords, others):
-        self.program = program.Program(checks.bind_gradients, tape.next_number())
+        self.program = recording.Program(checks.bind_gradients, tape.next_number())
         self.place = place_of_function(function)
         self.own, self.written, given = [], [], []
         taken = mapped((arguments, keywords), lambda leaf: self._take(leaf, given))
@@ -92,7 +92,7 @@ class Record:
             with self.program:
                 result = function(*arguments, **keywords)
                 self.program.flush()
-        except program.NotReplayable as error:
+        except recording.NotReplayable as error:
             self._refuse(error, place_of(error, self.place))
         if self.program.refusal is not None:
             self._refuse(self.program.refusal, place_of(self.program.refusal, self.place))
@@ -109,7 +109,7 @@ class Record:
         self.ends = numpy.array([byte_bounds(array) for array in self.arrays],
                                 numpy.uintp).reshape(-1, 2)
         started = [(leaf, gradient) for leaf, gradient in self.program.first_gradients.items()
-                   if gradient is not program.ANY and not self.program.made(leaf, leaf.array)]
+                   if gradient is not recording.ANY and not self.program.made(leaf, leaf.array)]
         self.leaves = [leaf for leaf, _ in started]
         self.gradients = [gradient for _, gradient in started]
 

@@ -6,7 +6,7 @@ alone do not reproduce them, because NumPy had a part in it, the whole unit is n
 What can be neither is refused, so that no replay gives values of the time when it was noted.
 """
 
-from functools import partial, wraps
+from functools import partial
 from time import perf_counter
 
 import numpy
@@ -16,6 +16,8 @@ from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
 from fastnn._kernels cimport runtime
+
+from .repeating import Again, Check, apart_from, arrays_of, shared, writeable
 
 cnp.import_array()
 
@@ -116,7 +118,7 @@ cdef int changed(object version) except -1:
 
 cdef int changed_beside(object version) except -1:
     if (<Program> fastnn_program).depth == 0:
-        refuse("a tensor's memory is changed beside the operations")
+        (<Program> fastnn_program).refuse("a tensor's memory is changed beside the operations")
     return changed(version)
 
 
@@ -125,107 +127,6 @@ cdef double* numbers_of(Py_ssize_t count) except NULL:
     cdef cnp.ndarray array = cnp.PyArray_EMPTY(1, &size, cnp.NPY_FLOAT64, 0)
     (<Program> fastnn_program).admit(array)
     return <double*> cnp.PyArray_DATA(array)
-
-
-def apart(function, *arguments):
-    """``function(*arguments)`` now, unseen by the program that notes, and again in each replay.
-
-    Each replay writes the values of the arrays that it returns, alone or in tuples; while it is
-    noted, those that may share memory with an argument are copied.
-    """
-    global fastnn_program
-    cdef void* noting = fastnn_program
-    cdef Program program
-    if noting is NULL:
-        return function(*arguments)
-    program = <Program> noting
-    program.flush()
-    fastnn_program = NULL
-    runtime.use_home(NULL)
-    try:
-        result = function(*arguments)
-    except BaseException as error:
-        program.refuse_after(error)
-        raise
-    finally:
-        fastnn_program = noting
-        runtime.use_home(<void*> program.home)
-    result = _apart_from(result, arguments)
-    results = arrays_of((result,))
-    for each in results:
-        program.admit(each)
-    program.append_function(
-        _Again(function, arguments, results, ()) if results
-        else partial(function, *arguments) if arguments else function)
-    return result
-
-
-def aside(function):
-    """A function that runs `apart` and returns nothing that a replay would have to make anew."""
-    @wraps(function)
-    def run(*arguments, **keywords):
-        if fastnn_program is NULL:
-            return function(*arguments, **keywords)
-        result = apart(partial(function, *arguments, **keywords))
-        if result is not None:
-            refuse(f"the result of {function.__qualname__} is used")
-        return result
-
-    return run
-
-
-def number_in(cnp.ndarray array not None):
-    """The number in an array of one element; the unit that reads it is done again in Python."""
-    if fastnn_program is not NULL:
-        (<Program> fastnn_program).has_strangers = True
-    return array.item()
-
-
-def changes(tensor, cnp.ndarray array not None):
-    """Tell that a unit is about to change a tensor in place, beside giving its results."""
-    cdef Program program
-    if fastnn_program is not NULL:
-        program = <Program> fastnn_program
-        program.witness(tensor, array)
-        program.states.append((array, array.copy()))
-
-
-def always(function, *arguments):
-    """``function(*arguments)``, which reads values and returns nothing, now and in each replay."""
-    try:
-        function(*arguments)
-    except BaseException as error:
-        if fastnn_program is not NULL:
-            (<Program> fastnn_program).refuse_after(error)
-        raise
-    if fastnn_program is not NULL:
-        (<Program> fastnn_program).append_function(_Check(function, *arguments))
-
-
-def refuse(what):
-    """Raise a NotReplayable if calls are noted."""
-    cdef Program program
-    if fastnn_program is not NULL:
-        program = <Program> fastnn_program
-        program.refusal = NotReplayable(what)
-        raise program.refusal
-
-
-def constant(cnp.ndarray array not None):
-    """The array, whose values each replay restores; they must come from Python's numbers alone."""
-    if fastnn_program is not NULL:
-        kept = array.copy()
-        (<Program> fastnn_program).admit(kept)
-        (<Program> fastnn_program).admit(array)
-        copy_values(array, kept)
-    return array
-
-
-def unit(function, *arguments):
-    """``function(*arguments)``, noted as `Program.unit` does if calls are noted."""
-    if fastnn_program is NULL:
-        return function(*arguments)
-    return (<Program> fastnn_program).unit(function, arguments)
 
 
 def noting():
@@ -373,6 +274,43 @@ cdef class Program:
                 f"the function goes on after an error, which replays would not have: {error!r}")
             self.refusal.__traceback__ = error.__traceback__
 
+    def refuse(self, what):
+        """Raise a NotReplayable, also where the function that runs swallows it."""
+        self.refusal = NotReplayable(what)
+        raise self.refusal
+
+    def read_value(self):
+        """Tell that the present unit reads a value, which its kernels alone would not."""
+        self.has_strangers = True
+
+    def change_state(self, tensor, cnp.ndarray array not None):
+        """Tell that the present unit is about to change a tensor beside giving its results."""
+        self.witness(tensor, array)
+        self.states.append((array, array.copy()))
+
+    def apart(self, function, tuple arguments):
+        """``function(*arguments)``, unseen, and noted as a function of Python."""
+        global fastnn_program
+        self.flush()
+        fastnn_program = NULL
+        runtime.use_home(NULL)
+        try:
+            result = function(*arguments)
+        except BaseException as error:
+            self.refuse_after(error)
+            raise
+        finally:
+            fastnn_program = <void*> self
+            runtime.use_home(<void*> self.home)
+        result = apart_from(result, arguments)
+        results = arrays_of((result,))
+        for each in results:
+            self.admit(each)
+        self.append_function(
+            Again(function, arguments, results, ()) if results
+            else partial(function, *arguments) if arguments else function)
+        return result
+
     def witness(self, tensor, cnp.ndarray array not None):
         """Keep a tensor that a call uses and that was not made by one."""
         if not self.knows(array):
@@ -387,8 +325,8 @@ cdef class Program:
         self.admit(array)
         self.has_strangers = True
         if self.depth == 0 and self.rules == 0:
-            refuse("the function makes a tensor of values that no kernel of fastnn made; pass them "
-                   "as an argument")
+            self.refuse("the function makes a tensor of values that no kernel of fastnn made; "
+                        "pass them as an argument")
 
     def replay(self):
         """Run all calls again, in order."""
@@ -423,7 +361,7 @@ cdef class Program:
         """End it; ``function`` takes its place if its calls alone do not give its results."""
         strangers, self.has_strangers = self.has_strangers, mark[1]
         self.rules -= 1
-        repeatable = all([index < mark[0] or isinstance(noted, (_Check, _Again))
+        repeatable = all([index < mark[0] or isinstance(noted, (Check, Again))
                           for index, noted in self.functions.items()])
         if not strangers and repeatable:
             strangers = not self.reproduces(mark[0], results, states)
@@ -460,16 +398,16 @@ cdef class Program:
             self.depth -= 1
             strangers, self.has_strangers = self.has_strangers, outer
         results = [] if target is not None else [
-            each for each in arrays_of((result,)) if not _shared(each, arguments)]
+            each for each in arrays_of((result,)) if not shared(each, arguments)]
         if target is None:
             strangers = strangers or not all(
                 [runtime.lives_in(each, <void*> self.home) for each in results])
-        draws = any([index >= mark and not isinstance(noted, _Check)
+        draws = any([index >= mark and not isinstance(noted, Check)
                      for index, noted in self.functions.items()])
         changed, self.states = self.states, states
         if strangers or draws or not self.reproduces(mark, results, changed):
             self.truncate(mark)
-            self.append_function(_Again(function, arguments, results, arguments))
+            self.append_function(Again(function, arguments, results, arguments))
         for each in results:
             self.admit(each)
         if self.depth:
@@ -478,7 +416,7 @@ cdef class Program:
 
     def reproduces(self, Py_ssize_t mark, list results, list states):
         """Whether the calls from ``mark`` on write these results, whatever was there before."""
-        results = [_writeable(each) for each in results]
+        results = [writeable(each) for each in results]
         results += [each for each, _ in states]
         if not results:
             return True
@@ -489,66 +427,10 @@ cdef class Program:
         for each, values in states:
             each[...] = values
         self.run(mark, self.count)
-        same = all([_same_bits(each, other) for each, other in zip(results, wanted)])
+        same = all([each.tobytes() == other.tobytes() for each, other in zip(results, wanted)])
         for each, other in zip(results, wanted):
             each[...] = other
         return same
-
-
-def arrays_of(value):
-    """The arrays in nested tuples and lists."""
-    if isinstance(value, cnp.ndarray):
-        return [value]
-    if isinstance(value, (tuple, list)):
-        return [array for each in value for array in arrays_of(each)]
-    return []
-
-
-def _writeable(array):
-    """The array, or where it is for reading the array that it shows."""
-    while not array.flags.writeable and isinstance(array.base, cnp.ndarray):
-        array = array.base
-    return array
-
-
-def _shared(array, arguments):
-    return any([numpy.may_share_memory(array, each) for each in arrays_of(arguments)])
-
-
-def _same_bits(a, b):
-    return a.tobytes() == b.tobytes()
-
-
-class _Check(partial):
-    """A function that reads values, and raises or does nothing."""
-
-
-def _apart_from(result, arguments):
-    """The result with copies in the place of arrays that may share memory with arguments."""
-    if isinstance(result, tuple):
-        parts = [_apart_from(each, arguments) for each in result]
-        return type(result)(*parts) if hasattr(result, "_fields") else tuple(parts)
-    if isinstance(result, cnp.ndarray) and _shared(result, arguments):
-        return result.copy()
-    return result
-
-
-class _Again:
-    """Calls a function anew and writes what it returns where the first results are.
-
-    Results that lie in the memory of ``shown``, of which they are views, are left alone.
-    """
-
-    def __init__(self, function, arguments, results, shown):
-        self.function, self.arguments, self.results = function, arguments, results
-        self.shown = shown
-
-    def __call__(self):
-        result = self.function(*self.arguments)
-        found = [each for each in arrays_of((result,)) if not _shared(each, self.shown)]
-        for old, new in zip(self.results, found, strict=True):
-            if old is not new:
-                numpy.copyto(old, new)
 
 
 cdef struct _Copy:
@@ -578,4 +460,4 @@ def copy_values(cnp.ndarray to not None, cnp.ndarray source not None):
         perform(_copy, &call, sizeof(call), cnp.PyArray_NBYTES(to) / 8.0)
     else:
         numpy.copyto(to, source)
-        (<Program> fastnn_program).append_function(_Again(numpy.copyto, (to, source), [], ()))
+        (<Program> fastnn_program).append_function(Again(numpy.copyto, (to, source), [], ()))
