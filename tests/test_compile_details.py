@@ -233,3 +233,33 @@ def test_gradients_of_several_recordings_are_one(sizes):
             step(fastnn.full((sizes[number % len(sizes)], 8), 1.0 + number))
         twins.append([each.tolist() for each in (net.weight, net.weight.grad)])
     assert twins[0] == twins[1]
+
+
+def test_a_compiled_module_is_a_module():
+    net = nn.Linear(3, 2)
+    compiled = fastnn.compile(net)
+    outer = nn.Sequential(compiled, nn.Dropout(0.5)).eval()
+    assert not net.training and compiled.in_features == 3
+    assert set(outer.parameters()) == {net.weight, net.bias}
+    assert list(compiled.state_dict()) == ["_orig_mod.weight", "_orig_mod.bias"]
+    with pytest.raises(AttributeError, match="in_channels"):
+        _ = compiled.in_channels
+    with fastnn.no_grad():
+        for number in range(4):
+            x = fastnn.full((2, 3), 1.0 + number)
+            assert outer(x).tolist() == net(x).tolist()
+    assert len(compiled.records()) == 1 and "product of matrices" in compiled.explain()
+
+
+def test_a_compiled_method_knows_its_object():
+    class Scale:
+        def __init__(self, factor):
+            self.factor = factor
+
+        @fastnn.compile
+        def __call__(self, x):
+            return x * self.factor
+
+    twice, thrice = Scale(2.0), Scale(3.0)
+    for _ in range(4):
+        assert twice(fastnn.ones(1)).item() == 2 and thrice(fastnn.ones(1)).item() == 3
