@@ -61,9 +61,9 @@ OPERATIONS = {
     # The forward pass keeps the exponentials.
     "cross_entropy": (lambda x: functional.cross_entropy(x, labels(512, 256)),
                       (drawn(512, 256),), 1, 1),
-    # The forward pass keeps two numbers for each query.
+    # The forward pass keeps two numbers for each query; backward each has one more.
     "attention": (functional.scaled_dot_product_attention,
-                  tuple(drawn(2, 4, 128, 32) for _ in range(3)), 2, 3),
+                  tuple(drawn(2, 4, 128, 32) for _ in range(3)), 2, 4),
 }
 
 
