@@ -1,0 +1,84 @@
+"""Checks of values, schedules and averages, which replays do in Python as eager mode does."""
+
+import pytest
+
+import fastnn
+from fastnn import nn, optim
+from fastnn.nn import functional as F
+
+ones = fastnn.ones(3)
+CHECKS = {
+    "probabilities": (lambda x: F.binary_cross_entropy(x, ones), 0.5, 2.0, ValueError),
+    "variance": (lambda x: F.gaussian_nll_loss(ones, ones, x), 0.5, -1.0, ValueError),
+    "deviation": (lambda x: fastnn.normal(ones, x), 0.5, -1.0, ValueError),
+    "divisor": (lambda x: x.to(fastnn.int64) // x.to(fastnn.int64), 2.0, 0.0, ZeroDivisionError),
+    "classes": (lambda x: F.nll_loss(fastnn.zeros(3, 2), x.to(fastnn.int64)), 1.0, 5.0,
+                IndexError),
+    "positions": (lambda x: ones[x.to(fastnn.int64)], 1.0, 7.0, IndexError),
+    "rows": (lambda x: F.embedding(x.to(fastnn.int64), fastnn.eye(3)), 1.0, 7.0, IndexError),
+}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_values_are_checked_in_replays(name):
+    function, good, bad, error = CHECKS[name]
+    compiled = fastnn.compile(function)
+    for _ in range(3):
+        compiled(fastnn.full((3,), good))
+    assert len(compiled.records()) == 1
+    with pytest.raises(error) as found:
+        compiled(fastnn.full((3,), bad))
+    with pytest.raises(error) as wanted:
+        function(fastnn.full((3,), bad))
+    assert str(found.value) == str(wanted.value)
+    compiled(fastnn.full((3,), good))
+
+
+SCHEDULES = {
+    "cosine with restarts": lambda sgd: optim.lr_scheduler.CosineAnnealingWarmRestarts(sgd, 3),
+    "plateau": lambda sgd: optim.lr_scheduler.ReduceLROnPlateau(sgd, patience=1),
+    "sequence": lambda sgd: optim.lr_scheduler.SequentialLR(
+        sgd, [optim.lr_scheduler.ConstantLR(sgd, 0.5), optim.lr_scheduler.ExponentialLR(sgd, 0.9)],
+        milestones=[3]),
+    "chain": lambda sgd: optim.lr_scheduler.ChainedScheduler(
+        [optim.lr_scheduler.ExponentialLR(sgd, 0.9), optim.lr_scheduler.ConstantLR(sgd, 0.5)]),
+}
+
+
+def rates(name, wrap):
+    """The learning rates, weights and averages of twelve steps."""
+    fastnn.manual_seed(0)
+    net = nn.Linear(3, 1)
+    sgd = optim.SGD(net.parameters(), lr=0.1)
+    schedule, average = SCHEDULES[name](sgd), optim.swa_utils.AveragedModel(net)
+
+    def step(x):
+        sgd.zero_grad()
+        loss = net(x).square().mean()
+        loss.backward()
+        sgd.step()
+        schedule.step(*[loss.detach()] * (name == "plateau"))
+        average.update_parameters(net)
+
+    step, found = wrap(step), []
+    for number in range(12):
+        step(fastnn.full((2, 3), 1.0 + number % 3))
+        found.append([sgd.param_groups[0]["lr"], net.weight.tolist(),
+                      [each.tolist() for each in average.parameters()]])
+    return found
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_and_averages_go_on_in_replays(name):
+    assert rates(name, fastnn.compile) == rates(name, lambda function: function)
+
+
+@pytest.mark.parametrize("function", [
+    lambda x: F.multilabel_margin_loss(x, fastnn.tensor([1, 0, -1])), lambda x: 1.0 in x,
+    lambda x: nn.utils.rnn.pack_padded_sequence(x.reshape(3, 1), [3]).data],
+    ids=["listed classes", "in", "packed"])
+def test_ways_that_depend_on_values_are_refused(function):
+    compiled = fastnn.compile(function)
+    compiled(ones)
+    with pytest.raises(RuntimeError, match=r"compile: .*test_compile_checks\.py:\d+: "):
+        compiled(ones)
