@@ -12,6 +12,8 @@ from weakref import ref
 cimport cython
 cimport numpy as cnp
 
+from fastnn.hooks import AccumulateGrad, HookHandle
+
 from fastnn._kernels.recording cimport (
     born, changed_beside, is_noting, saw_gradient, set_gradient, witness)
 
@@ -267,18 +269,6 @@ cdef class TensorBase:
             self.node.retained = ref(self)
 
 
-class HookHandle:
-    """Removes the hook it was returned for."""
-
-    def __init__(self, hooks, hook):
-        self._hooks, self._hook = hooks, hook
-
-    def remove(self):
-        """Take the hook away; a second call does nothing."""
-        if self._hook in self._hooks:
-            self._hooks.remove(self._hook)
-
-
 cdef TensorBase wrap(cnp.ndarray array):
     if is_noting():
         born(array)
@@ -379,19 +369,6 @@ cdef class Node:
         self.freed = True
         self.kept = None
         self.kept_output = None
-
-
-class AccumulateGrad:
-    """The end of a graph in ``next_functions``: the leaf ``variable``, whose ``.grad`` grows."""
-
-    next_functions = ()
-
-    def __init__(self, variable):
-        self.variable = variable
-
-    def name(self):
-        """The name of this kind of node."""
-        return "AccumulateGrad"
 
 
 cdef _changed(Node node, str what, cnp.ndarray array):

@@ -10,8 +10,8 @@ PACKAGE = ROOT / "fastnn"
 LAYERS = (
     ("_kernels",),
     ("changes", "config", "cuda", "device", "differentiate", "dtypes", "elementwise", "formulas",
-     "generator", "op", "operands", "operation", "printing", "registry", "serialization", "tape",
-     "tensor", "threads", "walk"),
+     "generator", "hooks", "op", "operands", "operation", "printing", "registry", "serialization",
+     "tape", "tensor", "threads", "walk"),
     ("ops", "autograd"),
     ("audio", "linalg", "nn", "optim", "text", "utils", "vision"),
     ("testing", "compiler", "keras", "onnx", "distributed", "warmup"),

@@ -1,6 +1,12 @@
-"""Fast transposition: channels-last memory to channels-first and back."""
+"""Memory moved: copies, and fast transposition of channels last to channels first and back."""
+
+import numpy
 
 cimport numpy as cnp
+from libc.string cimport memcpy
+
+from .recording import noting
+from .repeating import Again
 
 from fastnn._kernels cimport runtime
 from fastnn._kernels.conv cimport check_array, check_size, check_writeable
@@ -62,3 +68,33 @@ def transpose_copy(cnp.ndarray x, cnp.ndarray out):
         uses((x, out))
     perform(_run, &call, sizeof(call), cnp.PyArray_NBYTES(x) / BYTES_PER_NANOSECOND)
     return out
+
+
+cdef struct _Copy:
+    void* to
+    const void* source
+    size_t size
+
+
+cdef int _copy(const void* call, int threads) noexcept nogil:
+    cdef const _Copy* c = <const _Copy*> call
+    memcpy(c.to, c.source, c.size)
+    return 0
+
+
+name_kernel(<const void*> _copy, "copy")
+
+
+def copy_values(cnp.ndarray to not None, cnp.ndarray source not None):
+    """``numpy.copyto(to, source)`` of one shape and type, noted."""
+    cdef _Copy call
+    if not is_noting():
+        numpy.copyto(to, source)
+        return
+    uses((to, source))
+    if cnp.PyArray_IS_C_CONTIGUOUS(to) and cnp.PyArray_IS_C_CONTIGUOUS(source):
+        call = _Copy(cnp.PyArray_DATA(to), cnp.PyArray_DATA(source), cnp.PyArray_NBYTES(to))
+        perform(_copy, &call, sizeof(call), cnp.PyArray_NBYTES(to) / BYTES_PER_NANOSECOND)
+    else:
+        numpy.copyto(to, source)
+        noting().append_function(Again(numpy.copyto, (to, source), [], ()))

@@ -2,7 +2,7 @@
 
 import math
 
-from . import layout, program, runtime, spread
+from . import layout, runtime, spread
 
 # (N, C, H, W) with its channels last in memory is this view of an (N, H, W, C) array.
 FROM_CHANNELS_LAST = (0, 3, 1, 2)
@@ -24,7 +24,7 @@ def copy(x, order):
         spread.spread(result, x, *repeated)
     else:
         result = empty(x.shape, x.dtype) if order == "C" else empty_like(x)
-        program.copy_values(result, x)
+        layout.copy_values(result, x)
     return result
 
 
@@ -79,7 +79,7 @@ def channels_last(x):
     if x.flags.c_contiguous and x.dtype.kind == "f":
         return _transposed(x, (x.shape[1], math.prod(x.shape[2:])), last.shape)
     result = empty(last.shape, x.dtype)
-    program.copy_values(result, last)
+    layout.copy_values(result, last)
     return result
 
 

@@ -5,7 +5,8 @@ Without one, all of these do as if they were not there. See `recording.Program`.
 
 from functools import partial, wraps
 
-from .recording import copy_values, noting
+from .layout import copy_values
+from .recording import noting
 from .repeating import Check
 
 

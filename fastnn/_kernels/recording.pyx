@@ -431,33 +431,3 @@ cdef class Program:
         for each, other in zip(results, wanted):
             each[...] = other
         return same
-
-
-cdef struct _Copy:
-    void* to
-    const void* source
-    size_t size
-
-
-cdef int _copy(const void* call, int threads) noexcept nogil:
-    cdef const _Copy* c = <const _Copy*> call
-    memcpy(c.to, c.source, c.size)
-    return 0
-
-
-name_kernel(<const void*> _copy, "copy")
-
-
-def copy_values(cnp.ndarray to not None, cnp.ndarray source not None):
-    """``numpy.copyto(to, source)`` of one shape and type, noted."""
-    cdef _Copy call
-    if fastnn_program is NULL:
-        numpy.copyto(to, source)
-        return
-    uses((to, source))
-    if cnp.PyArray_IS_C_CONTIGUOUS(to) and cnp.PyArray_IS_C_CONTIGUOUS(source):
-        call = _Copy(cnp.PyArray_DATA(to), cnp.PyArray_DATA(source), cnp.PyArray_NBYTES(to))
-        perform(_copy, &call, sizeof(call), cnp.PyArray_NBYTES(to) / 8.0)
-    else:
-        numpy.copyto(to, source)
-        (<Program> fastnn_program).append_function(Again(numpy.copyto, (to, source), [], ()))

@@ -4,7 +4,7 @@ import numpy
 
 from .. import dtypes, tape
 from .. import tensor as tensors
-from .._kernels import memory, program, sorting
+from .._kernels import layout, memory, program, sorting
 from .._kernels import random as kernels
 from ..changes import check_in_place
 from ..generator import default_generator
@@ -74,7 +74,7 @@ def _like(name, input, dtype, requires_grad, device, made):
     array = made(tuple(input.shape), input.dtype if dtype is None else dtype).array
     if not input.array.flags.c_contiguous:
         drawn, array = array, memory.empty_like(input.array.astype(array.dtype, copy=False))
-        program.copy_values(array, drawn)
+        layout.copy_values(array, drawn)
     return new(array, requires_grad, device)
 
 

@@ -8,6 +8,7 @@ import numpy
 from .. import tape
 from .._kernels import memory, program
 from ..autograd import enable_grad
+from ..hooks import HookHandle
 from ..tensor import Tensor, is_number
 
 # States that are a number for each parameter.
@@ -122,12 +123,12 @@ class Optimizer:
     def register_step_pre_hook(self, hook):
         """Call ``hook(optimizer, args, kwargs)`` before each step; it may return new arguments."""
         self._pre_hooks.append(hook)
-        return tape.HookHandle(self._pre_hooks, hook)
+        return HookHandle(self._pre_hooks, hook)
 
     def register_step_post_hook(self, hook):
         """Call ``hook(optimizer, args, kwargs)`` after each step."""
         self._post_hooks.append(hook)
-        return tape.HookHandle(self._post_hooks, hook)
+        return HookHandle(self._post_hooks, hook)
 
     @_with_hooks
     def step(self, closure=None):
