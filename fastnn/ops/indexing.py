@@ -75,7 +75,7 @@ def _part(part):
         if part.dtype in (dtypes.int8, dtypes.int16):
             raise IndexError(f"index: a tensor index must be int32, int64 or boolean, got "
                              f"{part.dtype}")
-        part = tape.alias(part).array
+        part = tape.used(part)
         if not part.ndim and part.dtype.kind in "iu":
             program.refuse("a tensor's value is read as an index; use index_select()")
             return int(part)
