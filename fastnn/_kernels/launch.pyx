@@ -9,7 +9,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from . import jit
-from .recording cimport is_noting, name_kernel, note, uses
+from .recording cimport RELEASE_NANOSECONDS, is_noting, name_kernel, note, uses
 from .runtime cimport run_on_team, threads_for
 
 cnp.import_array()
@@ -18,8 +18,6 @@ cnp.import_array()
 # relu 0.3, sigmoid 0.5); a chunk is 16 K elements, 64 KB, and so stays in the cache of its core.
 cdef double NANOSECONDS_PER_ELEMENT = 0.4
 cdef long long CHUNK = 16384
-# The GIL is let go for work that takes longer than its hand-over.
-cdef double RELEASE_NANOSECONDS = 50000.0
 
 TYPE_CODES = {
     cnp.NPY_FLOAT32: "f32", cnp.NPY_FLOAT64: "f64", cnp.NPY_INT8: "i8", cnp.NPY_INT16: "i16",

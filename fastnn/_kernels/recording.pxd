@@ -4,6 +4,9 @@ cimport numpy as cnp
 # memory. Returns 0, or -1 without memory.
 ctypedef int (*call_t)(const void* call, int threads) noexcept nogil
 
+# The GIL is let go for work that takes longer than its hand-over.
+cdef double RELEASE_NANOSECONDS
+
 # Whether calls are noted on this thread.
 cdef bint is_noting() noexcept
 

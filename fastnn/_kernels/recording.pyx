@@ -27,7 +27,6 @@ cdef extern from *:
     """
     void* fastnn_program
 
-# The GIL is let go for work that takes longer than its hand-over.
 cdef double RELEASE_NANOSECONDS = 50000.0
 
 

@@ -4,9 +4,9 @@ import dis
 import sys
 import sysconfig
 import types
-from pathlib import Path
 
-LIBRARY = str(Path(__file__).parents[1])
+from ..autograd.anomaly import LIBRARY
+
 PACKAGES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"}
 ATTRIBUTE = {"LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR", "LOAD_SUPER_ATTR"}
