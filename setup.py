@@ -12,6 +12,7 @@ from setuptools.modified import newer_group
 CSRC = os.path.join("fastnn", "_kernels", "csrc")
 C_FILES = [os.path.join(CSRC, name) for name in os.listdir(CSRC)]
 IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
+X86 = ("FASTNN_X86", str(int(IS_X86)))
 LEVELS = (2, 3, 4) if IS_X86 else (1,)
 DEBUG = os.environ.get("FASTNN_DEBUG_KERNELS") == "1"
 THREADS = ["-pthread"]  # glibc below 2.34 needs it, to compile and to link
@@ -20,7 +21,7 @@ OPTIMISE = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contrac
 MODULES = {
     "fastnn._kernels.runtime": [],
     "fastnn._kernels.recording": [],
-    "fastnn._kernels.gemm": ["gemm.c"],
+    "fastnn._kernels.gemm": ["gemm.c", "gemm_tiles.c"],
     "fastnn._kernels.conv": ["conv.c", "winograd.c"],
     "fastnn._kernels.pool": ["pool.c"],
     "fastnn._kernels.layout": ["layout.c"],
@@ -38,6 +39,11 @@ MODULES = {
 }
 
 
+def levels_of(source):
+    """The tiles of AMX come with AVX-512; the source itself is empty for who has them not."""
+    return LEVELS[-1:] if source.endswith("_tiles.c") else LEVELS
+
+
 class BuildKernels(build_ext):
     """Compile each micro-kernel source once per level and link all of them into its module."""
 
@@ -45,7 +51,7 @@ class BuildKernels(build_ext):
         extension.extra_objects = [
             compiled
             for source in MODULES[extension.name]
-            for level in LEVELS
+            for level in levels_of(source)
             for compiled in self.compile_level(source, level)
         ]
         super().build_extension(extension)
@@ -60,7 +66,7 @@ class BuildKernels(build_ext):
         return self.compiler.compile(
             sources,
             output_dir=folder,
-            macros=[("ISA", str(level))],
+            macros=[("ISA", str(level)), X86],
             include_dirs=[CSRC],
             extra_postargs=[*OPTIMISE, *THREADS, *march, "-fPIC", "-std=gnu11"],
         )
@@ -71,8 +77,7 @@ def extension(name):
         name,
         [name.replace(".", os.sep) + ".pyx"],
         include_dirs=[numpy.get_include(), CSRC],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
-                       ("FASTNN_X86", str(int(IS_X86)))],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), X86],
         extra_compile_args=[*OPTIMISE, *THREADS],
         extra_link_args=THREADS,
         depends=C_FILES,

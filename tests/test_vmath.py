@@ -19,7 +19,7 @@ DTYPES = {"f32": np.float32, "f64": np.float64}
 UNARY = ["exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "sin", "cos", "tan", "exp2",
          "log2", "log10", "sinh", "cosh", "asin", "acos", "atan", "asinh", "acosh", "atanh", "erfc"]
 # The table of sin, cos and tan is read lane by lane, which LLVM leaves scalar without this.
-GATHERS = runtime.isa_name() in ("x86-64-v3", "x86-64-v4")
+GATHERS = runtime.vectors_name() in ("x86-64-v3", "x86-64-v4")
 BINARY = ["pow", "atan2", "hypot"]
 PACKED = re.compile(r"\b(?:v?(?:mul|add|sub)|vfn?m(?:add|sub)\d*)p[sd]\b|\bf(?:mul|add|mla)\s+v")
 LIBM = re.compile(r"\b_?(?:exp|log|pow|sin|cos|tan|erf|floor|rint|ldexp)(?:2|m1|1p|h)?f?\b")

@@ -19,10 +19,10 @@ team_run = runtime.run_on_team
 
 cdef extern from "gemm_levels.h" nogil:
     ctypedef int gemm_function(const gemm_arguments* arguments, int threads)
-    gemm_function* gemm_for_f32(int isa)
+    gemm_function* gemm_for_f32(int isa, int tiles)
     gemm_function* gemm_for_f64(int isa)
 
-cdef gemm_function* _gemm_f32 = gemm_for_f32(runtime.isa)
+cdef gemm_function* _gemm_f32 = gemm_for_f32(runtime.isa, runtime.has_tiles)
 cdef gemm_function* _gemm_f64 = gemm_for_f64(runtime.isa)
 
 # Multiply-adds of float32 per nanosecond on one thread, by level (none, baseline, v2, v3, v4).

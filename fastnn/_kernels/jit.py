@@ -63,8 +63,8 @@ def _target():
     if sys.platform != "emscripten":
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
-    level = runtime.isa_name()
-    if level != runtime.available_isa_names()[-1]:
+    level = runtime.vectors_name()
+    if not runtime.has_best_vectors():
         return llvm, level, ""
     # LLVM prefers 256-bit vectors even where 512 are there: exp 34 against 45 GB/s a core.
     features = llvm.get_host_cpu_features().flatten()

@@ -8,7 +8,9 @@ cdef extern from "team.h":
 # The pool of threads. A module that uses it in C includes team_link.h and sets the pointer there.
 cdef team_runner* run_on_team
 
+# The level of vector instructions in use, and whether the tiles of AMX are used beside it.
 cdef int isa
+cdef bint has_tiles
 cdef int thread_count
 
 # Threads for a kernel of about `nanoseconds` on one thread: 1 for small work and in a forked child.

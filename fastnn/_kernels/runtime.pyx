@@ -16,6 +16,7 @@ cnp.import_array()
 cdef extern from "cpu.h":
     int forked_child
     int cpu_level()
+    bint cpu_has_tiles()
     void watch_forks()
     void* aligned_memory(size_t bytes) nogil
 
@@ -34,12 +35,13 @@ cdef extern from "numpy/arrayobject.h":
 
 watch_forks()
 
-LEVEL_NAMES = {1: "baseline", 2: "x86-64-v2", 3: "x86-64-v3", 4: "x86-64-v4"}
+LEVEL_NAMES = {1: "baseline", 2: "x86-64-v2", 3: "x86-64-v3", 4: "x86-64-v4", 5: "x86-64-v4-amx"}
 
 
 def _available_levels():
     highest = cpu_level()
-    return [1] if highest == 1 else list(range(2, highest + 1))
+    tiles = [5] if highest == 4 and cpu_has_tiles() else []
+    return [1] if highest == 1 else [*range(2, highest + 1), *tiles]
 
 
 def _chosen_level():
@@ -49,18 +51,30 @@ def _chosen_level():
     if not wanted:
         return levels[-1]
     for level in levels:
-        if wanted in (LEVEL_NAMES[level], f"v{level}"):
+        if wanted in (LEVEL_NAMES[level], LEVEL_NAMES[level].removeprefix("x86-64-")):
             return level
     names = ", ".join(LEVEL_NAMES[level] for level in levels)
     raise ImportError(f"FASTNN_ISA={wanted}: this processor can run {names}")
 
 
-isa = _chosen_level()
+cdef int _level = _chosen_level()
+isa = min(_level, 4)
+has_tiles = _level == 5
 
 
 def isa_name():
     """Name of the instruction-set level in use, such as ``x86-64-v4``."""
+    return LEVEL_NAMES[_level]
+
+
+def vectors_name():
+    """Name of the level of its vector instructions: tiles are left to the C kernels."""
     return LEVEL_NAMES[isa]
+
+
+def has_best_vectors():
+    """Whether these are the best that the processor has."""
+    return isa == cpu_level()
 
 
 def available_isa_names():

@@ -5,6 +5,24 @@
 #include <stdlib.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include "tiles_here.h"
+#if FASTNN_TILES
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+/* Whether this thread group may use the tiles of AMX, for which Linux wants to be asked. */
+static inline int cpu_has_tiles(void) {
+#if FASTNN_TILES
+    unsigned a, b, c, d;
+    const unsigned bf16_and_tile = 1u << 22 | 1u << 24;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & bf16_and_tile) != bf16_and_tile) return 0;
+    return !syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */, 18 /* tile data */);
+#else
+    return 0;
+#endif
+}
 
 /* Highest x86-64 level whose vector instructions the processor and the system support. */
 static inline int cpu_level(void) {

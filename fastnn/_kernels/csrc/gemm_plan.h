@@ -6,6 +6,7 @@
 #ifndef FASTNN_GEMM_PLAN_H
 #define FASTNN_GEMM_PLAN_H
 
+#include <unistd.h>
 #include "gemm.h"
 
 #define ENOUGH_SPLITS 16
@@ -17,6 +18,20 @@
 static inline ptrdiff_t ceil_div(ptrdiff_t x, ptrdiff_t y) { return (x + y - 1) / y; }
 static inline ptrdiff_t smaller(ptrdiff_t x, ptrdiff_t y) { return x < y ? x : y; }
 static inline ptrdiff_t larger(ptrdiff_t x, ptrdiff_t y) { return x > y ? x : y; }
+
+/* Bytes; how tiles are ordered changes no sum, so it may depend on the machine. */
+static inline ptrdiff_t half_of_second_cache(void) {
+    static ptrdiff_t found;
+    ptrdiff_t bytes = __atomic_load_n(&found, __ATOMIC_RELAXED);
+    if (!bytes) {
+        bytes = 1 << 17;
+#ifdef _SC_LEVEL2_CACHE_SIZE
+        bytes = larger(bytes, sysconf(_SC_LEVEL2_CACHE_SIZE) / 2);
+#endif
+        __atomic_store_n(&found, bytes, __ATOMIC_RELAXED);
+    }
+    return bytes;
+}
 
 /* A length in pieces that are nearly equal multiples of a unit. */
 struct cut {

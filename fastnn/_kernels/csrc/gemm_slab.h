@@ -4,25 +4,10 @@
  */
 #ifndef FASTNN_GEMM_SLAB_H
 #define FASTNN_GEMM_SLAB_H
-#include <unistd.h>
 #define SLAB_DEPTH 512
 #define PACKED_ROWS 16  /* k's in one turn of packing rows of contiguous columns */
 #define ROW_PADDING 16 /* keeps the rows of packed A out of each other's cache sets */
 #define MANY_TILES 64
-
-/* Bytes; how tiles are ordered changes no sum, so it may depend on the machine. */
-static inline ptrdiff_t half_of_second_cache(void) {
-    static ptrdiff_t found;
-    ptrdiff_t bytes = __atomic_load_n(&found, __ATOMIC_RELAXED);
-    if (!bytes) {
-        bytes = 1 << 17;
-#ifdef _SC_LEVEL2_CACHE_SIZE
-        bytes = larger(bytes, sysconf(_SC_LEVEL2_CACHE_SIZE) / 2);
-#endif
-        __atomic_store_n(&found, bytes, __ATOMIC_RELAXED);
-    }
-    return bytes;
-}
 #endif
 
 struct NAME(slab) {
