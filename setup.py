@@ -22,7 +22,7 @@ MODULES = {
     "fastnn._kernels.runtime": [],
     "fastnn._kernels.recording": [],
     "fastnn._kernels.gemm": ["gemm.c", "gemm_tiles.c"],
-    "fastnn._kernels.conv": ["conv.c", "winograd.c"],
+    "fastnn._kernels.conv": ["conv.c", "winograd.c", "conv_tiles.c"],
     "fastnn._kernels.pool": ["pool.c"],
     "fastnn._kernels.layout": ["layout.c"],
     "fastnn._kernels.rnn": ["rnn.c"],

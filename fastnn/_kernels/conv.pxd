@@ -16,7 +16,7 @@ cdef extern from "conv.h":
         size_t (*data_gradient_scratch)(const conv_plan*) noexcept nogil
         size_t (*weight_gradient_scratch)(const conv_plan*, int) noexcept nogil
 
-    const conv_kernels* conv_kernels_for(int isa, int is_double) noexcept nogil
+    const conv_kernels* conv_kernels_for(int isa, int tiles, int is_double) noexcept nogil
 
 # Checks of the image kernels, each with an error that names the function and the argument.
 cdef int check_array(str name, str argument, cnp.ndarray array, int ndim, int typenum) except -1

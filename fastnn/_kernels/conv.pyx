@@ -186,7 +186,7 @@ def forward(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias, cnp.ndarray out
     call.bias = bias_of("conv.forward", "bias", bias, call.plan.o, cnp.PyArray_TYPE(weight))
     if cnp.PyArray_SIZE(out) == 0:
         return out
-    call.kernels = conv_kernels_for(runtime.isa, cnp.PyArray_TYPE(weight) == cnp.NPY_FLOAT64)
+    call.kernels = conv_kernels_for(runtime.isa, runtime.has_tiles, cnp.PyArray_TYPE(weight) == cnp.NPY_FLOAT64)
     scratch = scratch_of(call.kernels.forward_scratch(&call.plan))
     call.first, call.second = cnp.PyArray_DATA(x), cnp.PyArray_DATA(weight)
     call.out, call.scratch = cnp.PyArray_DATA(out), cnp.PyArray_DATA(scratch)
@@ -208,7 +208,7 @@ def data_gradient(cnp.ndarray gy, cnp.ndarray weight, cnp.ndarray bias, cnp.ndar
     call.bias = bias_of("conv.data_gradient", "bias", bias, call.plan.c, cnp.PyArray_TYPE(weight))
     if cnp.PyArray_SIZE(out) == 0:
         return out
-    call.kernels = conv_kernels_for(runtime.isa, cnp.PyArray_TYPE(weight) == cnp.NPY_FLOAT64)
+    call.kernels = conv_kernels_for(runtime.isa, runtime.has_tiles, cnp.PyArray_TYPE(weight) == cnp.NPY_FLOAT64)
     scratch = scratch_of(call.kernels.data_gradient_scratch(&call.plan))
     call.first, call.second = cnp.PyArray_DATA(gy), cnp.PyArray_DATA(weight)
     call.out, call.scratch = cnp.PyArray_DATA(out), cnp.PyArray_DATA(scratch)
@@ -238,7 +238,7 @@ def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray out, cnp.ndarray 
         if bias_out is not None:
             bias_out[...] = gy.sum(axis=(0, 1, 2))
         return out
-    call.kernels = conv_kernels_for(runtime.isa, cnp.PyArray_TYPE(out) == cnp.NPY_FLOAT64)
+    call.kernels = conv_kernels_for(runtime.isa, runtime.has_tiles, cnp.PyArray_TYPE(out) == cnp.NPY_FLOAT64)
     call.threads = runtime.threads_for(cost_of(&call.plan))
     scratch = scratch_of(call.kernels.weight_gradient_scratch(&call.plan, call.threads))
     call.first, call.second = cnp.PyArray_DATA(x), cnp.PyArray_DATA(gy)

@@ -6,6 +6,7 @@
 #define FASTNN_CONV_H
 
 #include <stddef.h>
+#include "tiles_here.h"
 
 typedef struct {
     ptrdiff_t n, h, w, c, o, kh, kw, oh, ow;
@@ -28,16 +29,20 @@ typedef struct {
 
 #if FASTNN_X86
 extern const conv_kernels conv_f32_v2, conv_f32_v3, conv_f32_v4;
-extern const conv_kernels conv_f64_v2, conv_f64_v3, conv_f64_v4;
-static inline const conv_kernels *conv_kernels_for(int isa, int is_double) {
+extern const conv_kernels conv_f64_v2, conv_f64_v3, conv_f64_v4, conv_f32_tiles;
+static inline const conv_kernels *conv_kernels_for(int isa, int tiles, int is_double) {
+#if FASTNN_TILES
+    if (tiles && !is_double) return &conv_f32_tiles;
+#endif
+    (void)tiles;
     if (isa == 4) return is_double ? &conv_f64_v4 : &conv_f32_v4;
     if (isa == 3) return is_double ? &conv_f64_v3 : &conv_f32_v3;
     return is_double ? &conv_f64_v2 : &conv_f32_v2;
 }
 #else
 extern const conv_kernels conv_f32_v1, conv_f64_v1;
-static inline const conv_kernels *conv_kernels_for(int isa, int is_double) {
-    (void)isa;
+static inline const conv_kernels *conv_kernels_for(int isa, int tiles, int is_double) {
+    (void)isa, (void)tiles;
     return is_double ? &conv_f64_v1 : &conv_f32_v1;
 }
 #endif

@@ -30,23 +30,6 @@ static void NAME(pack_elements)(REAL *panel, ptrdiff_t width, const REAL *b, ptr
 }
 
 #if ISA == 4 && !defined(__clang__) /* which has no shuffle by variable indices */
-/* Exchanges the off-diagonal halves of every square of 2 * half rows and lanes. */
-INLINE void NAME(exchange)(VECTOR *row, const int half) {
-    BITS low, high;
-#pragma GCC unroll 16
-    for (int lane = 0; lane < LANES; lane++) {
-        low[lane] = lane & half ? LANES + lane - half : lane;
-        high[lane] = lane & half ? LANES + lane : lane + half;
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < LANES; i++)
-        if (!(i & half)) {
-            VECTOR upper = row[i], lower = row[i + half];
-            row[i] = __builtin_shuffle(upper, lower, low);
-            row[i + half] = __builtin_shuffle(upper, lower, high);
-        }
-}
-
 /* to[k][column] = from[column][k] for LANES k's; columns beyond those of B become zeros. */
 INLINE void NAME(pack_square)(REAL *to, ptrdiff_t width, const REAL *from, ptrdiff_t b_col,
                               const int columns) {

@@ -54,3 +54,22 @@ INLINE NAME(short) NAME(sums_of_lanes)(const VECTOR *sum) {
     for (int i = 1; i < SQUARE; i++) total += row[i];
     return total;
 }
+
+#if ISA == 4 && !defined(__clang__) /* which has no shuffle by variable indices */
+/* Exchanges the off-diagonal halves of every square of 2 * half rows and lanes. */
+INLINE void NAME(exchange)(VECTOR *row, const int half) {
+    BITS low, high;
+#pragma GCC unroll 16
+    for (int lane = 0; lane < LANES; lane++) {
+        low[lane] = lane & half ? LANES + lane - half : lane;
+        high[lane] = lane & half ? LANES + lane : lane + half;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++)
+        if (!(i & half)) {
+            VECTOR upper = row[i], lower = row[i + half];
+            row[i] = __builtin_shuffle(upper, lower, low);
+            row[i + half] = __builtin_shuffle(upper, lower, high);
+        }
+}
+#endif

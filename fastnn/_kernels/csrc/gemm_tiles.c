@@ -7,13 +7,15 @@
  */
 #include "tiles_here.h"
 #if FASTNN_TILES
+#pragma GCC target("amx-tile,amx-bf16")
 #define REAL_BITS 32
 #include "gemm_micro.h"
-#include "gemm_pack.h"
+#include "gemm_square.h"
 #include "gemm_plan.h"
 #include "gemm_scratch.h"
 #include "gemm_levels.h"
 #include "tiles.h"
+#include "tiles_panels.h"
 
 #define NEAR_BLOCKS 4   /* of a thread's own panel at a time: 24 KB, for the first cache */
 #define FEW_ROWS 256    /* of C: with more of them, going down its columns is slow */

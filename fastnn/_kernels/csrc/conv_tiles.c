@@ -1,0 +1,392 @@
+/* Convolution of float32 on the tiles of AMX: tiles.h says how they multiply, conv_tiles_image.h
+ * how an image lies, conv.h what is computed.
+ *
+ * The data gradient is the same sweep over the image of the outputs' gradients, once for each phase
+ * of the stride; its taps lie before the place and not behind it. A piece of work is a band of rows
+ * of one image by some panels of output channels. What the tiles cannot take, and shapes for which
+ * they do not pay, are left to the vector kernels; an image by its own values.
+ */
+#include "tiles_here.h"
+#if FASTNN_TILES
+#pragma GCC target("amx-tile,amx-bf16")
+#define REAL_BITS 32
+#include "gemm_micro.h"
+#include "gemm_square.h"
+#include "gemm_plan.h"
+#include "gemm_scratch.h"
+#include "conv.h"
+#include "winograd.h"
+#include "tiles.h"
+#include "conv_tiles_image.h"
+
+#define FEWEST_USES 4       /* of an input number, by taps */
+#define MOST_WASTE 1.6      /* products that are computed, for one that is wanted */
+#define WORTH_TILES 4e6     /* multiply-adds */
+#define BAND_BYTES (1 << 18) /* about what a band of an image takes */
+#define FEWEST_PIECES 64    /* that there are to be, if output channels allow it */
+
+#define NEAR_BLOCKS 4       /* of weights, which stay in the first cache while */
+#define NEAR_PLACES 64      /* these pass, and their sums with them */
+
+/* A block of k: one tap and 32 input channels. */
+struct conv_block {
+    ptrdiff_t offset; /* of the first place's numbers in the packed image */
+    ptrdiff_t tap, input;
+};
+
+/* One phase of the stride: outputs (row, column) of the grid are (row * step + start) of the image. */
+struct conv_sweep {
+    ptrdiff_t start_h, start_w, first_block, blocks;
+    ptrdiff_t first_row, end_row, first_column, end_column; /* of the grid, where outputs are */
+};
+
+struct conv_tiles {
+    conv_plan plan;
+    int transposed, activation;
+    const float *in, *weight, *bias;
+    float *out;
+    struct tiles_image image;                       /* of a whole band */
+    ptrdiff_t out_height, out_width, out_channels, step_h, step_w;
+    ptrdiff_t first_row, rows, first_column, columns; /* of the grid */
+    ptrdiff_t band, bands, groups;                  /* rows of a band; pieces of output channels */
+    ptrdiff_t sweeps;
+    struct conv_sweep *sweep;
+    struct conv_block *block;
+    char *packed; /* weights: for each panel of outputs the blocks of all sweeps */
+    char *failed; /* of each image */
+};
+
+static ptrdiff_t whole(ptrdiff_t size, ptrdiff_t unit) { return ceil_div(size, unit) * unit; }
+
+/* Whether it pays to compute oh x ow sums: a number that is packed is to be used by some taps, and
+ * tiles are to be full. */
+static int conv_takes_tiles(const conv_plan *p, ptrdiff_t oh, ptrdiff_t ow) {
+    const double taps = (double)(p->kh * p->kw), images = (double)p->n;
+    const double products = images * (double)(p->oh * p->ow) * (double)(p->c * p->o) * taps;
+    const ptrdiff_t pitch = p->ow + (p->kw - 1) / p->stride_w;
+    const double places = (double)whole(p->oh * pitch, PANEL_LINES);
+    const double done = images * places * (double)whole(p->c, TILE_DEPTH) *
+                        (double)whole(p->o, PANEL_LINES) * taps;
+    return p->groups == 1 && p->dilation_h == 1 && p->dilation_w == 1 &&
+           taps >= (double)(FEWEST_USES * p->stride_h * p->stride_w) && products >= WORTH_TILES &&
+           done <= MOST_WASTE * products && !winograd_takes(p, oh, ow);
+}
+
+static ptrdiff_t panels_of(const struct conv_tiles *c) {
+    return ceil_div(c->out_channels, PANEL_LINES);
+}
+
+static ptrdiff_t blocks_of(const struct conv_tiles *c) {
+    return c->plan.kh * c->plan.kw * c->image.blocks;
+}
+
+static struct conv_tiles conv_tiles_of(const conv_plan *p, int transposed) {
+    struct conv_tiles c = {.plan = *p, .transposed = transposed};
+    const ptrdiff_t reach_h = (p->kh - 1) / p->stride_h, reach_w = (p->kw - 1) / p->stride_w;
+    c.image = transposed
+                  ? (struct tiles_image){p->oh, p->ow, p->o, 1, 1, 0, 0}
+                  : (struct tiles_image){p->h, p->w, p->c, p->stride_h, p->stride_w, p->pad_h,
+                                         p->pad_w};
+    c.out_height = transposed ? p->h : p->oh, c.out_width = transposed ? p->w : p->ow;
+    c.out_channels = transposed ? p->c : p->o;
+    c.step_h = transposed ? p->stride_h : 1, c.step_w = transposed ? p->stride_w : 1;
+    c.sweeps = c.step_h * c.step_w;
+    c.first_row = transposed ? p->pad_h / p->stride_h : 0;
+    c.rows = (transposed ? (p->h - 1 + p->pad_h) / p->stride_h + 1 : p->oh) - c.first_row;
+    c.first_column = transposed ? p->pad_w / p->stride_w : 0;
+    c.columns = (transposed ? (p->w - 1 + p->pad_w) / p->stride_w + 1 : p->ow) - c.first_column;
+    c.image.columns = c.columns + reach_w;
+    c.image.first_column = c.first_column - (transposed ? reach_w : 0);
+    const ptrdiff_t row_bytes = 3 * TILE_ROW * c.image.columns * c.image.planes_h *
+                                c.image.planes_w * ceil_div(c.image.channels, TILE_DEPTH);
+    c.bands = smaller(c.rows, ceil_div(c.rows * row_bytes, BAND_BYTES));
+    c.band = ceil_div(c.rows, c.bands);
+    c.bands = ceil_div(c.rows, c.band);
+    c.image.rows = c.band + reach_h;
+    measure_image(&c.image, TILE_DEPTH, NEAR_PLACES);
+    c.groups = smaller(panels_of(&c), ceil_div(FEWEST_PIECES, c.bands * p->n));
+    return c;
+}
+
+/* Where row * step + start is from 0 to the size. */
+static void limit(ptrdiff_t start, ptrdiff_t step, ptrdiff_t size, ptrdiff_t *first,
+                  ptrdiff_t *end) {
+    *first = start < 0 ? ceil_div(-start, step) : 0;
+    *end = ceil_div(size - start, step);
+}
+
+/* A block of k reads its plane at the places that its tap is away: forward behind the output's own
+ * place, backward before it. */
+static struct conv_block block_at(const struct conv_tiles *c, ptrdiff_t i, ptrdiff_t j,
+                                  ptrdiff_t plane, ptrdiff_t input) {
+    const conv_plan *p = &c->plan;
+    const ptrdiff_t down = i / p->stride_h, right = j / p->stride_w;
+    const ptrdiff_t reach_h = (p->kh - 1) / p->stride_h, reach_w = (p->kw - 1) / p->stride_w;
+    const ptrdiff_t shift = c->transposed
+                                ? (reach_h - down) * c->image.columns + reach_w - right
+                                : down * c->image.columns + right;
+    return (struct conv_block){plane_offset(&c->image, plane, input) + shift * TILE_ROW,
+                               i * p->kw + j, input};
+}
+
+/* Neighbouring blocks read the same numbers, shifted: a plane's taps of the same channels. */
+static ptrdiff_t fill_blocks(struct conv_tiles *c, ptrdiff_t phase, ptrdiff_t plane,
+                             ptrdiff_t count) {
+    const conv_plan *p = &c->plan;
+    for (ptrdiff_t input = 0; input < c->image.blocks; input++)
+        for (ptrdiff_t i = phase / p->stride_w; i < p->kh; i += p->stride_h)
+            for (ptrdiff_t j = phase % p->stride_w; j < p->kw; j += p->stride_w)
+                c->block[count++] = block_at(c, i, j, plane, input);
+    return count;
+}
+
+static void fill_sweeps(struct conv_tiles *c) {
+    const conv_plan *p = &c->plan;
+    const ptrdiff_t phases = p->stride_h * p->stride_w;
+    ptrdiff_t count = 0;
+    for (ptrdiff_t i = 0; i < c->sweeps; i++) {
+        struct conv_sweep *s = &c->sweep[i];
+        s->start_h = c->transposed ? i / p->stride_w - p->pad_h : 0;
+        s->start_w = c->transposed ? i % p->stride_w - p->pad_w : 0;
+        limit(s->start_h, c->step_h, c->out_height, &s->first_row, &s->end_row);
+        limit(s->start_w, c->step_w, c->out_width, &s->first_column, &s->end_column);
+        s->first_block = count;
+        for (ptrdiff_t phase = 0; phase < phases; phase++)
+            if (!c->transposed || phase == i)
+                count = fill_blocks(c, phase, c->transposed ? 0 : phase, count);
+        s->blocks = count - s->first_block;
+    }
+}
+
+static void *taken(char **memory, ptrdiff_t bytes) {
+    void *start = *memory;
+    *memory += ceil_div(bytes, 64) * 64;
+    return start;
+}
+
+/* The weights of one panel of outputs; of the blocks of k, one tap's 32 input channels. */
+static void pack_weights(const void *work, ptrdiff_t piece, int worker) {
+    const struct conv_tiles *c = work;
+    const ptrdiff_t taps = c->plan.kh * c->plan.kw, panel = piece / blocks_of(c);
+    const struct conv_block *block = &c->block[piece % blocks_of(c)];
+    const ptrdiff_t input = block->input * TILE_DEPTH;
+    const ptrdiff_t in_step = c->transposed ? c->plan.c * taps : taps;
+    const ptrdiff_t out_step = c->transposed ? taps : c->plan.c * taps;
+    __m512i largest = _mm512_setzero_si512();
+    (void)worker;
+    for (int group = 0; group < 2; group++) {
+        float gathered[TILE_DEPTH * TILE_LINES] __attribute__((aligned(64)));
+        const ptrdiff_t output = panel * PANEL_LINES + group * TILE_LINES;
+        const ptrdiff_t depth = smaller(TILE_DEPTH, c->image.channels - input);
+        const ptrdiff_t lines = larger(0, smaller(TILE_LINES, c->out_channels - output));
+        const float *from = c->weight + input * in_step + output * out_step + block->tap;
+        for (ptrdiff_t k = 0; k < depth; k++)
+            for (ptrdiff_t line = 0; line < lines; line++)
+                gathered[k * TILE_LINES + line] = from[k * in_step + line * out_step];
+        largest = _mm512_max_epu32(
+            largest, pack_block(c->packed + piece * PANEL_BLOCK + group * TILE_BYTES, gathered, 1,
+                                TILE_LINES, (int)lines, (int)depth, 0));
+    }
+    if (!tiles_take(_mm512_reduce_max_epu32(largest))) memset(c->failed, 1, (size_t)c->plan.n);
+}
+
+/* 32 places, whose numbers begin at `places`, by some blocks of k of one panel of outputs. */
+INLINE void add_blocks(const struct conv_tiles *c, const struct conv_block *block,
+                       const char *places, const char *weights, ptrdiff_t count,
+                       const struct tiles_place *to, const int columns) {
+    begin_sums(to, 2, columns);
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const struct tiles_block tiles = {places + block[i].offset, weights + i * PANEL_BLOCK,
+                                          c->image.part, TILE_BYTES, PART_STEP, TILE_BYTES};
+        multiply_block(tiles, 0, 0, 2, columns);
+    }
+    end_sums(to, 2, columns);
+}
+
+/* The sums of so many places, 32 at a time, for one panel. */
+INLINE void sum_places(const struct conv_tiles *c, const struct conv_sweep *sweep,
+                       const char *places, ptrdiff_t count, const char *weights, float *sums,
+                       const int columns) {
+    for (ptrdiff_t first = 0; first < sweep->blocks; first += NEAR_BLOCKS)
+        for (ptrdiff_t place = 0; place < count; place += PANEL_LINES) {
+            float *at = sums + place * PANEL_LINES;
+            const struct tiles_place to = {at, 4 * PANEL_LINES, first ? at : NULL,
+                                           4 * PANEL_LINES};
+            add_blocks(c, &c->block[sweep->first_block + first], places + place * TILE_ROW,
+                       weights + first * PANEL_BLOCK,
+                       smaller(NEAR_BLOCKS, sweep->blocks - first), &to, columns);
+        }
+}
+
+/* An output's channels of one panel, with bias and activation. */
+static void finish_output(const struct conv_tiles *c, float *out, ptrdiff_t channel,
+                          const float *sums) {
+    const ptrdiff_t channels = smaller(PANEL_LINES, c->out_channels - channel);
+    for (ptrdiff_t j = 0; j < channels; j += LANES) {
+        const MASK mask = first_lanes_f32((int)smaller(LANES, channels - j));
+        vector_f32 value = load_f32(sums + j);
+        if (c->bias) value += load_part_f32(c->bias + channel + j, mask);
+        store_part_f32(out + channel + j, c->activation ? relu_f32(value) : value, mask);
+    }
+}
+
+/* The outputs of a sweep within a band: a run of places, of which those between rows are none. */
+struct sweep_run {
+    ptrdiff_t first_row, place, end; /* places count from the band's first */
+};
+
+static struct sweep_run run_of(const struct conv_tiles *c, const struct conv_sweep *sweep,
+                               ptrdiff_t band_row) {
+    const ptrdiff_t first = larger(sweep->first_row, band_row);
+    const ptrdiff_t end = smaller(sweep->end_row, smaller(band_row + c->band,
+                                                          c->first_row + c->rows));
+    const ptrdiff_t columns = c->image.columns, left = sweep->first_column - c->first_column;
+    return (struct sweep_run){
+        band_row, (first - band_row) * columns + left,
+        end > first ? (end - 1 - band_row) * columns + sweep->end_column - c->first_column : 0};
+}
+
+static void finish_places(const struct conv_tiles *c, const struct conv_sweep *sweep,
+                          const struct sweep_run *run, ptrdiff_t place, ptrdiff_t count, float *out,
+                          ptrdiff_t panel, const float *sums) {
+    for (ptrdiff_t i = 0; i < count; i++, place++) {
+        const ptrdiff_t row = run->first_row + place / c->image.columns;
+        const ptrdiff_t column = c->first_column + place % c->image.columns;
+        const ptrdiff_t y = row * c->step_h + sweep->start_h;
+        const ptrdiff_t x = column * c->step_w + sweep->start_w;
+        if (column >= sweep->first_column && column < sweep->end_column)
+            finish_output(c, out + (y * c->out_width + x) * c->out_channels, panel * PANEL_LINES,
+                          sums + i * PANEL_LINES);
+    }
+}
+
+static void sweep_panel(const struct conv_tiles *c, const struct conv_sweep *sweep,
+                        const char *image, float *out, ptrdiff_t band_row, ptrdiff_t panel) {
+    const struct sweep_run run = run_of(c, sweep, band_row);
+    const char *weights = c->packed + (panel * blocks_of(c) + sweep->first_block) * PANEL_BLOCK;
+    const int wide = c->out_channels - panel * PANEL_LINES > TILE_LINES;
+    float sums[NEAR_PLACES * PANEL_LINES] __attribute__((aligned(64)));
+    for (ptrdiff_t place = run.place; place < run.end; place += NEAR_PLACES) {
+        const ptrdiff_t count = smaller(NEAR_PLACES, run.end - place);
+        const char *places = image + place * TILE_ROW;
+        if (!sweep->blocks)
+            memset(sums, 0, sizeof sums);
+        else if (wide)
+            sum_places(c, sweep, places, count, weights, sums, 2);
+        else
+            sum_places(c, sweep, places, count, weights, sums, 1);
+        finish_places(c, sweep, &run, place, count, out, panel, sums);
+    }
+}
+
+static void sweep_piece(const void *work, ptrdiff_t piece, int worker) {
+    const struct conv_tiles *c = work;
+    const ptrdiff_t group = piece % c->groups, rest = piece / c->groups;
+    const ptrdiff_t band = rest % c->bands, n = rest / c->bands;
+    const struct cut panels = cut_into(panels_of(c), 1, c->groups);
+    const ptrdiff_t first = cut_start(&panels, group), end = first + cut_units(&panels, group);
+    const ptrdiff_t band_row = c->first_row + band * c->band;
+    const ptrdiff_t in_size = c->image.height * c->image.width * c->image.channels;
+    const ptrdiff_t out_size = c->out_height * c->out_width * c->out_channels;
+    struct tiles_image image = c->image;
+    char *memory = scratch_memory((size_t)image_bytes(&image));
+    (void)worker;
+    image.first_row = band_row - (c->transposed ? (c->plan.kh - 1) / c->plan.stride_h : 0);
+    if (!memory || !pack_image(&image, c->in + n * in_size, memory)) {
+        __atomic_store_n(&c->failed[n], 1, __ATOMIC_RELAXED);
+        return;
+    }
+    tiles_begin();
+    for (ptrdiff_t panel = first; panel < end; panel++)
+        for (ptrdiff_t sweep = 0; sweep < c->sweeps; sweep++)
+            sweep_panel(c, &c->sweep[sweep], memory, c->out + n * out_size, band_row, panel);
+    tiles_end();
+}
+
+/* The images that failed, by the vector kernels. */
+static void sweep_failed(const struct conv_tiles *c, char *scratch, int threads) {
+    const conv_kernels *vectors = &conv_f32_v4;
+    const ptrdiff_t in_size = c->image.height * c->image.width * c->image.channels;
+    const ptrdiff_t out_size = c->out_height * c->out_width * c->out_channels;
+    conv_plan run = c->plan;
+    run.n = 1;
+    for (ptrdiff_t n = 0; n < c->plan.n; n++)
+        if (c->failed[n])
+            (c->transposed ? vectors->data_gradient : vectors->forward)(
+                &run, c->in + n * in_size, c->weight, c->bias, c->activation,
+                c->out + n * out_size, scratch, threads);
+}
+
+static void sweep_images(const conv_plan *plan, int transposed, const void *in, const void *weight,
+                         const void *bias, int activation, void *out, char *scratch, int threads) {
+    struct conv_tiles c = conv_tiles_of(plan, transposed);
+    char *memory = scratch;
+    c.in = in, c.weight = weight, c.bias = bias, c.activation = activation, c.out = out;
+    c.failed = taken(&memory, plan->n);
+    c.sweep = taken(&memory, c.sweeps * (ptrdiff_t)sizeof *c.sweep);
+    c.block = taken(&memory, blocks_of(&c) * (ptrdiff_t)sizeof *c.block);
+    c.packed = memory;
+    memset(c.failed, 0, (size_t)plan->n);
+    fill_sweeps(&c);
+    team_run(pack_weights, &c, panels_of(&c) * blocks_of(&c), threads);
+    team_run(sweep_piece, &c, plan->n * c.bands * c.groups, threads);
+    sweep_failed(&c, c.packed, threads);
+}
+
+static size_t sweep_scratch(const conv_plan *plan, int transposed) {
+    const struct conv_tiles c = conv_tiles_of(plan, transposed);
+    conv_plan run = *plan;
+    run.n = 1;
+    const ptrdiff_t packed = panels_of(&c) * blocks_of(&c) * PANEL_BLOCK;
+    const ptrdiff_t vectors = (ptrdiff_t)(transposed ? conv_f32_v4.data_gradient_scratch
+                                                     : conv_f32_v4.forward_scratch)(&run);
+    const ptrdiff_t tables = plan->n + c.sweeps * (ptrdiff_t)sizeof *c.sweep +
+                             blocks_of(&c) * (ptrdiff_t)sizeof *c.block;
+    return (size_t)(tables + 3 * 64 + larger(packed, vectors));
+}
+
+#include "conv_tiles_weight.h"
+
+static void forward(const conv_plan *plan, const void *x, const void *weight, const void *bias,
+                    int activation, void *y, void *scratch, int threads) {
+    if (conv_takes_tiles(plan, plan->oh, plan->ow))
+        sweep_images(plan, 0, x, weight, bias, activation, y, scratch, threads);
+    else
+        conv_f32_v4.forward(plan, x, weight, bias, activation, y, scratch, threads);
+}
+
+static void data_gradient(const conv_plan *plan, const void *gy, const void *weight,
+                          const void *bias, int activation, void *gx, void *scratch, int threads) {
+    if (conv_takes_tiles(plan, plan->h, plan->w))
+        sweep_images(plan, 1, gy, weight, bias, activation, gx, scratch, threads);
+    else
+        conv_f32_v4.data_gradient(plan, gy, weight, bias, activation, gx, scratch, threads);
+}
+
+static void weight_gradient(const conv_plan *plan, const void *x, const void *gy, void *gw,
+                            void *gbias, void *scratch, int threads) {
+    if (!conv_takes_tiles(plan, plan->oh, plan->ow) ||
+        !sum_weights(plan, x, gy, gw, gbias, scratch, threads))
+        conv_f32_v4.weight_gradient(plan, x, gy, gw, gbias, scratch, threads);
+}
+
+static size_t forward_scratch(const conv_plan *plan) {
+    return conv_takes_tiles(plan, plan->oh, plan->ow) ? sweep_scratch(plan, 0)
+                                                      : conv_f32_v4.forward_scratch(plan);
+}
+
+static size_t data_gradient_scratch(const conv_plan *plan) {
+    return conv_takes_tiles(plan, plan->h, plan->w) ? sweep_scratch(plan, 1)
+                                                    : conv_f32_v4.data_gradient_scratch(plan);
+}
+
+static size_t weight_gradient_scratch(const conv_plan *plan, int threads) {
+    const size_t vectors = conv_f32_v4.weight_gradient_scratch(plan, threads);
+    if (!conv_takes_tiles(plan, plan->oh, plan->ow)) return vectors;
+    return (size_t)larger((ptrdiff_t)vectors, (ptrdiff_t)sum_weights_scratch(plan));
+}
+
+const conv_kernels conv_f32_tiles = {forward, data_gradient, weight_gradient,
+                                     forward_scratch, data_gradient_scratch,
+                                     weight_gradient_scratch};
+#endif
