@@ -296,6 +296,7 @@ static void sweep_piece(const void *work, ptrdiff_t piece, int worker) {
         __atomic_store_n(&c->failed[n], 1, __ATOMIC_RELAXED);
         return;
     }
+    if (c->bands == 1 && n + 1 < c->plan.n) prefetch_image(&image, c->in + (n + 1) * in_size);
     tiles_begin();
     for (ptrdiff_t panel = first; panel < end; panel++)
         for (ptrdiff_t sweep = 0; sweep < c->sweeps; sweep++)

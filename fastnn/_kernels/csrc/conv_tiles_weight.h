@@ -164,6 +164,8 @@ static int pack_band(const struct weight_sums *w, ptrdiff_t i, vector_f32 *plain
     const ptrdiff_t n = i / c->bands;
     struct tiles_image band = c->image;
     band.first_row = i % c->bands * c->band;
+    if (c->bands == 1 && n + w->turn < p->n)
+        prefetch_image(&band, w->x + (n + w->turn) * p->h * p->w * p->c);
     return pack_places(&band, w->x + n * p->h * p->w * p->c, plain, image) &&
            pack_gradients(c, w->gy + n * p->oh * p->ow * p->o, band.first_row, w->blocks, bias,
                           gradients);
@@ -196,6 +198,14 @@ static void sum_piece(const void *work, ptrdiff_t piece, int worker) {
     if (!fits) __atomic_store_n(w->failed, 1, __ATOMIC_RELAXED);
 }
 
+/* The sums of all pieces at a place, in order. */
+static vector_f32 sum_of_pieces(const struct weight_sums *w, ptrdiff_t place) {
+    vector_f32 sum = load_f32(w->sums + place);
+    for (ptrdiff_t piece = 1; piece < w->pieces; piece++)
+        sum += load_f32(w->sums + piece * w->size + place);
+    return sum;
+}
+
 /* All weights of one output, and its bias. */
 static void collect_output(const void *work, ptrdiff_t output, int worker) {
     const struct weight_sums *w = work;
@@ -204,19 +214,17 @@ static void collect_output(const void *work, ptrdiff_t output, int worker) {
     const ptrdiff_t row = output % PANEL_LINES * PANEL_LINES, panel = output / PANEL_LINES;
     (void)worker;
     for (ptrdiff_t tap = 0; tap < taps; tap++)
-        for (ptrdiff_t input = 0; input < p->c; input++) {
+        for (ptrdiff_t input = 0; input < p->c; input += LANES) {
             const ptrdiff_t block = (tap * inputs + input / PANEL_LINES) * outputs + panel;
-            const float *from = w->sums + block * PANEL_LINES * PANEL_LINES + row +
-                                input % PANEL_LINES;
-            float sum = *from;
-            for (ptrdiff_t piece = 1; piece < w->pieces; piece++) sum += from[piece * w->size];
-            w->gw[(output * p->c + input) * taps + tap] = sum;
+            const vector_f32 sum = sum_of_pieces(
+                w, block * PANEL_LINES * PANEL_LINES + row + input % PANEL_LINES);
+            for (ptrdiff_t lane = 0; lane < smaller(LANES, p->c - input); lane++)
+                w->gw[(output * p->c + input + lane) * taps + tap] = sum[lane];
         }
     if (w->gbias) {
-        const float *from = w->sums + w->size - outputs * PANEL_LINES + output;
-        float sum = *from;
-        for (ptrdiff_t piece = 1; piece < w->pieces; piece++) sum += from[piece * w->size];
-        w->gbias[output] = sum;
+        const ptrdiff_t first = output / LANES * LANES;
+        w->gbias[output] =
+            sum_of_pieces(w, w->size - outputs * PANEL_LINES + first)[output - first];
     }
 }
 
