@@ -25,7 +25,7 @@ MODULES = {
     "fastnn._kernels.conv": ["conv.c", "winograd.c", "conv_tiles.c"],
     "fastnn._kernels.pool": ["pool.c"],
     "fastnn._kernels.layout": ["layout.c"],
-    "fastnn._kernels.rnn": ["rnn.c"],
+    "fastnn._kernels.rnn": ["rnn.c", "rnn_tiles.c"],
     "fastnn._kernels.attention": ["attention.c"],
     "fastnn._kernels.launch": [],
     "fastnn._kernels.update": [],

@@ -40,8 +40,8 @@ cdef extern from "rnn.h" nogil:
     ctypedef struct rnn_kernels:
         void (*forward)(const rnn_arguments*, int) noexcept nogil
         void (*backward)(const rnn_arguments*, int) noexcept nogil
-        int lanes
-    const rnn_kernels* rnn_kernels_for(int isa, int is_double)
+        size_t (*packed_size)(const rnn_arguments*) noexcept nogil
+    const rnn_kernels* rnn_kernels_for(int isa, int tiles, int is_double)
     int rnn_gates(int kind)
     int rnn_kept(int kind)
     enum:
@@ -111,8 +111,7 @@ cdef int check_spans(str name, rnn_arguments* a, Py_ssize_t gates, Py_ssize_t st
 
 
 cdef cnp.ndarray packed_memory(rnn_arguments* a, const rnn_kernels* kernels, int typenum):
-    cdef cnp.npy_intp size = (a.hidden + kernels.lanes - 1) // kernels.lanes * kernels.lanes
-    size *= rnn_gates(a.kind) * a.hidden
+    cdef cnp.npy_intp size = kernels.packed_size(a)
     return runtime.empty(1, &size, typenum)
 
 
@@ -155,7 +154,8 @@ def forward(str kind, Py_ssize_t batch, Py_ssize_t shift, cnp.ndarray spans, cnp
     cdef rnn_arguments a
     cdef cnp.ndarray packed
     cdef int typenum = cnp.PyArray_TYPE(weight) if weight is not None else 0
-    cdef const rnn_kernels* kernels = rnn_kernels_for(runtime.isa, typenum == cnp.NPY_FLOAT64)
+    cdef const rnn_kernels* kernels = rnn_kernels_for(
+        runtime.isa, runtime.has_tiles, typenum == cnp.NPY_FLOAT64)
     fill("rnn.forward", &a, kind, batch, shift, spans, weight, states, cells, gates)
     a.d_states = a.d_cells = a.d_gates = a.d_sums = a.packed = a.bias = NULL
     if bias is not None:
@@ -183,7 +183,8 @@ def backward(str kind, Py_ssize_t batch, Py_ssize_t shift, cnp.ndarray spans, cn
     cdef rnn_arguments a
     cdef cnp.ndarray packed
     cdef int typenum = cnp.PyArray_TYPE(weight) if weight is not None else 0
-    cdef const rnn_kernels* kernels = rnn_kernels_for(runtime.isa, typenum == cnp.NPY_FLOAT64)
+    cdef const rnn_kernels* kernels = rnn_kernels_for(
+        runtime.isa, runtime.has_tiles, typenum == cnp.NPY_FLOAT64)
     fill("rnn.backward", &a, kind, batch, shift, spans, weight, states, cells, gates)
     a.bias = a.packed = a.d_cells = NULL
     check_matrix("rnn.backward", "d_states", d_states, states.shape[0], a.hidden, typenum)

@@ -14,6 +14,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include "tiles_here.h"
 
 enum rnn_kind { RNN_TANH = 0, RNN_RELU = 1, RNN_GRU = 2, RNN_LSTM = 3 };
 
@@ -42,7 +43,7 @@ typedef void rnn_function(const rnn_arguments *arguments, int threads);
 
 typedef struct {
     rnn_function *forward, *backward;
-    int lanes; /* packed memory holds gates * hidden * (hidden rounded up to lanes) numbers */
+    size_t (*packed_size)(const rnn_arguments *arguments); /* numbers */
 } rnn_kernels;
 
 static inline int rnn_gates(int kind) { return kind == RNN_LSTM ? 4 : kind == RNN_GRU ? 3 : 1; }
@@ -52,15 +53,20 @@ static inline int rnn_kept(int kind) { return kind >= RNN_GRU ? 4 : 1; }
 
 #if FASTNN_X86
 extern const rnn_kernels rnn_f32_v2, rnn_f32_v3, rnn_f32_v4, rnn_f64_v2, rnn_f64_v3, rnn_f64_v4;
-static inline const rnn_kernels *rnn_kernels_for(int isa, int is_double) {
+extern const rnn_kernels rnn_f32_tiles;
+static inline const rnn_kernels *rnn_kernels_for(int isa, int tiles, int is_double) {
+#if FASTNN_TILES
+    if (tiles && !is_double) return &rnn_f32_tiles;
+#endif
+    (void)tiles;
     if (isa == 4) return is_double ? &rnn_f64_v4 : &rnn_f32_v4;
     if (isa == 3) return is_double ? &rnn_f64_v3 : &rnn_f32_v3;
     return is_double ? &rnn_f64_v2 : &rnn_f32_v2;
 }
 #else
 extern const rnn_kernels rnn_f32_v1, rnn_f64_v1;
-static inline const rnn_kernels *rnn_kernels_for(int isa, int is_double) {
-    (void)isa;
+static inline const rnn_kernels *rnn_kernels_for(int isa, int tiles, int is_double) {
+    (void)isa, (void)tiles;
     return is_double ? &rnn_f64_v1 : &rnn_f32_v1;
 }
 #endif

@@ -2,18 +2,19 @@
  *
  * REAL_BITS must be defined. Rows of the batch do not touch each other, so the threads share the
  * batch first, and each takes its rows through all spans; where there are too few tiles of rows,
- * they share the hidden units too, anew in every span. The recurrent weight is packed once, in
- * panels of up to TILE_VECTORS vectors of units.
+ * they share the hidden units too, anew in every span. The recurrent weight is packed once. How, and
+ * how rows are multiplied by it, is in RNN_PRODUCTS.
  */
 #include "gemm_micro.h"
-#include "gemm_pack.h"
 #include "gemm_plan.h"
 #include "rnn_math.h"
 #include "rnn_gates.h"
 
 #ifndef FASTNN_RNN_RUN_H
 #define FASTNN_RNN_RUN_H
-#define RNN_DEPTH 512 /* k's in one pass of a panel */
+#ifndef RNN_PRODUCTS
+#define RNN_PRODUCTS "rnn_products.h"
+#endif
 
 /* A call: tiles of rows are dealt to the groups in turn, hidden units are cut into pieces. */
 struct rnn_call {
@@ -22,6 +23,7 @@ struct rnn_call {
     struct cut units;
     ptrdiff_t tile_rows, row_groups;
     const rnn_span *span; /* where the pieces of one span are the work */
+    int *unfit;           /* becomes 1 if the weight is none for these products */
 };
 
 /* What one piece of work does: every so many tiles of rows, and pieces [first, last) of units. */
@@ -29,26 +31,13 @@ struct rnn_share {
     const rnn_arguments *a;
     struct cut units;
     ptrdiff_t tile_rows, row_group, row_groups, first, last;
+    int backward;
 };
-
-static inline struct cut rnn_units(const rnn_arguments *a, ptrdiff_t lanes) {
-    return cut_evenly(a->hidden, lanes, TILE_VECTORS);
-}
-
-static inline struct rnn_call rnn_call_of(const rnn_arguments *a, int backward, ptrdiff_t lanes,
-                                          int threads) {
-    struct rnn_call call = {.a = a, .backward = backward, .units = rnn_units(a, lanes)};
-    const ptrdiff_t tiles = ceil_div(a->batch, TILE_ROWS);
-    call.row_groups = smaller(threads, tiles);
-    const ptrdiff_t even_tiles = ceil_div(tiles, call.row_groups) * call.row_groups;
-    call.tile_rows = ceil_div(a->batch, even_tiles);
-    return call;
-}
 
 /* A group of rows with all units. */
 static inline struct rnn_share rnn_rows(const struct rnn_call *call, ptrdiff_t group) {
     return (struct rnn_share){call->a, call->units, call->tile_rows, group, call->row_groups,
-                              0, call->units.pieces};
+                              0, call->units.pieces, call->backward};
 }
 
 /* A group of rows with one piece of the units. */
@@ -75,91 +64,7 @@ static inline ptrdiff_t rnn_tile(const struct rnn_share *share, const rnn_span *
     (ptrdiff_t piece = (share)->first; piece < (share)->last; piece++)
 #endif
 
-static void NAME(pack_weight)(const void *work, ptrdiff_t piece, int worker) {
-    const struct rnn_call *call = work;
-    const rnn_arguments *a = call->a;
-    const ptrdiff_t hidden = a->hidden, gates = rnn_gates(a->kind);
-    const ptrdiff_t start = cut_start(&call->units, piece);
-    const ptrdiff_t columns = cut_length(&call->units, piece);
-    const ptrdiff_t width = cut_units(&call->units, piece) * LANES;
-    REAL *to = (REAL *)a->packed + start * gates * hidden;
-    (void)worker;
-    if (call->backward)
-        NAME(pack_rows)(to, (const REAL *)a->weight + start, hidden, gates * hidden, columns);
-    else
-        for (ptrdiff_t gate = 0; gate < gates; gate++)
-            NAME(pack_columns)(to + gate * hidden * width, width,
-                               (const REAL *)a->weight + (gate * hidden + start) * hidden, hidden,
-                               hidden, columns);
-}
-
-/* C += A B (+ bias), or = A B, for a share's tiles of a span; B is one packed panel. */
-struct NAME(span_product) {
-    const REAL *a, *b, *bias;
-    REAL *c;
-    ptrdiff_t a_row, c_row, depth, columns;
-    int accumulates;
-};
-
-static void NAME(run_product)(const struct rnn_share *share, const rnn_span *span,
-                              const struct NAME(span_product) *product) {
-    const struct cut depths = cut_evenly(product->depth, 1, RNN_DEPTH);
-    const int vectors = (int)ceil_div(product->columns, LANES);
-    for (ptrdiff_t i = 0; i < depths.pieces; i++) {
-        const ptrdiff_t k = cut_start(&depths, i);
-        struct NAME(tile) tile = {
-            .a_row = product->a_row, .a_col = 1, .b = product->b + k * vectors * LANES,
-            .b_row = vectors * LANES, .c_row = product->c_row, .depth = cut_units(&depths, i),
-            .bias = product->bias,
-            .options = (i || product->accumulates ? TILE_ACCUMULATE : 0) |
-                       (!i && product->bias ? TILE_BIAS_COLUMN : 0),
-            .last_lanes = (int)(product->columns - (vectors - 1) * LANES),
-        };
-        for EACH_TILE(number, share, span) {
-            ptrdiff_t first;
-            const ptrdiff_t rows = rnn_tile(share, span, number, &first);
-            if (rows < 1) continue;
-            tile.a = product->a + first * product->a_row + k;
-            tile.c = product->c + first * product->c_row;
-            NAME(run_tile)(&tile, (int)rows, vectors);
-        }
-    }
-}
-
-static void NAME(multiply_forward)(const struct rnn_share *share, const rnn_span *span,
-                                   ptrdiff_t piece) {
-    const rnn_arguments *a = share->a;
-    const ptrdiff_t hidden = a->hidden, gates = rnn_gates(a->kind);
-    const ptrdiff_t start = cut_start(&share->units, piece);
-    const ptrdiff_t panel = hidden * cut_units(&share->units, piece) * LANES;
-    const ptrdiff_t pitch = rnn_kept(a->kind) * hidden;
-    for (ptrdiff_t gate = 0; gate < gates; gate++) {
-        const int apart = a->kind == RNN_GRU && gate == 2;
-        const struct NAME(span_product) product = {
-            .a = (const REAL *)a->states + span->from * hidden, .a_row = hidden,
-            .b = (const REAL *)a->packed + start * gates * hidden + gate * panel,
-            .bias = a->bias ? (const REAL *)a->bias + gate * hidden + start : NULL,
-            .c = (REAL *)a->gates + span->row * pitch + (gate + apart) * hidden + start,
-            .c_row = pitch, .depth = hidden, .columns = cut_length(&share->units, piece),
-            .accumulates = !apart,
-        };
-        NAME(run_product)(share, span, &product);
-    }
-}
-
-static void NAME(multiply_backward)(const struct rnn_share *share, const rnn_span *span,
-                                    ptrdiff_t piece) {
-    const rnn_arguments *a = share->a;
-    const ptrdiff_t hidden = a->hidden, start = cut_start(&share->units, piece);
-    const ptrdiff_t all = rnn_gates(a->kind) * hidden;
-    const struct NAME(span_product) product = {
-        .a = (const REAL *)a->d_sums + span->row * all, .a_row = all,
-        .b = (const REAL *)a->packed + start * all, .bias = NULL,
-        .c = (REAL *)a->d_states + span->from * hidden + start, .c_row = hidden,
-        .depth = all, .columns = cut_length(&share->units, piece), .accumulates = 1,
-    };
-    NAME(run_product)(share, span, &product);
-}
+#include RNN_PRODUCTS
 
 /* Row i of a span, from the first unit of a piece on. */
 INLINE struct NAME(rnn_row) NAME(row_of)(const rnn_arguments *a, const rnn_span *span, ptrdiff_t i,
@@ -194,10 +99,12 @@ static void NAME(run_gates)(const struct rnn_share *share, const rnn_span *span,
 }
 
 static void NAME(forward_span)(const struct rnn_share *share, const rnn_span *span) {
+    if (share->a->packed) NAME(begin_products)(share, span);
     for EACH_PIECE(piece, share) {
         if (share->a->packed) NAME(multiply_forward)(share, span, piece);
         NAME(run_gates)(share, span, piece, NAME(rows_forward)[share->a->kind]);
     }
+    NAME(end_products)();
 }
 
 /* The gates of a span need what its product, which needs all of its gates, gives the one before. */
@@ -207,7 +114,9 @@ static void NAME(backward_gates)(const struct rnn_share *share, const rnn_span *
 }
 
 static void NAME(backward_products)(const struct rnn_share *share, const rnn_span *span) {
+    NAME(begin_products)(share, span);
     for EACH_PIECE(piece, share) NAME(multiply_backward)(share, span, piece);
+    NAME(end_products)();
 }
 
 /* Pieces of work: a group of rows in all spans, and a group of rows and of units in one. */
@@ -248,16 +157,22 @@ static void NAME(walk_spans)(struct rnn_call *call, int threads) {
     }
 }
 
-static void NAME(run_rnn)(const rnn_arguments *a, int backward, int threads) {
-    if (!a->span_count || a->batch < 1 || a->hidden < 1) return;
-    struct rnn_call call = rnn_call_of(a, backward, LANES, threads);
+/* Returns whether it could be done. */
+static int NAME(run_rnn)(const rnn_arguments *a, int backward, int threads) {
+    if (!a->span_count || a->batch < 1 || a->hidden < 1) return 1;
+    struct rnn_call call = NAME(call_of)(a, backward, threads);
+    int unfit = 0;
+    call.unfit = &unfit;
     if (a->packed) team_run(NAME(pack_weight), &call, call.units.pieces, threads);
+    if (unfit) return 0;
     if (2 * call.row_groups > threads || call.units.pieces == 1)
         team_run(NAME(walk_rows), &call, call.row_groups, threads);
     else
         NAME(walk_spans)(&call, threads);
+    return 1;
 }
 
+#ifndef RNN_TILES
 static void NAME(rnn_forward)(const rnn_arguments *arguments, int threads) {
     NAME(run_rnn)(arguments, 0, threads);
 }
@@ -266,4 +181,5 @@ static void NAME(rnn_backward)(const rnn_arguments *arguments, int threads) {
     NAME(run_rnn)(arguments, 1, threads);
 }
 
-const rnn_kernels EXPORTED(rnn) = {NAME(rnn_forward), NAME(rnn_backward), LANES};
+const rnn_kernels EXPORTED(rnn) = {NAME(rnn_forward), NAME(rnn_backward), NAME(packed_size)};
+#endif
