@@ -12,8 +12,8 @@ from fastnn._kernels.sequences import sequences
 from fastnn.ops.recurrent import KINDS
 
 # rows of each step, units: whole tiles, parts of them, sequences of different lengths.
-CASES = {"whole": ((32,) * 5, 64), "edges": ((40,) * 4, 77), "packed": ((50, 41, 33, 17, 16, 3), 96),
-         "one tile": ((16,) * 6, 130)}
+CASES = {"whole": ((32,) * 5, 64), "edges": ((40,) * 4, 77), "one tile": ((16,) * 6, 130),
+         "packed": ((50, 41, 33, 17, 16, 3), 96)}
 each_kind = pytest.mark.parametrize("kind", KINDS)
 each_case = pytest.mark.parametrize("case", CASES)
 

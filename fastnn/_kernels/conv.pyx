@@ -133,6 +133,11 @@ cdef double cost_of(const conv_plan* plan) noexcept nogil:
     return products * (plan.c // plan.groups) / PRODUCTS_PER_NANOSECOND
 
 
+cdef const conv_kernels* kernels_of(cnp.ndarray weight) noexcept:
+    return conv_kernels_for(runtime.isa, runtime.has_tiles,
+                            cnp.PyArray_TYPE(weight) == cnp.NPY_FLOAT64)
+
+
 cdef struct _Call:
     conv_plan plan
     const conv_kernels* kernels
@@ -186,7 +191,7 @@ def forward(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias, cnp.ndarray out
     call.bias = bias_of("conv.forward", "bias", bias, call.plan.o, cnp.PyArray_TYPE(weight))
     if cnp.PyArray_SIZE(out) == 0:
         return out
-    call.kernels = conv_kernels_for(runtime.isa, runtime.has_tiles, cnp.PyArray_TYPE(weight) == cnp.NPY_FLOAT64)
+    call.kernels = kernels_of(weight)
     scratch = scratch_of(call.kernels.forward_scratch(&call.plan))
     call.first, call.second = cnp.PyArray_DATA(x), cnp.PyArray_DATA(weight)
     call.out, call.scratch = cnp.PyArray_DATA(out), cnp.PyArray_DATA(scratch)
@@ -208,7 +213,7 @@ def data_gradient(cnp.ndarray gy, cnp.ndarray weight, cnp.ndarray bias, cnp.ndar
     call.bias = bias_of("conv.data_gradient", "bias", bias, call.plan.c, cnp.PyArray_TYPE(weight))
     if cnp.PyArray_SIZE(out) == 0:
         return out
-    call.kernels = conv_kernels_for(runtime.isa, runtime.has_tiles, cnp.PyArray_TYPE(weight) == cnp.NPY_FLOAT64)
+    call.kernels = kernels_of(weight)
     scratch = scratch_of(call.kernels.data_gradient_scratch(&call.plan))
     call.first, call.second = cnp.PyArray_DATA(gy), cnp.PyArray_DATA(weight)
     call.out, call.scratch = cnp.PyArray_DATA(out), cnp.PyArray_DATA(scratch)
@@ -238,7 +243,7 @@ def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray out, cnp.ndarray 
         if bias_out is not None:
             bias_out[...] = gy.sum(axis=(0, 1, 2))
         return out
-    call.kernels = conv_kernels_for(runtime.isa, runtime.has_tiles, cnp.PyArray_TYPE(out) == cnp.NPY_FLOAT64)
+    call.kernels = kernels_of(out)
     call.threads = runtime.threads_for(cost_of(&call.plan))
     scratch = scratch_of(call.kernels.weight_gradient_scratch(&call.plan, call.threads))
     call.first, call.second = cnp.PyArray_DATA(x), cnp.PyArray_DATA(gy)

@@ -17,7 +17,7 @@ struct weight_sums {
     ptrdiff_t turn;         /* images, or bands of one, whose sums are added at once */
     ptrdiff_t blocks;       /* of 32 places in a band */
     ptrdiff_t image_size, gradients_size; /* bytes of a packed band */
-    ptrdiff_t pieces, size; /* of one piece's sums: blocks [tap][input][output] of 32 by 32, biases */
+    ptrdiff_t pieces, size; /* of one's sums: blocks [tap][input][output] of 32 by 32, biases */
     int *failed;
 };
 

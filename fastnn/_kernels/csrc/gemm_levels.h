@@ -20,7 +20,10 @@ static inline gemm_function *gemm_for_f64(int isa) {
 }
 #else
 gemm_function gemm_f32_v1, gemm_f64_v1;
-static inline gemm_function *gemm_for_f32(int isa, int tiles) { (void)isa, (void)tiles; return gemm_f32_v1; }
+static inline gemm_function *gemm_for_f32(int isa, int tiles) {
+    (void)isa, (void)tiles;
+    return gemm_f32_v1;
+}
 static inline gemm_function *gemm_for_f64(int isa) { (void)isa; return gemm_f64_v1; }
 #endif
 

@@ -141,7 +141,8 @@ static void multiply_turn(const struct tiles_span *span, const struct tiles_turn
     if (turn->rows % TILE_LINES || turn->columns % TILE_LINES)
         multiply_edge(a, b, turn->blocks, &place, aside, span->shares_a, turn->rows, turn->columns);
     else
-        multiply_panels(a, b, turn->blocks, &place, aside, span->shares_a, turn->rows, turn->columns);
+        multiply_panels(a, b, turn->blocks, &place, aside, span->shares_a, turn->rows,
+                        turn->columns);
     if (turn->ends) finish_block(span->g, turn);
 }
 
@@ -155,16 +156,16 @@ static void multiply_unfit(const struct tiles_span *span, const struct tiles_tur
     g.b = (const float *)g.b + k * g.b_row + turn->column * g.b_col;
     g.c = (float *)g.c + turn->row * g.c_row + turn->column;
     g.accumulate = g.accumulate || !turn->begins;
-    g.bias = turn->ends && g.bias ? (const float *)g.bias + (g.bias_per_row ? turn->row : turn->column)
-                                  : NULL;
-    if (!turn->ends) g.activation = GEMM_IDENTITY;
+    if (g.bias) g.bias = (const float *)g.bias + (g.bias_per_row ? turn->row : turn->column);
+    if (!turn->ends) g.bias = NULL, g.activation = GEMM_IDENTITY;
     gemm_f32_v4(&g, 1);
 }
 
-/* The turns of a piece: its own panels, each so many k's at a time. The packing of turn `number`. */
+/* The turns of a piece: its own panels, each so many k's at a time. The packing of one. */
 static struct tiles_packing own_packing(const struct tiles_span *span, ptrdiff_t first_panel,
                                         ptrdiff_t number, char *near) {
-    const ptrdiff_t turns = ceil_div(span->blocks, NEAR_BLOCKS), panel = first_panel + number / turns;
+    const ptrdiff_t turns = ceil_div(span->blocks, NEAR_BLOCKS);
+    const ptrdiff_t panel = first_panel + number / turns;
     const ptrdiff_t k = number % turns * NEAR_BLOCKS * TILE_DEPTH;
     return packing_at(near + number % 2 * NEAR_BLOCKS * PANEL_BLOCK, &span->own, !span->shares_a,
                       cut_start(&span->own_panels, panel), cut_length(&span->own_panels, panel),
@@ -232,7 +233,8 @@ int gemm_f32_tiles(const gemm_arguments *arguments, int threads) {
     const gemm_arguments g = normalised(arguments);
     if (!takes_tiles(&g)) return gemm_f32_v4(arguments, threads);
     struct tiles_span span = whole_span(&g);
-    const ptrdiff_t lines = span.shares_a ? g.m : g.n, turns = ceil_div(g.k, NEAR_BLOCKS * TILE_DEPTH);
+    const ptrdiff_t lines = span.shares_a ? g.m : g.n;
+    const ptrdiff_t turns = ceil_div(g.k, NEAR_BLOCKS * TILE_DEPTH);
     const ptrdiff_t most = half_of_second_cache() / (NEAR_BLOCKS * PANEL_BLOCK); /* panels' turns */
     const struct cut parts = cut_evenly(lines, PANEL_LINES, most);
     const ptrdiff_t widest = ceil_div(cut_start(&parts, 1), PANEL_LINES);

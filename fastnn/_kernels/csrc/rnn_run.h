@@ -2,8 +2,8 @@
  *
  * REAL_BITS must be defined. Rows of the batch do not touch each other, so the threads share the
  * batch first, and each takes its rows through all spans; where there are too few tiles of rows,
- * they share the hidden units too, anew in every span. The recurrent weight is packed once. How, and
- * how rows are multiplied by it, is in RNN_PRODUCTS.
+ * they share the hidden units too, anew in every span. The recurrent weight is packed once. How,
+ * and how rows are multiplied by it, is in RNN_PRODUCTS.
  */
 #include "gemm_micro.h"
 #include "gemm_plan.h"

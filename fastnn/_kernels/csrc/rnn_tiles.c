@@ -1,4 +1,4 @@
-/* Recurrent layers of float32 whose products run on the tiles of AMX; rnn.h says what they compute. */
+/* Recurrent layers of float32 with products on the tiles of AMX; rnn.h says what they compute. */
 #include "tiles_here.h"
 #if FASTNN_TILES
 #pragma GCC target("amx-tile,amx-bf16")

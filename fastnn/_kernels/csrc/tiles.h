@@ -1,7 +1,7 @@
 /* Products of float32 numbers on the tiles of AMX, which multiply bfloat16 numbers.
  *
- * A number is the sum of three bfloat16 numbers of 8 bits each. Of the nine products of the parts of
- * two numbers six are added up, in float32; the other three together are below 2^-25 of the whole.
+ * A number is the sum of three bfloat16 numbers of 8 bits each. Of the nine products of the parts
+ * of two numbers six are added up, in float32; the other three are below 2^-25 of the whole.
  * On one core at 2.6 GHz the tiles give 3072 GFLOP/s, so 512 of float32's, where AVX-512 gives 210.
  *
  * An operand lies in panels of 32 lines (rows of A, columns of B) by some blocks of 32 k's. Of each
@@ -26,7 +26,8 @@ static const struct {
     uint8_t palette, start_row, reserved[14];
     uint16_t row_bytes[16];
     uint8_t rows[16];
-} tile_configuration = {1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
+} tile_configuration = {
+    1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
 
 /* Before the first product of a piece of work; `tiles_end` after the last. */
 static void tiles_begin(void) { _tile_loadconfig(&tile_configuration); }
@@ -111,8 +112,8 @@ INLINE __m512i pack_block(char *to, const float *from, ptrdiff_t line_step, ptrd
     return largest;
 }
 
-/* A block of k of both operands: where its tiles lie. What is streamed shall not drive the other out of
- * the first cache: so hinted, a 128x512 by 512x512 went from 229 to 247 GFLOP/s. */
+/* A block of k of both operands: where its tiles lie. What is streamed shall not drive the other
+ * out of the first cache: so hinted, a 128x512 by 512x512 went from 229 to 247 GFLOP/s. */
 struct tiles_block {
     const char *a, *b;
     ptrdiff_t a_part, a_group, b_part, b_group;
