@@ -96,6 +96,25 @@ def test_explain():
     assert "kernel" in text and "byte" in text
 
 
+def test_explain_counts_the_products():
+    net = fastnn.nn.Sequential(fastnn.nn.Conv2d(3, 8, 3), fastnn.nn.Flatten(),
+                               fastnn.nn.Linear(8 * 4 * 4, 10))
+
+    @fastnn.compile
+    def function(images, q, k, v):
+        with fastnn.no_grad():
+            attended = fastnn.nn.functional.scaled_dot_product_attention(q, k, v)
+            return net(images), attended
+
+    heads = [fastnn.randn(2, 4, 9, 16) for _ in range(3)]
+    for _ in range(2):
+        function(fastnn.ones(2, 3, 6, 6), *heads)
+    record, = function.records()
+    counts = sum(record.program.multiply_adds())
+    assert counts == 2 * 4 * 4 * 8 * 27 + 2 * 128 * 10 + 2 * (2 * 4 * 9 * 9 * 16)
+    assert f"{2e-9 * counts:.4f} GFLOP of products" in function.explain()
+
+
 def test_reading_values_outside_is_allowed():
     def function(x):
         return x.sum()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastnn._kernels import layout, pool
+from fastnn._kernels import layout, pool, runtime
 
 # shape (N, H, W, C), kernel, stride, padding, dilation, whether the size is rounded up
 CASES = [
@@ -202,3 +202,56 @@ def test_transpose_copy_errors():
         layout.transpose_copy(x.astype(object), x)
     with pytest.raises(TypeError, match="out has dtype float64"):
         layout.transpose_copy(x, np.zeros((2, 4, 3)))
+
+
+def drawn_views(random, shape):
+    """Two arrays of a shape in two memory orders, with gaps or reversed axes."""
+    def view(fill):
+        order = random.permutation(len(shape))
+        room = fill(tuple(int(shape[axis]) + int(random.integers(0, 3)) for axis in order))
+        array = room.transpose(np.argsort(order))[tuple(slice(0, size) for size in shape)]
+        return array[tuple(slice(None, None, int(random.choice([-1, 1]))) for _ in shape)], room
+
+    to, room = view(lambda sizes: np.full(sizes, 7, np.float32))
+    source, _ = view(lambda sizes: random.standard_normal(sizes).astype(np.float32))
+    return to, source, room
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_copy_values(threads):
+    random, before = np.random.default_rng(0), runtime.get_thread_count()
+    runtime.set_thread_count(threads)
+    try:
+        for _ in range(400):
+            shape = tuple(random.integers(0, 40, random.integers(1, 5)))
+            to, source, room = drawn_views(random, shape)
+            untouched = (room == 7).sum() - to.size
+            layout.copy_values(to, source)
+            np.testing.assert_array_equal(to, source)
+            assert (room == 7).sum() == untouched
+    finally:
+        runtime.set_thread_count(before)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("dtype", ["f4", "i8", "?", "c16"])
+def test_large_copies(dtype, threads):
+    """Of more than one piece of work, joined to one run and not."""
+    source = (np.arange(600_000).reshape(300, 40, 50) % 97).astype(dtype)
+    before = runtime.get_thread_count()
+    runtime.set_thread_count(threads)
+    try:
+        for view in (source, source[::2], source[:, 3:31], source.transpose(1, 0, 2)):
+            to = np.zeros(view.shape, dtype)
+            layout.copy_values(to, view)
+            np.testing.assert_array_equal(to, view)
+        np.testing.assert_array_equal(layout.clear(source), np.zeros_like(source))
+    finally:
+        runtime.set_thread_count(before)
+
+
+def test_clear_errors():
+    with pytest.raises(ValueError, match="clear: out must be C-contiguous numbers"):
+        layout.clear(np.ones((3, 4)).T)
+    with pytest.raises(ValueError, match="clear: out is read-only"):
+        layout.clear(np.broadcast_to(np.ones(1), (1,)))

@@ -112,9 +112,17 @@ cdef int fill(str name, attention_plan* plan, cnp.ndarray q, cnp.ndarray k, cnp.
     return typenum
 
 
+cdef double scores_of(const attention_plan* plan) noexcept nogil:
+    return <double> plan.batch * plan.heads * plan.rows * plan.keys
+
+
 cdef double cost_of(const attention_plan* plan, int products) noexcept nogil:
-    cdef double scores = <double> plan.batch * plan.heads * plan.rows * plan.keys
-    return scores * products * (plan.depth + plan.width + 16) / 2 / RATE
+    return scores_of(plan) * products * (plan.depth + plan.width + 16) / 2 / RATE
+
+
+cdef double products_of(const attention_plan* plan, int products) noexcept nogil:
+    """Multiply-adds, also of those scores that a mask hides."""
+    return scores_of(plan) * products * (plan.depth + plan.width) / 2
 
 
 cdef struct _Call:
@@ -149,7 +157,8 @@ def forward(cnp.ndarray q not None, cnp.ndarray k not None, cnp.ndarray v not No
     call.kernels = attention_kernels_for(runtime.isa, typenum == cnp.NPY_FLOAT64)
     if is_noting():
         uses((q, k, v, mask, out, statistics))
-    if perform(_run_forward, &call, sizeof(call), cost_of(&call.plan, 2)):
+    if perform(_run_forward, &call, sizeof(call), cost_of(&call.plan, 2),
+               products_of(&call.plan, 2)):
         raise MemoryError("attention.forward: no memory for a block")
     return out
 
@@ -178,5 +187,6 @@ def backward(cnp.ndarray q not None, cnp.ndarray k not None, cnp.ndarray v not N
     call.kernels = attention_kernels_for(runtime.isa, typenum == cnp.NPY_FLOAT64)
     if is_noting():
         uses((q, k, v, mask, out, statistics, gradient, dq, dk, dv))
-    if perform(_run_backward, &call, sizeof(call), cost_of(&call.plan, 5)):
+    if perform(_run_backward, &call, sizeof(call), cost_of(&call.plan, 5),
+               products_of(&call.plan, 5)):
         raise MemoryError("attention.backward: no memory for a block")

@@ -18,7 +18,7 @@ cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
 from fastnn._kernels.gemm cimport activation_code
-from fastnn._kernels.recording cimport is_noting, name_kernel, perform, uses
+from fastnn._kernels.recording cimport call_t, is_noting, name_kernel, perform, uses
 
 cnp.import_array()
 
@@ -128,9 +128,14 @@ cdef cnp.ndarray scratch_of(size_t bytes):
     return runtime.empty(1, &size, cnp.NPY_UINT8)
 
 
+cdef double products_of(const conv_plan* plan) noexcept nogil:
+    """Multiply-adds of a direct convolution, those with padding too."""
+    cdef double outputs = <double> plan.n * plan.oh * plan.ow * plan.o
+    return outputs * plan.kh * plan.kw * (plan.c // plan.groups)
+
+
 cdef double cost_of(const conv_plan* plan) noexcept nogil:
-    cdef double products = <double> plan.n * plan.oh * plan.ow * plan.o * plan.kh * plan.kw
-    return products * (plan.c // plan.groups) / PRODUCTS_PER_NANOSECOND
+    return products_of(plan) / PRODUCTS_PER_NANOSECOND
 
 
 cdef const conv_kernels* kernels_of(cnp.ndarray weight) noexcept:
@@ -148,6 +153,10 @@ cdef struct _Call:
     void* scratch
     int activation
     int threads  # that the scratch memory is large enough for
+
+
+cdef int perform_products(call_t run, _Call* call) except -1:
+    return perform(run, call, sizeof(_Call), cost_of(&call.plan), products_of(&call.plan))
 
 
 cdef int _run_forward(const void* call, int threads) noexcept nogil:
@@ -197,7 +206,7 @@ def forward(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias, cnp.ndarray out
     call.out, call.scratch = cnp.PyArray_DATA(out), cnp.PyArray_DATA(scratch)
     if is_noting():
         uses((x, weight, bias, out))
-    perform(_run_forward, &call, sizeof(call), cost_of(&call.plan))
+    perform_products(_run_forward, &call)
     return out
 
 
@@ -219,7 +228,7 @@ def data_gradient(cnp.ndarray gy, cnp.ndarray weight, cnp.ndarray bias, cnp.ndar
     call.out, call.scratch = cnp.PyArray_DATA(out), cnp.PyArray_DATA(scratch)
     if is_noting():
         uses((gy, weight, bias, out))
-    perform(_run_data_gradient, &call, sizeof(call), cost_of(&call.plan))
+    perform_products(_run_data_gradient, &call)
     return out
 
 
@@ -250,5 +259,5 @@ def weight_gradient(cnp.ndarray x, cnp.ndarray gy, cnp.ndarray out, cnp.ndarray 
     call.out, call.scratch = cnp.PyArray_DATA(out), cnp.PyArray_DATA(scratch)
     if is_noting():
         uses((x, gy, out, bias_out))
-    perform(_run_weight_gradient, &call, sizeof(call), cost_of(&call.plan))
+    perform_products(_run_weight_gradient, &call)
     return out

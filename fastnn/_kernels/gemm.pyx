@@ -140,7 +140,7 @@ cdef int _run(int typenum, const gemm_arguments* arguments) except -1:
     cdef double work = (<double> arguments.batch * arguments.m * arguments.n
                         * (arguments.k if arguments.k > 0 else 1))
     call.function, call.arguments = _gemm_f64 if is_double else _gemm_f32, arguments[0]
-    if perform(_multiply, &call, sizeof(call), (1 + is_double) * work / _rate):
+    if perform(_multiply, &call, sizeof(call), (1 + is_double) * work / _rate, work):
         raise MemoryError("matmul: no memory for partial results")
     return 0
 

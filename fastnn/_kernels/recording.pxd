@@ -10,12 +10,14 @@ cdef double RELEASE_NANOSECONDS
 # Whether calls are noted on this thread.
 cdef bint is_noting() noexcept
 
-# Run a call that takes about so long on one thread, and note it if calls are noted.
-cdef int perform(call_t run, const void* call, size_t size, double nanoseconds) except? -2
+# Run a call that takes about so long on one thread, and note it if calls are noted. The
+# multiply-adds of products are told to who asks what a program does.
+cdef int perform(call_t run, const void* call, size_t size, double nanoseconds,
+                 double multiply_adds=*) except? -2
 
 # Note a call that has been run; returns the program's copy of the struct.
 cdef void* note(call_t run, const void* call, size_t size, double nanoseconds,
-                const void* kernel) except NULL
+                const void* kernel, double multiply_adds=*) except NULL
 
 # Name what a call is noted with as its kernel: that which `perform` runs, or what `note` is given.
 cdef void name_kernel(const void* kernel, object name) except *

@@ -41,7 +41,8 @@ cdef bint is_noting() noexcept:
     return fastnn_program is not NULL
 
 
-cdef int perform(call_t run, const void* call, size_t size, double nanoseconds) except? -2:
+cdef int perform(call_t run, const void* call, size_t size, double nanoseconds,
+                 double multiply_adds=0) except? -2:
     cdef int threads = runtime.threads_for(nanoseconds), status
     if nanoseconds < RELEASE_NANOSECONDS and threads == 1:
         status = run(call, 1)
@@ -49,18 +50,18 @@ cdef int perform(call_t run, const void* call, size_t size, double nanoseconds) 
         with nogil:
             status = run(call, threads)
     if fastnn_program is not NULL:
-        note(run, call, size, nanoseconds, <const void*> run)
+        note(run, call, size, nanoseconds, <const void*> run, multiply_adds)
     return status
 
 
 cdef void* note(call_t run, const void* call, size_t size, double nanoseconds,
-                const void* kernel) except NULL:
+                const void* kernel, double multiply_adds=0) except NULL:
     cdef Program program = <Program> fastnn_program
     cdef void* copy = malloc(size)
     if copy is NULL:
         raise MemoryError("no memory to note a call")
     memcpy(copy, call, size)
-    program.append(run, copy, nanoseconds, kernel)
+    program.append(run, copy, nanoseconds, kernel, multiply_adds)
     return copy
 
 
@@ -138,6 +139,7 @@ cdef struct Entry:
     void* call
     double nanoseconds  # that it takes on one thread, about
     const void* kernel  # by which it is named
+    double multiply_adds  # of products
 
 
 ANY = object()  # in place of a gradient: it does not matter
@@ -206,6 +208,10 @@ cdef class Program:
         """What each entry is taken to need on one thread; nothing is known of functions."""
         return [1e-9 * self.entries[index].nanoseconds for index in range(self.count)]
 
+    def multiply_adds(self):
+        """The multiplications, each with its addition, of each entry that is a product."""
+        return [self.entries[index].multiply_adds for index in range(self.count)]
+
     def timed_replay(self):
         """As `replay`; returns the seconds that each entry took."""
         cdef Py_ssize_t index
@@ -219,8 +225,8 @@ cdef class Program:
     def __len__(self):
         return self.count
 
-    cdef void append(self, call_t run, void* call, double nanoseconds,
-                     const void* kernel) except *:
+    cdef void append(self, call_t run, void* call, double nanoseconds, const void* kernel,
+                     double multiply_adds) except *:
         cdef Entry* larger
         if self.count == self.capacity:
             larger = <Entry*> realloc(self.entries, max(64, 2 * self.capacity) * sizeof(Entry))
@@ -228,7 +234,7 @@ cdef class Program:
                 free(call)
                 raise MemoryError("no memory to note a call")
             self.entries, self.capacity = larger, max(64, 2 * self.capacity)
-        self.entries[self.count] = Entry(run, call, nanoseconds, kernel)
+        self.entries[self.count] = Entry(run, call, nanoseconds, kernel, multiply_adds)
         self.count += 1
 
     def flush(self):
@@ -240,7 +246,7 @@ cdef class Program:
 
     def append_function(self, function):
         """Note a function of Python."""
-        self.append(NULL, NULL, 0, NULL)
+        self.append(NULL, NULL, 0, NULL, 0)
         self.functions[self.count - 1] = function
 
     def truncate(self, Py_ssize_t count):

@@ -115,9 +115,13 @@ cdef cnp.ndarray packed_memory(rnn_arguments* a, const rnn_kernels* kernels, int
     return runtime.empty(1, &size, typenum)
 
 
+cdef double products_of(rnn_arguments* a, Py_ssize_t rows, bint multiplied) noexcept:
+    return <double> rows * a.hidden * rnn_gates(a.kind) * a.hidden if multiplied else 0.0
+
+
 cdef double cost_of(rnn_arguments* a, Py_ssize_t rows, bint multiplied, int typenum) noexcept:
     cdef double units = <double> rows * a.hidden * rnn_gates(a.kind)
-    cdef double cost = units * (NANOSECONDS_PER_GATE + (a.hidden / _rate if multiplied else 0.0))
+    cdef double cost = units * NANOSECONDS_PER_GATE + products_of(a, rows, multiplied) / _rate
     return cost if typenum == cnp.NPY_FLOAT32 else 2 * cost
 
 
@@ -168,7 +172,8 @@ def forward(str kind, Py_ssize_t batch, Py_ssize_t shift, cnp.ndarray spans, cnp
     cdef _Call call = _Call(kernels, a)
     if is_noting():
         uses((spans, weight, bias, states, cells, gates))
-    perform(_run_forward, &call, sizeof(call), cost_of(&a, gates.shape[0], multiplied, typenum))
+    perform(_run_forward, &call, sizeof(call), cost_of(&a, gates.shape[0], multiplied, typenum),
+            products_of(&a, gates.shape[0], multiplied))
 
 
 def backward(str kind, Py_ssize_t batch, Py_ssize_t shift, cnp.ndarray spans, cnp.ndarray weight,
@@ -201,4 +206,5 @@ def backward(str kind, Py_ssize_t batch, Py_ssize_t shift, cnp.ndarray spans, cn
     cdef _Call call = _Call(kernels, a)
     if is_noting():
         uses((spans, weight, states, cells, gates, d_states, d_cells, d_gates, d_sums))
-    perform(_run_backward, &call, sizeof(call), cost_of(&a, gates.shape[0], multiplied, typenum))
+    perform(_run_backward, &call, sizeof(call), cost_of(&a, gates.shape[0], multiplied, typenum),
+            products_of(&a, gates.shape[0], multiplied))

@@ -8,7 +8,7 @@ import numpy
 
 from .. import dtypes, tape, walk
 from .. import tensor as tensors
-from .._kernels import memory, program, rows
+from .._kernels import layout, memory, program, rows
 from ..changes import check_source
 from ..operation import Operation
 from ..registry import case, floats, integers, public
@@ -184,9 +184,8 @@ def _view_forward(plan, x):
 
 def _placed_forward(plan, gradient):
     index, shape = plan
-    out = memory.empty(shape, gradient.dtype)
-    out.fill(0)
-    out[index] = gradient
+    out = layout.clear(memory.empty(shape, gradient.dtype))
+    layout.copy_values(out[(*index, ...)], gradient)
     return out
 
 

@@ -47,32 +47,35 @@ static void pack_weights(const void *work, ptrdiff_t piece, int worker) {
     if (!tiles_take(_mm512_reduce_max_epu32(largest))) memset(c->failed, 1, (size_t)c->plan.n);
 }
 
-/* 32 places, whose numbers begin at `places`, by some blocks of k of one panel of outputs. */
-INLINE void add_blocks(const struct conv_tiles *c, const struct conv_block *block,
-                       const char *places, const char *weights, ptrdiff_t count,
-                       const struct tiles_place *to, const int columns) {
-    begin_sums(to, 2, columns);
-    for (ptrdiff_t i = 0; i < count; i++) {
+/* The sums of up to 32 places, whose numbers begin at `places`, for one panel of outputs. */
+INLINE void sum_places(const struct conv_tiles *c, const struct conv_sweep *sweep,
+                       const char *places, const char *weights, float *sums, const int rows,
+                       const int columns) {
+    const struct conv_block *block = &c->block[sweep->first_block];
+    const struct tiles_place to = {sums, 4 * PANEL_LINES, NULL, 0};
+    begin_sums(&to, rows, columns);
+    for (ptrdiff_t i = 0; i < sweep->blocks; i++) {
         const struct tiles_block tiles = {places + block[i].offset, weights + i * PANEL_BLOCK,
                                           c->image.part, TILE_BYTES, PART_STEP, TILE_BYTES};
-        multiply_block(tiles, 0, 0, 2, columns);
+        multiply_block(tiles, 0, 0, rows, columns);
     }
-    end_sums(to, 2, columns);
+    end_sums(&to, rows, columns);
 }
 
-/* The sums of so many places, 32 at a time, for one panel. */
-INLINE void sum_places(const struct conv_tiles *c, const struct conv_sweep *sweep,
-                       const char *places, ptrdiff_t count, const char *weights, float *sums,
-                       const int columns) {
-    for (ptrdiff_t first = 0; first < sweep->blocks; first += NEAR_BLOCKS)
-        for (ptrdiff_t place = 0; place < count; place += PANEL_LINES) {
-            float *at = sums + place * PANEL_LINES;
-            const struct tiles_place to = {at, 4 * PANEL_LINES, first ? at : NULL,
-                                           4 * PANEL_LINES};
-            add_blocks(c, &c->block[sweep->first_block + first], places + place * TILE_ROW,
-                       weights + first * PANEL_BLOCK,
-                       smaller(NEAR_BLOCKS, sweep->blocks - first), &to, columns);
-        }
+/* The tiles take as long as they have rows, of which only so many are needed. */
+static void sum_some(const struct conv_tiles *c, const struct conv_sweep *sweep,
+                     const char *places, ptrdiff_t count, const char *weights, float *sums,
+                     int wide) {
+    if (count < PANEL_LINES) tiles_begin_rows(count);
+    if (count > TILE_LINES && wide)
+        sum_places(c, sweep, places, weights, sums, 2, 2);
+    else if (count > TILE_LINES)
+        sum_places(c, sweep, places, weights, sums, 2, 1);
+    else if (wide)
+        sum_places(c, sweep, places, weights, sums, 1, 2);
+    else
+        sum_places(c, sweep, places, weights, sums, 1, 1);
+    if (count < PANEL_LINES) tiles_begin();
 }
 
 /* An output's channels of one panel, with bias and activation. */
@@ -122,16 +125,10 @@ static void sweep_panel(const struct conv_tiles *c, const struct conv_sweep *swe
     const struct sweep_run run = run_of(c, sweep, band_row);
     const char *weights = c->packed + (panel * blocks_of(c) + sweep->first_block) * PANEL_BLOCK;
     const int wide = c->out_channels - panel * PANEL_LINES > TILE_LINES;
-    float sums[NEAR_PLACES * PANEL_LINES] __attribute__((aligned(64)));
-    for (ptrdiff_t place = run.place; place < run.end; place += NEAR_PLACES) {
-        const ptrdiff_t count = smaller(NEAR_PLACES, run.end - place);
-        const char *places = image + place * TILE_ROW;
-        if (!sweep->blocks)
-            memset(sums, 0, sizeof sums);
-        else if (wide)
-            sum_places(c, sweep, places, count, weights, sums, 2);
-        else
-            sum_places(c, sweep, places, count, weights, sums, 1);
+    float sums[PANEL_LINES * PANEL_LINES] __attribute__((aligned(64)));
+    for (ptrdiff_t place = run.place; place < run.end; place += PANEL_LINES) {
+        const ptrdiff_t count = smaller(PANEL_LINES, run.end - place);
+        sum_some(c, sweep, image + place * TILE_ROW, count, weights, sums, wide);
         finish_places(c, sweep, &run, place, count, out, panel, sums);
     }
 }

@@ -8,9 +8,6 @@
 #define BAND_BYTES (1 << 18) /* about what a band of an image takes */
 #define FEWEST_PIECES 64    /* that there are to be, if output channels allow it */
 
-#define NEAR_BLOCKS 4       /* of weights, which stay in the first cache while */
-#define NEAR_PLACES 64      /* these pass, and their sums with them */
-
 /* A block of k: one tap and 32 input channels. */
 struct conv_block {
     ptrdiff_t offset; /* of the first place's numbers in the packed image */
@@ -86,7 +83,7 @@ static struct conv_tiles conv_tiles_of(const conv_plan *p, int transposed) {
     c.band = ceil_div(c.rows, c.bands);
     c.bands = ceil_div(c.rows, c.band);
     c.image.rows = c.band + reach_h;
-    measure_image(&c.image, TILE_DEPTH, NEAR_PLACES);
+    measure_image(&c.image, TILE_DEPTH, PANEL_LINES);
     c.groups = smaller(panels_of(&c), ceil_div(FEWEST_PIECES, c.bands * p->n));
     return c;
 }

@@ -20,17 +20,30 @@
 #define PANEL_LINES (2 * TILE_LINES)
 #define PANEL_BLOCK (3 * PART_STEP) /* three parts of 32 lines by 32 k's */
 
-/* Eight tiles of 16 rows of 64 bytes. A constant: GCC sees only the first bytes that the
- * instruction reads, and would not fill in the others of a variable. */
-static const struct {
+struct tile_configuration {
     uint8_t palette, start_row, reserved[14];
     uint16_t row_bytes[16];
     uint8_t rows[16];
-} tile_configuration = {
+};
+
+/* Eight tiles of 16 rows of 64 bytes. */
+static const struct tile_configuration whole_tiles = {
     1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
 
 /* Before the first product of a piece of work; `tiles_end` after the last. */
-static void tiles_begin(void) { _tile_loadconfig(&tile_configuration); }
+static void tiles_begin(void) { _tile_loadconfig(&whole_tiles); }
+
+/* The same for products of up to 32 rows of A: tiles 0, 1 and 4 have the first 16 of them. */
+INLINE void tiles_begin_rows(ptrdiff_t rows) {
+    struct tile_configuration some = whole_tiles;
+    const uint8_t upper = (uint8_t)smaller(rows, TILE_LINES);
+    some.rows[0] = some.rows[1] = some.rows[4] = upper;
+    if (rows > TILE_LINES)
+        some.rows[2] = some.rows[3] = some.rows[5] = (uint8_t)(rows - TILE_LINES);
+    /* GCC thinks that only the first bytes are read, and would not store the others. */
+    __asm__ volatile("" : : "r"(&some) : "memory");
+    _tile_loadconfig(&some);
+}
 
 static void tiles_end(void) { _tile_release(); }
 
