@@ -20,7 +20,6 @@ from .shape import (
     reshape,
 )
 
-
 SMALL = 16384  # bytes, below which a view for each tensor takes longer than the copies
 
 
