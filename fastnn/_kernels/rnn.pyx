@@ -8,7 +8,7 @@ the states before, count)``.
 cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
-from fastnn._kernels.recording cimport is_noting, name_kernel, perform, uses
+from fastnn._kernels.recording cimport admit, is_noting, name_kernel, perform, uses
 from fastnn._kernels.conv cimport check_array, check_real, check_size, check_writeable
 
 cnp.import_array()
@@ -171,7 +171,8 @@ def forward(str kind, Py_ssize_t batch, Py_ssize_t shift, cnp.ndarray spans, cnp
         a.packed = cnp.PyArray_DATA(packed)
     cdef _Call call = _Call(kernels, a)
     if is_noting():
-        uses((spans, weight, bias, states, cells, gates))
+        admit(spans)  # of sizes alone
+        uses((weight, bias, states, cells, gates))
     perform(_run_forward, &call, sizeof(call), cost_of(&a, gates.shape[0], multiplied, typenum),
             products_of(&a, gates.shape[0], multiplied))
 
@@ -205,6 +206,7 @@ def backward(str kind, Py_ssize_t batch, Py_ssize_t shift, cnp.ndarray spans, cn
         a.packed = cnp.PyArray_DATA(packed)
     cdef _Call call = _Call(kernels, a)
     if is_noting():
-        uses((spans, weight, states, cells, gates, d_states, d_cells, d_gates, d_sums))
+        admit(spans)
+        uses((weight, states, cells, gates, d_states, d_cells, d_gates, d_sums))
     perform(_run_backward, &call, sizeof(call), cost_of(&a, gates.shape[0], multiplied, typenum),
             products_of(&a, gates.shape[0], multiplied))

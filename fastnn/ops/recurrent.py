@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy
 
 from .. import tape
-from .._kernels import gemm, memory, reductions, rnn
+from .._kernels import gemm, layout, memory, reductions, rnn
 from .._kernels.sequences import Sequences, sequences
 from ..operation import Operation
 from .activation import relu, sigmoid, tanh
+from .arithmetic import add
 from .checks import floating
 from .composed import rule_of_composition
 from .creation import zeros
@@ -51,8 +52,9 @@ class Plan:
 def _rows_of_zeros_around(plan, rows):
     start, stop, total = plan
     out = memory.empty((total, *rows.shape[1:]), rows.dtype)
-    out[:start] = out[stop:] = 0
-    out[start:stop] = rows
+    layout.clear(out[:start])
+    layout.clear(out[stop:])
+    layout.copy_values(out[start:stop], rows)
     return out
 
 
@@ -81,14 +83,18 @@ def _forward(plan, x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh):
         _add_recurrent(plan.kind, gates, states[steps.before], weight, bias)
     rnn.forward(plan.kind, steps.batch, steps.shift, steps.spans, weight, bias, states, cells,
                 gates, not at_once)
-    stack[plan.states:plan.states + steps.batch] = states[steps.last]
+    layout.copy_values(stack[plan.states:plan.states + steps.batch], states[steps.last])
     if plan.has_cells:
-        stack[plan.states + steps.batch:] = cells[steps.last]
+        layout.copy_values(stack[plan.states + steps.batch:], cells[steps.last])
     return stack, gates, cells
 
 
 def _place_initial(steps, states, initial):
-    states[steps.initial:steps.initial + steps.batch] = 0 if initial is None else initial
+    rows = states[steps.initial:steps.initial + steps.batch]
+    if initial is None:
+        layout.clear(rows)
+    else:
+        layout.copy_values(rows, initial)
 
 
 def _add_recurrent(kind, gates, states, weight, bias):
@@ -132,10 +138,10 @@ def _through_time(node, gradient):
     d_states = gradient[:plan.states]
     if not (node.gradient_is_free and d_states.flags.c_contiguous):
         d_states = memory.copy(d_states, "C")
-    d_states[steps.last] += gradient[plan.states:plan.states + steps.batch]
+    _add_rows(d_states, steps.last, gradient[plan.states:plan.states + steps.batch])
     if plan.has_cells:
         d_cells = memory.empty(states.shape, states.dtype)
-        d_cells[steps.last] = gradient[plan.states + steps.batch:]
+        _set_rows(d_cells, steps.last, gradient[plan.states + steps.batch:])
     d_gates = memory.empty((steps.rows, len(weight)), states.dtype)
     d_sums = memory.empty(d_gates.shape, d_gates.dtype) if plan.kind == "GRU" else d_gates
     at_once = len(steps.spans) == 1
@@ -144,6 +150,20 @@ def _through_time(node, gradient):
     if at_once:
         gemm.matmul(d_sums, weight, d_states[steps.before], accumulate=True)
     return states, d_states, d_cells, d_gates, d_sums
+
+
+def _add_rows(to, rows, values):
+    if isinstance(rows, slice):
+        add.into(tape.from_array(to[rows]), tape.from_array(values))
+    else:
+        to[rows] += values
+
+
+def _set_rows(to, rows, values):
+    if isinstance(rows, slice):
+        layout.copy_values(to[rows], values)
+    else:
+        to[rows] = values
 
 
 def _bias_gradients(needs, d_gates, d_sums):
