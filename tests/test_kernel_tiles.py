@@ -104,8 +104,10 @@ def test_nothing_beyond_the_operands_is_touched(turned):
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_every_number_of_threads_gives_the_same_bits(shape):
-    a, b = operands(shape)
+@pytest.mark.parametrize("layouts", [("rows", "rows"), ("rows", "columns"), ("columns", "rows")],
+                         ids="-".join)
+def test_every_number_of_threads_gives_the_same_bits(shape, layouts):
+    a, b = operands(shape, layouts)
     a[shape[0] // 2, shape[1] // 2] = 1e30
     before, results = runtime.get_thread_count(), []
     try:
@@ -156,6 +158,26 @@ def test_rows_of_very_different_size():
     panels = [slice(0, 32), slice(64, 96), slice(96, None)]
     for panel in panels:
         assert wrong[panel][sizes[panel, 0] == sizes[panel].max()].max() < MOST
+
+
+@pytest.mark.parametrize("place", [5, 150, 290, slice(0, 128), slice(128, 256), slice(256, 300)])
+@pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize("activation", [None, "relu"])
+@pytest.mark.parametrize("accumulate", [False, True])
+def test_bias_where_some_numbers_are_not_for_tiles(place, side, activation, accumulate):
+    """Some turns of k go to the vector kernels: for one number, or because all are small."""
+    pair = operands((128, 300, 160))
+    if isinstance(place, slice):
+        pair[side][(slice(None), place) if side == 0 else place] *= np.float32(1e-16)
+    else:
+        pair[side][(40, place) if side == 0 else (place, 40)] = 1e17
+    out = np.full((128, 160), 3 if accumulate else np.nan, np.float32)
+    bias = np.full(160, 1000, np.float32)
+    gemm.matmul(*pair, out, bias=bias, activation=activation, accumulate=accumulate)
+    wanted = exact(*pair) + 1000 + 3 * accumulate
+    wanted = np.maximum(wanted, 0) if activation else wanted
+    magnitudes = exact(*map(abs, pair)) + 1003
+    assert (abs(out - wanted) / magnitudes).max() < MOST * 2**-24
 
 
 def test_zeros():

@@ -170,15 +170,22 @@ cdef bint _describe(_Copy* c, cnp.ndarray to, cnp.ndarray source) noexcept:
     return True
 
 
+cdef bint _are_alike(cnp.ndarray to, cnp.ndarray source) noexcept:
+    """Whether numbers of one type and shape can be copied."""
+    return (cnp.PyArray_TYPE(to) == cnp.PyArray_TYPE(source)
+            and cnp.PyArray_TYPE(to) <= cnp.NPY_CDOUBLE and cnp.PyArray_SAMESHAPE(to, source)
+            and cnp.PyArray_ISBEHAVED(to) and cnp.PyArray_ISBEHAVED_RO(source))
+
+
 def copy_values(cnp.ndarray to not None, cnp.ndarray source not None):
-    """``numpy.copyto(to, source)`` of one shape and type in memory that does not overlap."""
+    """``numpy.copyto(to, source)`` in memory that does not overlap."""
     cdef _Copy call
     if is_noting():
         uses((to, source))
     if cnp.PyArray_SIZE(to) == 0:
         return
-    if (_describe(&call, to, source) and (call.axes == 0 or call.run >= SHORTEST_RUN)
-            and cnp.PyArray_TYPE(to) <= cnp.NPY_CDOUBLE):
+    if (_are_alike(to, source) and _describe(&call, to, source)
+            and (call.axes == 0 or call.run >= SHORTEST_RUN)):
         perform(_copy, &call, sizeof(call), cnp.PyArray_NBYTES(to) / BYTES_PER_NANOSECOND)
     else:
         numpy.copyto(to, source)

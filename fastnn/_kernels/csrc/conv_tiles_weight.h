@@ -27,7 +27,7 @@ static ptrdiff_t input_panels(const struct weight_sums *w) {
 
 static struct weight_sums weight_sums_of(const conv_plan *plan) {
     struct weight_sums w = {.tiles = conv_tiles_of(plan, 0)};
-    measure_image(&w.tiles.image, LANES, TILE_DEPTH);
+    measure_image(&w.tiles.image, LANES, TILE_DEPTH + (plan->kw - 1) / plan->stride_w);
     w.tiles.image.blocks = 2 * input_panels(&w);
     w.blocks = ceil_div(w.tiles.band * w.tiles.image.columns, TILE_DEPTH);
     w.image_size = image_bytes(&w.tiles.image);

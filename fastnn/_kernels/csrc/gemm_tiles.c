@@ -73,12 +73,11 @@ struct tiles_turn {
 };
 
 static struct tiles_turn turn_of(const struct tiles_span *span, ptrdiff_t own, ptrdiff_t shared,
-                                 ptrdiff_t shared_end, ptrdiff_t block) {
+                                 ptrdiff_t block) {
     const ptrdiff_t own_line = cut_start(&span->own_panels, own);
     const ptrdiff_t own_lines = cut_length(&span->own_panels, own);
     const ptrdiff_t line = cut_start(&span->shared_panels, shared);
-    const ptrdiff_t lines =
-        smaller(cut_start(&span->shared_panels, shared_end), span->shared_panels.length) - line;
+    const ptrdiff_t lines = cut_length(&span->shared_panels, shared);
     const ptrdiff_t near = smaller(NEAR_BLOCKS, span->blocks - block);
     struct tiles_turn turn = {.block = block, .blocks = near, .begins = span->first && !block,
                               .ends = span->last && block + near == span->blocks};
@@ -89,13 +88,18 @@ static struct tiles_turn turn_of(const struct tiles_span *span, ptrdiff_t own, p
     return turn;
 }
 
+/* Whether the sums of a block start with its bias. */
+static int starts_with_bias(const gemm_arguments *g) {
+    return g->bias && !g->bias_per_row && !g->accumulate;
+}
+
 /* What a block's sums start with: C, the bias, or 0. */
 static struct tiles_place place_of(const gemm_arguments *g, const struct tiles_turn *turn) {
     float *c = (float *)g->c + turn->row * g->c_row + turn->column;
     struct tiles_place place = {.to = c, .step = g->c_row * 4};
     if (!turn->begins || g->accumulate)
         place.start = c, place.start_step = place.step;
-    else if (g->bias && !g->bias_per_row)
+    else if (starts_with_bias(g))
         place.start = (const float *)g->bias + turn->column;
     return place;
 }
@@ -104,7 +108,7 @@ static struct tiles_place place_of(const gemm_arguments *g, const struct tiles_t
 static void finish_block(const gemm_arguments *g, const struct tiles_turn *turn) {
     float *c = (float *)g->c + turn->row * g->c_row + turn->column;
     const float *bias = g->bias;
-    const int adds = bias && (g->bias_per_row || g->accumulate), bends = g->activation == GEMM_RELU;
+    const int adds = bias && !starts_with_bias(g), bends = g->activation == GEMM_RELU;
     for (ptrdiff_t i = 0; (adds || bends) && i < turn->rows; i++, c += g->c_row)
         for (ptrdiff_t j = 0; j < turn->columns; j += LANES) {
             const MASK mask = first_lanes_f32((int)smaller(LANES, turn->columns - j));
@@ -146,8 +150,9 @@ static void multiply_turn(const struct tiles_span *span, const struct tiles_turn
     if (turn->ends) finish_block(span->g, turn);
 }
 
-/* The same by the vector kernels, for any number of rows and columns. */
+/* The same by the vector kernels, block by block, lest their sums depend on the groups. */
 static void multiply_unfit(const struct tiles_span *span, const struct tiles_turn *turn) {
+    const int adds_bias = starts_with_bias(span->g) ? turn->begins : turn->ends;
     gemm_arguments g = *span->g;
     const ptrdiff_t k = span->k + turn->block * TILE_DEPTH;
     g.m = turn->rows, g.n = turn->columns;
@@ -157,7 +162,8 @@ static void multiply_unfit(const struct tiles_span *span, const struct tiles_tur
     g.c = (float *)g.c + turn->row * g.c_row + turn->column;
     g.accumulate = g.accumulate || !turn->begins;
     if (g.bias) g.bias = (const float *)g.bias + (g.bias_per_row ? turn->row : turn->column);
-    if (!turn->ends) g.bias = NULL, g.activation = GEMM_IDENTITY;
+    if (!adds_bias) g.bias = NULL;
+    if (!turn->ends) g.activation = GEMM_IDENTITY;
     gemm_f32_v4(&g, 1);
 }
 
@@ -172,14 +178,18 @@ static struct tiles_packing own_packing(const struct tiles_span *span, ptrdiff_t
                       span->k + k, smaller(NEAR_BLOCKS * TILE_DEPTH, span->depth - k));
 }
 
-/* One's own packed k's by the shared panels from `first` to `end`. */
+/* One's own k's by the shared panels from `first` to `end`; `near` holds them packed, unless it is
+ * NULL because they, or the shared ones, do not fit. */
 static void multiply_shared(const struct tiles_span *span, ptrdiff_t own, ptrdiff_t block,
                             const char *near, ptrdiff_t first, ptrdiff_t end,
                             struct tiles_packing *aside) {
     for (ptrdiff_t panel = first; panel < end; panel++) {
-        const struct tiles_turn turn = turn_of(span, own, panel, panel + 1, block);
+        const struct tiles_turn turn = turn_of(span, own, panel, block);
         const char *far = span->packed + (panel * span->blocks + block) * PANEL_BLOCK;
-        multiply_turn(span, &turn, near, far, aside);
+        if (near)
+            multiply_turn(span, &turn, near, far, aside);
+        else
+            multiply_unfit(span, &turn);
     }
 }
 
@@ -202,12 +212,7 @@ static void multiply_own_panels(const void *work, ptrdiff_t piece, int worker) {
         const char *packed = packing.to;
         if (number + 1 < count)
             packing = own_packing(span, own_first, number + 1, near);
-        if (fit) {
-            multiply_shared(span, own, block, packed, first, end, &packing);
-        } else {
-            const struct tiles_turn turn = turn_of(span, own, first, end, block);
-            multiply_unfit(span, &turn);
-        }
+        multiply_shared(span, own, block, fit ? packed : NULL, first, end, &packing);
     }
     tiles_end();
 }

@@ -183,6 +183,7 @@ struct tiles_place {
 };
 
 INLINE void begin_sums(const struct tiles_place *place, const int rows, const int columns) {
+    __asm__ volatile("" : : : "memory"); /* GCC does not know that tiles are loaded from memory */
     const char *from = (const char *)place->start;
     const ptrdiff_t step = place->start_step, lower = TILE_LINES * step;
     _tile_zero(0);
