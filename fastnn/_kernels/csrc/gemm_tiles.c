@@ -1,9 +1,9 @@
 /* Large products of float32 on the tiles of AMX; tiles.h says how, gemm.h what they compute.
  *
- * The smaller of A and B is packed by all threads together, in spans of k and of lines that stay in
- * the second cache. A piece of work is a panel of the other, which its thread packs for itself, by
- * panels of the shared one. What the tiles cannot take is left to the vector kernels: 128 k's of
- * a panel, or a span. That depends on values and sizes, not on threads.
+ * B, or an A of few rows, is packed by all threads together, in spans of k and of lines that stay
+ * in the second cache. A piece of work is some panels of the other, which its thread packs for
+ * itself, by panels of the shared one. What the tiles cannot take is left to the vector kernels: 128
+ * k's of a panel, or a span. That depends on values and sizes, not on threads.
  */
 #include "tiles_here.h"
 #if FASTNN_TILES
@@ -37,7 +37,7 @@ struct tiles_span {
     struct cut own_panels, shared_panels;
     ptrdiff_t line, k, depth, blocks; /* `line` is the first shared one */
     ptrdiff_t groups, own_groups;     /* of panels, for pieces */
-    int first, last;                          /* of the spans of k */
+    int first, last;                  /* of the spans of k */
     char *packed, *near;
     int *unfit; /* whether the shared numbers are */
 };
