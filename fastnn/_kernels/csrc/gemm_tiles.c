@@ -2,8 +2,8 @@
  *
  * B, or an A of few rows, is packed by all threads together, in spans of k and of lines that stay
  * in the second cache. A piece of work is some panels of the other, which its thread packs for
- * itself, by panels of the shared one. What the tiles cannot take is left to the vector kernels: 128
- * k's of a panel, or a span. That depends on values and sizes, not on threads.
+ * itself, by panels of the shared one. What the tiles cannot take is left to the vector kernels:
+ * 128 k's of a panel, or a span. That depends on values and sizes, not on threads.
  */
 #include "tiles_here.h"
 #if FASTNN_TILES
