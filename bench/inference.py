@@ -2,7 +2,8 @@
 
 `python -m bench.inference --networks cnn gpt --batches 1 64 --threads 1 2`
 
-Each variant runs in a process of its own, and they take turns; all must agree in their outputs.
+Each variant runs in a process of its own, and they take turns, the others stopped, so that no pool
+of threads spins beside one; all must agree in their outputs.
 ONNX Runtime runs what PyTorch exports (pip install onnxruntime onnx onnxscript).
 """
 
@@ -10,6 +11,7 @@ import argparse
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -131,9 +133,12 @@ def race(network, batch, threads, rounds):
             wanted = outputs if wanted is None else wanted
             if abs(outputs - wanted).max() > TOLERANCE * abs(wanted).max():
                 raise SystemExit(f"{network}: the outputs of {' '.join(each)} are others")
+            worker.send_signal(signal.SIGSTOP)
         for _, (each, worker) in itertools.product(range(rounds), workers.items()):
+            worker.send_signal(signal.SIGCONT)
             print("go", file=worker.stdin, flush=True)
             times.setdefault(each, []).append(json.loads(worker.stdout.readline()))
+            worker.send_signal(signal.SIGSTOP)
     finally:
         for worker in workers.values():
             worker.kill()

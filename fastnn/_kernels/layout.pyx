@@ -82,7 +82,7 @@ cdef struct _Copy:
     char* to
     const char* source
     Py_ssize_t run    # bytes that lie side by side in both
-    Py_ssize_t runs   # of one piece of work, or bytes of it where there is one run alone
+    Py_ssize_t runs   # of one piece of work
     int axes          # over which there are runs, the outermost first
     Py_ssize_t[MOST_AXES] sizes
     Py_ssize_t[MOST_AXES] to_steps

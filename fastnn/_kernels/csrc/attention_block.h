@@ -15,9 +15,6 @@
 #define ACROSS 96 /* queries (forward) or keys (backward) of a block, which lie along vectors */
 #define ALONG 64  /* the others */
 
-static inline ptrdiff_t rounded_up(ptrdiff_t size, ptrdiff_t unit) {
-    return (size + unit - 1) / unit * unit;
-}
 #endif
 
 INLINE REAL *NAME(place)(const attention_array *array, ptrdiff_t batch, ptrdiff_t head,

@@ -8,6 +8,7 @@
 #define FASTNN_CONV_AXIS_H
 
 #include <stddef.h>
+#include "conv_scratch.h"
 
 typedef struct {
     ptrdiff_t count, size, start, step, dilation, taps;
@@ -96,13 +97,6 @@ static inline void conv_fill_offsets(const conv_axis *rows, const conv_axis *col
         for (ptrdiff_t j = 0; j < cols->taps; j++)
             for (ptrdiff_t c = 0; c < channels; c++)
                 *offsets++ = (i * rows->dilation * width + j * cols->dilation) * pixel + c;
-}
-
-/* The next piece of a scratch block, on a cache line. */
-static inline void *conv_take(char **scratch, size_t bytes) {
-    char *taken = *scratch;
-    *scratch = taken + (bytes + 63) / 64 * 64;
-    return taken;
 }
 
 #endif

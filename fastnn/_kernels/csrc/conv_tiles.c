@@ -15,10 +15,10 @@
 #include "gemm_plan.h"
 #include "gemm_scratch.h"
 #include "conv.h"
+#include "conv_scratch.h"
 #include "winograd.h"
 #include "tiles.h"
 #include "conv_tiles_image.h"
-
 #include "conv_tiles_plan.h"
 
 /* The weights of one panel of outputs; of the blocks of k, one tap's 32 input channels. */
@@ -109,14 +109,15 @@ static struct sweep_run run_of(const struct conv_tiles *c, const struct conv_swe
 static void finish_places(const struct conv_tiles *c, const struct conv_sweep *sweep,
                           const struct sweep_run *run, ptrdiff_t place, ptrdiff_t count, float *out,
                           ptrdiff_t panel, const float *sums) {
-    for (ptrdiff_t i = 0; i < count; i++, place++) {
-        const ptrdiff_t row = run->first_row + place / c->image.columns;
-        const ptrdiff_t column = c->first_column + place % c->image.columns;
+    ptrdiff_t row = run->first_row + place / c->image.columns;
+    ptrdiff_t column = c->first_column + place % c->image.columns;
+    for (ptrdiff_t i = 0; i < count; i++, sums += PANEL_LINES) {
         const ptrdiff_t y = row * c->step_h + sweep->start_h;
         const ptrdiff_t x = column * c->step_w + sweep->start_w;
         if (column >= sweep->first_column && column < sweep->end_column)
             finish_output(c, out + (y * c->out_width + x) * c->out_channels, panel * PANEL_LINES,
-                          sums + i * PANEL_LINES);
+                          sums);
+        if (++column == c->first_column + c->image.columns) column = c->first_column, row++;
     }
 }
 
@@ -145,7 +146,7 @@ static void sweep_piece(const void *work, ptrdiff_t piece, int worker) {
     struct tiles_image image = c->image;
     char *memory = scratch_memory((size_t)image_bytes(&image));
     (void)worker;
-    image.first_row = band_row - (c->transposed ? (c->plan.kh - 1) / c->plan.stride_h : 0);
+    image.first_row = band_row - (c->transposed ? reach_of(c->plan.kh, c->plan.stride_h) : 0);
     if (!memory || !pack_image(&image, c->in + n * in_size, memory)) {
         __atomic_store_n(&c->failed[n], 1, __ATOMIC_RELAXED);
         return;
@@ -156,12 +157,6 @@ static void sweep_piece(const void *work, ptrdiff_t piece, int worker) {
         for (ptrdiff_t sweep = 0; sweep < c->sweeps; sweep++)
             sweep_panel(c, &c->sweep[sweep], memory, c->out + n * out_size, band_row, panel);
     tiles_end();
-}
-
-static void *taken(char **memory, ptrdiff_t bytes) {
-    void *start = *memory;
-    *memory += ceil_div(bytes, 64) * 64;
-    return start;
 }
 
 /* The images that failed, by the vector kernels. */
@@ -183,9 +178,9 @@ static void sweep_images(const conv_plan *plan, int transposed, const void *in, 
     struct conv_tiles c = conv_tiles_of(plan, transposed);
     char *memory = scratch;
     c.in = in, c.weight = weight, c.bias = bias, c.activation = activation, c.out = out;
-    c.failed = taken(&memory, plan->n);
-    c.sweep = taken(&memory, c.sweeps * (ptrdiff_t)sizeof *c.sweep);
-    c.block = taken(&memory, blocks_of(&c) * (ptrdiff_t)sizeof *c.block);
+    c.failed = conv_take(&memory, (size_t)plan->n);
+    c.sweep = conv_take(&memory, (size_t)c.sweeps * sizeof *c.sweep);
+    c.block = conv_take(&memory, (size_t)blocks_of(&c) * sizeof *c.block);
     c.packed = memory;
     memset(c.failed, 0, (size_t)plan->n);
     fill_sweeps(&c);

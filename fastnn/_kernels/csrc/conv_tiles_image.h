@@ -43,18 +43,24 @@ INLINE vector_f32 pixel_of(const struct tiles_image *image, const float *x, ptrd
     return left >= LANES ? load_f32(from) : load_part_f32(from, first_lanes_f32((int)left));
 }
 
+/* The pixel that a plane shows at a place. */
+INLINE vector_f32 place_of(const struct tiles_image *image, const float *x, ptrdiff_t plane,
+                           ptrdiff_t row, ptrdiff_t column, ptrdiff_t channel) {
+    const ptrdiff_t down = plane / image->planes_w, right = plane % image->planes_w;
+    return pixel_of(image, x, (image->first_row + row) * image->planes_h + down - image->pad_h,
+                    (image->first_column + column) * image->planes_w + right - image->pad_w,
+                    channel);
+}
+
 /* A row of a plane: 32 channels of each place. Returns the largest magnitudes. */
 static __m512i pack_row(const struct tiles_image *image, const float *x, ptrdiff_t plane,
                         ptrdiff_t row, ptrdiff_t block, char *to) {
-    const ptrdiff_t y = (image->first_row + row) * image->planes_h + plane / image->planes_w -
-                        image->pad_h;
-    const ptrdiff_t left = plane % image->planes_w - image->pad_w;
     __m512i largest = _mm512_setzero_si512();
     to += row * image->columns * TILE_ROW;
     for (ptrdiff_t column = 0; column < image->columns; column++, to += TILE_ROW) {
-        const ptrdiff_t at = (image->first_column + column) * image->planes_w + left;
-        const vector_f32 low = pixel_of(image, x, y, at, block * TILE_DEPTH);
-        const vector_f32 high = pixel_of(image, x, y, at, block * TILE_DEPTH + LANES);
+        const ptrdiff_t channel = block * TILE_DEPTH;
+        const vector_f32 low = place_of(image, x, plane, row, column, channel);
+        const vector_f32 high = place_of(image, x, plane, row, column, channel + LANES);
         largest = _mm512_max_epu32(largest, magnitude(low));
         largest = _mm512_max_epu32(largest, magnitude(high));
         store_parts(to, image->part, (__m512)low, (__m512)high);

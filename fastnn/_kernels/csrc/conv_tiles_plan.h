@@ -2,11 +2,11 @@
  *
  * conv_tiles.c includes it.
  */
-#define FEWEST_USES 4       /* of an input number, by taps */
-#define MOST_WASTE 1.6      /* products that are computed, for one that is wanted */
-#define WORTH_TILES 4e6     /* multiply-adds */
+#define FEWEST_USES 4        /* of an input number, by taps */
+#define MOST_WASTE 1.6       /* products that are computed, for one that is wanted */
+#define WORTH_TILES 4e6      /* multiply-adds */
 #define BAND_BYTES (1 << 18) /* about what a band of an image takes */
-#define FEWEST_PIECES 64    /* that there are to be, if output channels allow it */
+#define FEWEST_PIECES 64     /* that there are to be, if output channels allow it */
 
 /* A block of k: one tap and 32 input channels. */
 struct conv_block {
@@ -36,17 +36,18 @@ struct conv_tiles {
     char *failed; /* of each image */
 };
 
-static ptrdiff_t whole(ptrdiff_t size, ptrdiff_t unit) { return ceil_div(size, unit) * unit; }
+/* How many places of a plane the last tap is from the first. */
+static ptrdiff_t reach_of(ptrdiff_t taps, ptrdiff_t stride) { return (taps - 1) / stride; }
 
 /* Whether it pays to compute oh x ow sums: a number that is packed is to be used by some taps, and
  * tiles are to be full. */
 static int conv_takes_tiles(const conv_plan *p, ptrdiff_t oh, ptrdiff_t ow) {
     const double taps = (double)(p->kh * p->kw), images = (double)p->n;
     const double products = images * (double)(p->oh * p->ow) * (double)(p->c * p->o) * taps;
-    const ptrdiff_t pitch = p->ow + (p->kw - 1) / p->stride_w;
-    const double places = (double)whole(p->oh * pitch, PANEL_LINES);
-    const double done = images * places * (double)whole(p->c, TILE_DEPTH) *
-                        (double)whole(p->o, PANEL_LINES) * taps;
+    const ptrdiff_t pitch = p->ow + reach_of(p->kw, p->stride_w);
+    const double places = (double)rounded_up(p->oh * pitch, PANEL_LINES);
+    const double done = images * places * (double)rounded_up(p->c, TILE_DEPTH) *
+                        (double)rounded_up(p->o, PANEL_LINES) * taps;
     return p->groups == 1 && p->dilation_h == 1 && p->dilation_w == 1 &&
            taps >= (double)(FEWEST_USES * p->stride_h * p->stride_w) && products >= WORTH_TILES &&
            done <= MOST_WASTE * products && !winograd_takes(p, oh, ow);
@@ -62,7 +63,8 @@ static ptrdiff_t blocks_of(const struct conv_tiles *c) {
 
 static struct conv_tiles conv_tiles_of(const conv_plan *p, int transposed) {
     struct conv_tiles c = {.plan = *p, .transposed = transposed};
-    const ptrdiff_t reach_h = (p->kh - 1) / p->stride_h, reach_w = (p->kw - 1) / p->stride_w;
+    const ptrdiff_t reach_h = reach_of(p->kh, p->stride_h);
+    const ptrdiff_t reach_w = reach_of(p->kw, p->stride_w);
     c.image = transposed
                   ? (struct tiles_image){p->oh, p->ow, p->o, 1, 1, 0, 0}
                   : (struct tiles_image){p->h, p->w, p->c, p->stride_h, p->stride_w, p->pad_h,
@@ -101,7 +103,8 @@ static struct conv_block block_at(const struct conv_tiles *c, ptrdiff_t i, ptrdi
                                   ptrdiff_t plane, ptrdiff_t input) {
     const conv_plan *p = &c->plan;
     const ptrdiff_t down = i / p->stride_h, right = j / p->stride_w;
-    const ptrdiff_t reach_h = (p->kh - 1) / p->stride_h, reach_w = (p->kw - 1) / p->stride_w;
+    const ptrdiff_t reach_h = reach_of(p->kh, p->stride_h);
+    const ptrdiff_t reach_w = reach_of(p->kw, p->stride_w);
     const ptrdiff_t shift = c->transposed
                                 ? (reach_h - down) * c->image.columns + reach_w - right
                                 : down * c->image.columns + right;

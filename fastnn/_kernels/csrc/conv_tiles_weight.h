@@ -27,7 +27,7 @@ static ptrdiff_t input_panels(const struct weight_sums *w) {
 
 static struct weight_sums weight_sums_of(const conv_plan *plan) {
     struct weight_sums w = {.tiles = conv_tiles_of(plan, 0)};
-    measure_image(&w.tiles.image, LANES, TILE_DEPTH + (plan->kw - 1) / plan->stride_w);
+    measure_image(&w.tiles.image, LANES, TILE_DEPTH + reach_of(plan->kw, plan->stride_w));
     w.tiles.image.blocks = 2 * input_panels(&w);
     w.blocks = ceil_div(w.tiles.band * w.tiles.image.columns, TILE_DEPTH);
     w.image_size = image_bytes(&w.tiles.image);
@@ -46,16 +46,12 @@ static int pack_places(const struct tiles_image *image, const float *x, vector_f
     __m512i largest = _mm512_setzero_si512();
     for (ptrdiff_t plane = 0; plane < image->planes_h * image->planes_w; plane++)
         for (ptrdiff_t block = 0; block < image->blocks; block++) {
-            const ptrdiff_t count = image->rows * image->columns;
-            for (ptrdiff_t i = 0; i < count; i++) {
-                const ptrdiff_t row = image->first_row + i / image->columns;
-                const ptrdiff_t column = image->first_column + i % image->columns;
-                plain[i] = pixel_of(
-                    image, x, row * image->planes_h + plane / image->planes_w - image->pad_h,
-                    column * image->planes_w + plane % image->planes_w - image->pad_w,
-                    block * LANES);
-                largest = _mm512_max_epu32(largest, magnitude(plain[i]));
-            }
+            ptrdiff_t count = 0;
+            for (ptrdiff_t row = 0; row < image->rows; row++)
+                for (ptrdiff_t column = 0; column < image->columns; column++, count++) {
+                    plain[count] = place_of(image, x, plane, row, column, block * LANES);
+                    largest = _mm512_max_epu32(largest, magnitude(plain[count]));
+                }
             memset(plain + count, 0, (size_t)(image->places - count + LANES) * sizeof *plain);
             char *rows = to + plane_offset(image, plane, block);
             for (ptrdiff_t i = 0; i < image->places; i++)

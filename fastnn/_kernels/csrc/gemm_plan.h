@@ -19,6 +19,10 @@ static inline ptrdiff_t ceil_div(ptrdiff_t x, ptrdiff_t y) { return (x + y - 1) 
 static inline ptrdiff_t smaller(ptrdiff_t x, ptrdiff_t y) { return x < y ? x : y; }
 static inline ptrdiff_t larger(ptrdiff_t x, ptrdiff_t y) { return x > y ? x : y; }
 
+static inline ptrdiff_t rounded_up(ptrdiff_t size, ptrdiff_t unit) {
+    return ceil_div(size, unit) * unit;
+}
+
 /* Bytes; how tiles are ordered changes no sum, so it may depend on the machine. */
 static inline ptrdiff_t half_of_second_cache(void) {
     static ptrdiff_t found;

@@ -10,8 +10,6 @@
 #include "tiles.h"
 #include "tiles_panels.h"
 
-#define LARGEST ((127 + 56) << 23) /* bits of a number */
-
 static size_t packed_size_f32(const rnn_arguments *a) {
     const ptrdiff_t panels = ceil_div(a->hidden, PANEL_LINES);
     const ptrdiff_t blocks = rnn_gates(a->kind) * panels * panels;
@@ -73,7 +71,7 @@ static int pack_row(const float *from, ptrdiff_t depth, char *to) {
         largest = _mm512_max_epu32(largest, _mm512_max_epu32(magnitude(low), magnitude(high)));
         store_parts(to, PART_STEP, (__m512)low, (__m512)high);
     }
-    return _mm512_reduce_max_epu32(largest) < LARGEST;
+    return _mm512_reduce_max_epu32(largest) < TILES_LARGEST;
 }
 
 /* What the rows of a span are multiplied from: forward the states before, backward gradients. */

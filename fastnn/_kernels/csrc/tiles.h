@@ -47,10 +47,12 @@ INLINE void tiles_begin_rows(ptrdiff_t rows) {
 
 static void tiles_end(void) { _tile_release(); }
 
+#define TILES_LARGEST ((127 + 56) << 23) /* bits of a number that is too large */
+
 /* Where the parts are exact and neither products nor sums leave float32's range: each panel's
  * largest number is 0, or its exponent is from -48 to 55. Bits of a float without its sign. */
 static inline int tiles_take(uint32_t largest) {
-    return !largest || (largest >= (127 - 48) << 23 && largest < (127 + 56) << 23);
+    return !largest || (largest >= (127 - 48) << 23 && largest < TILES_LARGEST);
 }
 
 INLINE __m512i high_half_rounded(__m512i bits) {
