@@ -19,6 +19,7 @@ THREADS = ["-pthread"]  # glibc below 2.34 needs it, to compile and to link
 OPTIMISE = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
 
 MODULES = {
+    "fastnn._kernels.home": [],
     "fastnn._kernels.runtime": [],
     "fastnn._kernels.recording": [],
     "fastnn._kernels.gemm": ["gemm.c", "gemm_tiles.c"],

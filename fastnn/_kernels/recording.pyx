@@ -16,6 +16,7 @@ from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
 from fastnn._kernels cimport runtime
+from fastnn._kernels.home cimport Home
 
 from .repeating import Again, Check, apart_from, arrays_of, shared, writeable
 
@@ -155,7 +156,7 @@ cdef class Program:
     cdef Entry* entries
     cdef Py_ssize_t count, capacity
     cdef dict functions  # by the number of the entry
-    cdef runtime.Home home
+    cdef Home home
     cdef dict held       # arrays from elsewhere, by the id of the object that owns their memory
     cdef bint has_strangers
     cdef int depth       # of units
@@ -168,9 +169,9 @@ cdef class Program:
     cdef object bind_gradients
     cdef readonly long long first_node  # the number of the first node that is made meanwhile
 
-    def __cinit__(self, bind_gradients, long long first_node):
+    def __cinit__(self, bind_gradients, long long first_node, list places=None):
         self.bind_gradients, self.first_node = bind_gradients, first_node
-        self.functions, self.held, self.home = {}, {}, runtime.Home()
+        self.functions, self.held, self.home = {}, {}, Home(places)
         self.witnesses, self.first_gradients, self.unbound, self.versions = {}, {}, {}, []
         self.states = []
 
@@ -197,6 +198,15 @@ cdef class Program:
     def bytes(self):
         """What its arrays take."""
         return self.home.bytes
+
+    @property
+    def lifetimes(self):
+        """Of its large arrays in order: their sizes, when they were made and when let go."""
+        return self.home.lifetimes
+
+    def let_go(self):
+        """Free the memory that no array uses: nothing is to be replayed any more."""
+        self.home.free_idle()
 
     def listed(self):
         """For each entry the name of its kernel, or its function."""

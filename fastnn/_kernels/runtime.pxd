@@ -28,10 +28,3 @@ cdef void use_home(void* home) noexcept
 
 # Whether an array's memory belongs to a home.
 cdef bint lives_in(cnp.ndarray array, void* home) noexcept
-
-
-cdef class Home:
-    cdef dict idle
-    cdef readonly size_t bytes
-    cdef void take_back(self, void* memory, size_t size) noexcept
-    cdef void* acquire(self, size_t size) except NULL

@@ -6,10 +6,12 @@ one pool (csrc/team_pool.h), so the number of threads decides who computes a pie
 
 import os
 
+cimport cython
 cimport numpy as cnp
 from cpython.ref cimport Py_INCREF
 from libc.stdlib cimport free
-from libc.string cimport memset
+
+from .home cimport Home, Idle
 
 cnp.import_array()
 
@@ -18,7 +20,10 @@ cdef extern from "cpu.h":
     int cpu_level()
     bint cpu_has_tiles()
     void watch_forks()
+
+cdef extern from "memory.h":
     void* aligned_memory(size_t bytes) nogil
+    void give_back_memory()
 
 cdef extern from "team_pool.h":
     team_runner run_team
@@ -132,6 +137,7 @@ cdef size_t LINE = 64
 cdef size_t SPARE_BYTES = 16 << 20
 
 
+@cython.no_gc_clear
 cdef class Block:
     """Memory of one array; it goes back to where it came from when the last array on it is gone.
 
@@ -150,42 +156,6 @@ cdef class Block:
             self.home.take_back(self.memory, self.size)
 
 
-cdef class Home:
-    """Memory of a program's arrays: what one of them gives back is kept for the next."""
-    def __cinit__(self):
-        self.idle = {}
-
-    cdef void take_back(self, void* memory, size_t size) noexcept:
-        cdef _Idle idle
-        try:
-            idle = _Idle.__new__(_Idle)
-            idle.memory, idle.size = memory, size
-            self.idle.setdefault(size, []).append(idle)
-        except BaseException:
-            free(memory)
-
-    cdef void* acquire(self, size_t size) except NULL:
-        cdef list idle_blocks = self.idle.get(size)
-        cdef _Idle idle
-        cdef void* memory
-        if idle_blocks:
-            idle = <_Idle> idle_blocks.pop()
-            memory, idle.memory = idle.memory, NULL
-            return memory
-        memory = aligned_memory(size)
-        if memory is NULL:
-            raise MemoryError(f"cannot allocate {size} bytes for an array")
-        self.bytes += size
-        return memory
-
-    def poison(self):
-        """Overwrite the idle memory, so that nobody can read from it what was there."""
-        cdef _Idle idle
-        for blocks in self.idle.values():
-            for idle in blocks:
-                memset(idle.memory, 0xFF, idle.size)
-
-
 cdef bint lives_in(cnp.ndarray array, void* home) noexcept:
     cdef object base = array
     while isinstance(base, cnp.ndarray):
@@ -193,21 +163,12 @@ cdef bint lives_in(cnp.ndarray array, void* home) noexcept:
     return isinstance(base, Block) and <void*> (<Block> base).home is home
 
 
-cdef class _Idle:
-    cdef void* memory
-    cdef size_t size
-
-    def __dealloc__(self):
-        if self.memory is not NULL:
-            free(self.memory)
-
-
 cdef void _release(void* memory, size_t size) noexcept:
     global _kept_bytes, _used_bytes
-    cdef _Idle idle
+    cdef Idle idle
     _used_bytes -= size
     try:
-        idle = _Idle.__new__(_Idle)
+        idle = Idle.__new__(Idle)
         idle.memory = memory
         idle.size = size
         _free_blocks.setdefault(size, []).append(idle)
@@ -230,13 +191,13 @@ cdef void* _acquire(size_t* size) except NULL:
     """Memory of at least ``size`` bytes, which becomes the size that it really has."""
     global _kept_bytes, _used_bytes, _peak_bytes, _allocations
     cdef list idle_blocks = _free_blocks.get(size[0])
-    cdef _Idle idle
+    cdef Idle idle
     cdef void* memory
     _allocations += 1
     if not idle_blocks:
         idle_blocks = _blocks_near(size[0])
     if idle_blocks:
-        idle = <_Idle> idle_blocks.pop()
+        idle = <Idle> idle_blocks.pop()
         memory = idle.memory
         size[0] = idle.size
         idle.memory = NULL
@@ -245,10 +206,10 @@ cdef void* _acquire(size_t* size) except NULL:
         # A step that repeats finds all of its blocks again only if none was given back between:
         # lenet took 3.9 ms while the limit was what is in use, and 3.1 with this one.
         if _kept_bytes + _used_bytes + size[0] > _peak_bytes + _peak_bytes // 2 + SPARE_BYTES:
-            trim()
+            _free_idle_blocks()
         memory = aligned_memory(size[0])
         if memory is NULL:
-            trim()
+            _free_idle_blocks()
             memory = aligned_memory(size[0])
         if memory is NULL:
             raise MemoryError(f"cannot allocate {size[0]} bytes for an array")
@@ -258,11 +219,16 @@ cdef void* _acquire(size_t* size) except NULL:
     return memory
 
 
-def trim():
-    """Give the arena's idle memory back to the operating system."""
+cdef void _free_idle_blocks() noexcept:
     global _kept_bytes
     _free_blocks.clear()
     _kept_bytes = 0
+
+
+def trim():
+    """Give the arena's idle memory back to the operating system."""
+    _free_idle_blocks()
+    give_back_memory()
 
 
 def memory_stats():

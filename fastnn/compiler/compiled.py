@@ -47,9 +47,18 @@ class Kind:
             del self.records[0]
         self.records.append(record)
 
+    def drop(self, record):
+        """Forget a recording that another one is to replace, if it is one."""
+        if record is not None:
+            self.records.remove(record)
+            record.program.let_go()
+
 
 class Compiled:
-    """A function whose kernels are recorded at the second call with arguments of a kind."""
+    """A function whose kernels are recorded at the second call with arguments of a kind.
+
+    They are recorded once more at the third where their memory can be laid out better then.
+    """
 
     def __init__(self, function):
         self.function = function
@@ -89,8 +98,11 @@ class Compiled:
             return False, None
         self._kinds.move_to_end(key)
         record = kind.fitting(tensors)
-        if record is None:
-            return self._recorded(kind, tensors, arguments, keywords)
+        places = None if record is None else record.better_places
+        if record is None or places is not None and not share_memory(tensors):
+            kind.drop(record)
+            record = None  # its memory is let go of before the next one's is taken
+            return self._recorded(kind, tensors, arguments, keywords, places)
         if not keywords and len(tensors) == len(arguments) and all(
                 map(operator.is_, tensors, arguments)):
             self._last = record, _modes()
@@ -103,7 +115,7 @@ class Compiled:
                _modes())
         return key, tensors
 
-    def _recorded(self, kind, tensors, arguments, keywords):
+    def _recorded(self, kind, tensors, arguments, keywords, places):
         if kind.misses > MOST_MISSES or share_memory(tensors) or any(
                 record.meets_outside(tensors) for record in kind.records):
             return False, None
@@ -115,7 +127,8 @@ class Compiled:
                 f"{kind.records[-1].difference()} changes from call to call",
                 RuntimeWarning, stacklevel=4)
             return False, None
-        record = Record(self.function, arguments, keywords, kind.others)
+        self._last = None, None
+        record = Record(self.function, arguments, keywords, kind.others, places)
         kind.add(record)
         return True, record.first
 
@@ -182,6 +195,8 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mo
 
     The first call with arguments of a kind runs it, the second runs it and records its kernels,
     and later ones replay these: bit for bit the same results, gradients, buffers and parameters.
+    Where the arrays' lifetimes, known by then, let a megabyte or more of memory be saved, the third
+    call is recorded too.
     It is for functions of tensors, modules under `no_grad`, and above all for whole training
     steps, with backward pass and optimizer. Each shape, type and layout of the tensors and each
     value of the other arguments is a kind of its own. ``disable`` gives the function back as it

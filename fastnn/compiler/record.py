@@ -8,12 +8,15 @@ import numpy
 from numpy.lib.array_utils import byte_bounds
 
 from .. import tape
-from .._kernels import recording
+from .._kernels import recording, runtime
 from ..tensor import Tensor
 from . import checks
 from .arguments import mapped, room_for, share_memory
 from .code import LIBRARY, PACKAGES, place_of_code
+from .placement import extent, places_of
 from .watch import Watch
+
+WORTH_ANOTHER = 1 << 20  # bytes saved by places, for which a call is recorded once more
 
 
 def place_of(error, otherwise):
@@ -38,11 +41,13 @@ class Record:
     """What a call of a function did, recorded while it did it.
 
     ``first`` is the result of that call. `fits` tells whether a replay would do what the function
-    itself would do now, and `replay` does it.
+    itself would do now, and `replay` does it. When the arrays live is known only now:
+    ``better_places``, where there are any, are for a recording that takes the place of this one.
     """
 
-    def __init__(self, function, arguments, keywords, others):
-        self.program = recording.Program(checks.bind_gradients, tape.next_number())
+    def __init__(self, function, arguments, keywords, others, places=None):
+        runtime.trim()  # what calls without a recording have used
+        self.program = recording.Program(checks.bind_gradients, tape.next_number(), places)
         self.place = place_of_function(function)
         self.own, self.written, given = [], [], []
         taken = mapped((arguments, keywords), lambda leaf: self._take(leaf, given))
@@ -59,6 +64,12 @@ class Record:
         mapped(result, self._check)
         self.template = result
         self.first = mapped(result, self._copied)
+        self.better_places = self._better_places() if places is None else None
+        runtime.trim()  # what the recording has used that this one replaces
+
+    def _better_places(self):
+        places = places_of(self.program.lifetimes)
+        return places if self.program.bytes - extent(places) >= WORTH_ANOTHER else None
 
     def _refuse(self, what, place=None):
         raise RuntimeError(f"compile: {place or self.place}: {what}") from None

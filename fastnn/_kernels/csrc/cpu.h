@@ -2,9 +2,7 @@
 #ifndef FASTNN_CPU_H
 #define FASTNN_CPU_H
 
-#include <stdlib.h>
 #include <pthread.h>
-#include <sys/mman.h>
 #include "tiles_here.h"
 #if FASTNN_TILES
 #include <cpuid.h>
@@ -46,16 +44,5 @@ static inline int cpu_level(void) {
 static int forked_child = 0;
 static void mark_forked_child(void) { forked_child = 1; }
 static inline void watch_forks(void) { pthread_atfork(NULL, NULL, mark_forked_child); }
-
-/* Memory aligned to a cache line; large blocks ask for huge pages, which fault 512 times less. */
-static inline void *aligned_memory(size_t bytes) {
-    size_t alignment = bytes >= ((size_t)1 << 21) ? (size_t)1 << 21 : 64;
-    void *memory = NULL;
-    if (posix_memalign(&memory, alignment, bytes)) return NULL;
-#if defined(MADV_HUGEPAGE)
-    if (bytes >= ((size_t)1 << 21)) madvise(memory, bytes, MADV_HUGEPAGE);
-#endif
-    return memory;
-}
 
 #endif
