@@ -23,6 +23,17 @@ NETS = {
     "conv_transpose3d": (lambda: [nn.ConvTranspose3d(2, 3, 2), nn.ReLU()], (2, 2, 3, 4, 3)),
     "max_pool1d": (lambda: [nn.Conv1d(3, 5, 3), nn.ReLU(), nn.MaxPool1d(2)], (4, 3, 9)),
     "max_pool2d": (lambda: [nn.Conv2d(3, 5, 3), nn.ReLU(), nn.MaxPool2d(3, 2, 1)], IMAGES),
+    "batch_norm of vectors": (lambda: [nn.BatchNorm1d(7), nn.ReLU()], (5, 7)),
+    "batch_norm1d": (lambda: [nn.BatchNorm1d(3), nn.LeakyReLU(0.3)], (4, 3, 9)),
+    "batch_norm2d": (lambda: [nn.BatchNorm2d(3), nn.ReLU(inplace=True)], IMAGES),
+    "batch_norm2d, leaky": (lambda: [nn.BatchNorm2d(3, affine=False), nn.LeakyReLU(2.5)], IMAGES),
+    "batch_norm2d, channels last": (
+        lambda: [nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), nn.LeakyReLU(), nn.MaxPool2d(2)], IMAGES),
+    "batch_norm3d": (lambda: [nn.BatchNorm3d(2), nn.ReLU()], (2, 2, 3, 4, 3)),
+    "batch_norm, slope 0": (lambda: [nn.BatchNorm1d(3), nn.LeakyReLU(0.0)], (4, 3, 9)),
+    "batch_norm, falling": (lambda: [nn.BatchNorm1d(3), nn.LeakyReLU(-0.5)], (4, 3, 9)),
+    "batch_norm by running moments": (
+        lambda: [nn.BatchNorm1d(3).eval(), nn.LeakyReLU(0.5)], (4, 3, 9)),
     "max_pool3d": (lambda: [nn.Tanh(), nn.ReLU(), nn.MaxPool3d(2)], (2, 2, 4, 4, 4)),
 }
 
@@ -56,7 +67,8 @@ def test_same_bits(name, dtype):
         assert (one == other).all()
 
 
-@pytest.mark.parametrize("name", ["linear", "conv2d", "conv_transpose2d", "max_pool2d"])
+@pytest.mark.parametrize("name", ["linear", "conv2d", "conv_transpose2d", "max_pool2d",
+                                  "batch_norm2d", "batch_norm1d"])
 def test_second_gradients(name):
     layers, shape = NETS[name]
     fastnn.manual_seed(0)
@@ -83,6 +95,9 @@ def test_which_are_joined():
         "relu", "max_pool2d", "convolution"]
     assert operations(nn.Sequential(convolution, nn.LeakyReLU())(image)) == [
         "leaky_relu", "convolution"]
+    for rectifier in (relu, nn.LeakyReLU(0.2)):
+        net = nn.Sequential(convolution, nn.BatchNorm2d(2), rectifier, pool)
+        assert operations(net(image)) == ["max_pool2d", "channel_norm", "convolution"]
     flat = nn.Sequential(nn.Flatten(), nn.Linear(64, 2), relu, relu)(image)
     assert operations(flat) == ["relu", "linear_relu"]
 

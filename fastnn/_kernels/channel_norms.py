@@ -3,7 +3,8 @@
 Images come as (samples, rows, width), their channels last, or as (samples, channels, rows). In
 the first form ``width`` is a number of channels or a multiple of it: several rows are read as one.
 ``centre``, ``scale`` and the like are vectors of that width for each sample, or one for all, with
-``step`` 0.
+``step`` 0. A rectifier may follow: what is not above 0 is multiplied by ``below``, which is 1 where
+there is none.
 """
 
 from .kernel import kernel
@@ -26,12 +27,29 @@ def row_squares(x, first, last, mean):
     return total
 
 
-def row_products(g, x, first, last, mean):
-    """Sum of g, and of g times the distance of x from a mean."""
+def applied(x, centre, scale, shift):
+    return (x - centre) * scale + shift
+
+
+def bent(y, below):
+    """The rectified value; ``below`` 0 makes it 0 even of infinity."""
+    lower = T(0) if below == T(0) else below * y
+    return lower if y <= T(0) else y
+
+
+def bent_gradient(g, y, below):
+    """The gradient of y, given that of its `bent` value."""
+    lower = T(0) if below == T(0) else below * g
+    return lower if y <= T(0) else g
+
+
+def row_products(g, x, first, last, mean, scale, shift, below):
+    """Sum of the gradients of a rectified row, and of these times the distance of x from a mean."""
     total = product = T(0)
     for i in range(first, last):
-        total += g[i]
-        product += g[i] * (x[i] - mean)
+        each = bent_gradient(g[i], applied(x[i], mean, scale, shift), below)
+        total += each
+        product += each * (x[i] - mean)
     return total, product
 
 
@@ -164,38 +182,43 @@ def coefficients(start, stop, arguments, numbers):
             shift[base + i] = shift[base + i - channels]
 
 
-@kernel
+@kernel(uses=(applied, bent))
 def apply_last(start, stop, arguments, numbers):
-    """out = (x - centre) * scale + shift."""
+    """out = (x - centre) * scale + shift, rectified."""
     out, x, centre = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
     scale, shift = pointer(arguments[3]), pointer(arguments[4])
-    width, rows, step = arguments[5], arguments[6], arguments[7]
+    width, rows, step, below = arguments[5], arguments[6], arguments[7], T(numbers[0])
     for row in range(start, stop):
         at, base = row * width, row // rows * step
         for c in range(width):
-            out[at + c] = (x[at + c] - centre[base + c]) * scale[base + c] + shift[base + c]
+            out[at + c] = bent(
+                applied(x[at + c], centre[base + c], scale[base + c], shift[base + c]), below)
 
 
-@kernel
+@kernel(uses=(applied, bent))
 def apply_first(start, stop, arguments, numbers):
     """As `apply_last`, of rows that each belong to one channel of one sample."""
     out, x, centres = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
     scales, shifts = pointer(arguments[3]), pointer(arguments[4])
-    rows, statistics = arguments[5], arguments[6]
+    rows, statistics, below = arguments[5], arguments[6], T(numbers[0])
     for unit in range(start, stop):
         each = unit % statistics
         centre, scale, shift = centres[each], scales[each], shifts[each]
         for i in range(unit * rows, (unit + 1) * rows):
-            out[i] = (x[i] - centre) * scale + shift
+            out[i] = bent(applied(x[i], centre, scale, shift), below)
 
 
-@kernel
+@kernel(uses=(applied, bent_gradient))
 def sums_last(start, stop, arguments, numbers):
-    """For each piece of rows: sum of g, and of g times the distance of x from its centre."""
+    """For each piece of rows: sum of g, and of g times the distance of x from its centre.
+
+    g is the gradient before the rectifier, which comes after it.
+    """
     totals, products = pointer(arguments[0]), pointer(arguments[1])
     g, x, centre = pointer(arguments[2]), pointer(arguments[3]), pointer(arguments[4])
-    width, step = arguments[5], arguments[6]
-    rows, piece_rows, pieces = arguments[7], arguments[8], arguments[9]
+    scale, shift, below = pointer(arguments[5]), pointer(arguments[6]), T(numbers[0])
+    width, step = arguments[7], arguments[8]
+    rows, piece_rows, pieces = arguments[9], arguments[10], arguments[11]
     for unit in range(start, stop):
         sample, first = unit // pieces, unit % pieces * piece_rows
         last = min(rows, first + piece_rows)
@@ -206,19 +229,24 @@ def sums_last(start, stop, arguments, numbers):
         for row in range(first, last):
             at = offset + row * width
             for c in range(width):
-                totals[base + c] += g[at + c]
-                products[base + c] += g[at + c] * (x[at + c] - centre[middle + c])
+                from_centre = x[at + c] - centre[middle + c]
+                each = bent_gradient(g[at + c], applied(
+                    x[at + c], centre[middle + c], scale[middle + c], shift[middle + c]), below)
+                totals[base + c] += each
+                products[base + c] += each * from_centre
 
 
-@kernel(sums=(row_products,))
+@kernel(uses=(applied, bent_gradient), sums=(row_products,))
 def sums_first(start, stop, arguments, numbers):
     """As `sums_last`, of rows that each belong to one channel of one sample."""
     totals, products = pointer(arguments[0]), pointer(arguments[1])
     g, x, centre = pointer(arguments[2]), pointer(arguments[3]), pointer(arguments[4])
-    rows, statistics = arguments[5], arguments[6]
+    scale, shift, below = pointer(arguments[5]), pointer(arguments[6]), T(numbers[0])
+    rows, statistics = arguments[7], arguments[8]
     for unit in range(start, stop):
+        each = unit % statistics
         totals[unit], products[unit] = row_products(
-            g, x, unit * rows, (unit + 1) * rows, centre[unit % statistics])
+            g, x, unit * rows, (unit + 1) * rows, centre[each], scale[each], shift[each], below)
 
 
 @kernel
@@ -251,32 +279,36 @@ def gradient_coefficients(start, stop, arguments, numbers):
             offset[base + i] = offset[base + i - channels]
 
 
-@kernel
+@kernel(uses=(applied, bent_gradient))
 def input_gradient_last(start, stop, arguments, numbers):
-    """out = scale * g - slope * (x - centre) - offset."""
+    """out = scale * g - slope * (x - centre) - offset, with g as in `sums_last`."""
     out, g, x = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
-    centre, scale = pointer(arguments[3]), pointer(arguments[4])
-    slope, offset = pointer(arguments[5]), pointer(arguments[6])
-    width, rows, step = arguments[7], arguments[8], arguments[9]
+    centre, scale, shift = pointer(arguments[3]), pointer(arguments[4]), pointer(arguments[5])
+    slope, offset, below = pointer(arguments[6]), pointer(arguments[7]), T(numbers[0])
+    width, rows, step = arguments[8], arguments[9], arguments[10]
     for row in range(start, stop):
         at, base = row * width, row // rows * step
         for c in range(width):
-            out[at + c] = scale[base + c] * g[at + c] - offset[base + c] - slope[base + c] * (
-                x[at + c] - centre[base + c])
+            from_centre = x[at + c] - centre[base + c]
+            each = bent_gradient(g[at + c], applied(
+                x[at + c], centre[base + c], scale[base + c], shift[base + c]), below)
+            out[at + c] = scale[base + c] * each - offset[base + c] - slope[base + c] * from_centre
 
 
-@kernel
+@kernel(uses=(applied, bent_gradient))
 def input_gradient_first(start, stop, arguments, numbers):
     """As `input_gradient_last`, of rows that each belong to one channel of one sample."""
     out, g, x = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
-    centres, scales = pointer(arguments[3]), pointer(arguments[4])
-    slopes, offsets = pointer(arguments[5]), pointer(arguments[6])
-    rows, statistics = arguments[7], arguments[8]
+    centres, scales, shifts = pointer(arguments[3]), pointer(arguments[4]), pointer(arguments[5])
+    slopes, offsets, below = pointer(arguments[6]), pointer(arguments[7]), T(numbers[0])
+    rows, statistics = arguments[8], arguments[9]
     for unit in range(start, stop):
         each = unit % statistics
-        centre, scale, slope, offset = centres[each], scales[each], slopes[each], offsets[each]
+        centre, scale, shift = centres[each], scales[each], shifts[each]
+        slope, offset = slopes[each], offsets[each]
         for i in range(unit * rows, (unit + 1) * rows):
-            out[i] = scale * g[i] - offset - slope * (x[i] - centre)
+            before = bent_gradient(g[i], applied(x[i], centre, scale, shift), below)
+            out[i] = scale * before - offset - slope * (x[i] - centre)
 
 
 @kernel

@@ -64,15 +64,15 @@ def _new(x, *shapes):
     return [memory.empty(shape, x.dtype) for shape in shapes]
 
 
-def _over_pieces(layout, kernel, operands, elements):
+def _over_pieces(layout, kernel, operands, elements, numbers=()):
     """Run a kernel over the pieces of each sample, or over single rows of one channel."""
     kernel(None, operands, layout.samples * layout.pieces, chunk=layout.piece_chunk,
-           nanoseconds=elements * NANOSECONDS_PER_ELEMENT)
+           nanoseconds=elements * NANOSECONDS_PER_ELEMENT, numbers=numbers)
 
 
-def _over_rows(layout, kernel, operands, elements):
+def _over_rows(layout, kernel, operands, elements, numbers):
     kernel(None, operands, layout.units, chunk=layout.row_chunk,
-           nanoseconds=elements * NANOSECONDS_PER_ELEMENT)
+           nanoseconds=elements * NANOSECONDS_PER_ELEMENT, numbers=numbers)
 
 
 def moments(layout, x):
@@ -119,37 +119,43 @@ def coefficients(layout, mean, variance, epsilon, weight, bias):
     return found
 
 
-def normalised(layout, x, centre, scale, shift):
-    """(x - centre) * scale + shift."""
+def normalised(layout, x, centre, scale, shift, below=1.0):
+    """(x - centre) * scale + shift; what is not above 0 is multiplied by ``below``."""
     out, = _new(x, x.shape)
+    operands = out, x, centre, scale, shift
     if layout.last:
-        sizes = layout.width, layout.rows, layout.step
-        _over_rows(layout, kernels.apply_last, (out, x, centre, scale, shift, *sizes), x.size)
+        _over_rows(layout, kernels.apply_last, (
+            *operands, layout.width, layout.rows, layout.step), x.size, (below,))
     else:
-        _over_rows(layout, kernels.apply_first, (out, x, centre, scale, shift, layout.rows,
-                                                 layout.statistics * layout.channels), x.size)
+        _over_rows(layout, kernels.apply_first, (
+            *operands, layout.rows, layout.statistics * layout.channels), x.size, (below,))
     return out
 
 
-def gradient_sums(layout, gradient, x, centre):
-    """By statistic and channel: (sum of the gradient, sum of it times x less its centre)."""
+def gradient_sums(layout, gradient, x, centre, scale, shift, below):
+    """By statistic and channel: (sum of the gradient, sum of it times x less its centre).
+
+    The gradient given is that of what `normalised` returns, that summed is before ``below``.
+    """
     statistics, channels = layout.statistics, layout.channels
     if layout.last:
         parts = (statistics, layout.pieces * layout.fold, channels)
         found = _new(x, parts, parts)
         _over_pieces(layout, kernels.sums_last, (
-            *found, gradient, x, centre, layout.width, layout.step, layout.rows,
-            layout.piece_rows, layout.pieces), 2 * x.size)
+            *found, gradient, x, centre, scale, shift, layout.width, layout.step, layout.rows,
+            layout.piece_rows, layout.pieces), 2 * x.size, (below,))
     else:
         parts = (statistics, layout.samples // statistics, channels)
         found = _new(x, parts, parts)
         _over_pieces(layout, kernels.sums_first, (
-            *found, gradient, x, centre, layout.rows, statistics * channels), 2 * x.size)
+            *found, gradient, x, centre, scale, shift, layout.rows, statistics * channels),
+            2 * x.size, (below,))
     return [sum_axis(each).reshape(-1) for each in found] if parts[1] > 1 else \
         [each.reshape(-1) for each in found]
 
 
-def input_gradient(layout, gradient, x, sums, centre, scale, variance, epsilon, weight):
+def input_gradient(layout, gradient, x, sums, centre, scale, shift, below, variance, epsilon,
+                   weight):
     """The gradient of x, through the moments too."""
     out, slope, offset = _new(x, x.shape, scale.shape, scale.shape)
     kernels.gradient_coefficients(
@@ -157,13 +163,13 @@ def input_gradient(layout, gradient, x, sums, centre, scale, variance, epsilon, 
                layout.groups), layout.statistics,
         chunk=_chunk(layout.width),
         nanoseconds=2 * slope.size * NANOSECONDS_PER_ELEMENT, numbers=(epsilon, layout.count))
-    operands = out, gradient, x, centre, scale, slope, offset
+    operands = out, gradient, x, centre, scale, shift, slope, offset
     if layout.last:
         _over_rows(layout, kernels.input_gradient_last, (
-            *operands, layout.width, layout.rows, layout.step), 2 * x.size)
+            *operands, layout.width, layout.rows, layout.step), 2 * x.size, (below,))
     else:
         _over_rows(layout, kernels.input_gradient_first, (
-            *operands, layout.rows, layout.statistics * layout.channels), 2 * x.size)
+            *operands, layout.rows, layout.statistics * layout.channels), 2 * x.size, (below,))
     return out
 
 

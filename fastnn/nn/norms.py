@@ -79,6 +79,10 @@ class _BatchNorm(_ChannelNorm):
                          bias)
 
     def forward(self, input):
+        return self.forward_bent(input, 1.0)
+
+    def forward_bent(self, input, below):
+        """``forward``, and what is not above 0 times ``below``, computed at once in training."""
         self._check(input, self.dimensions)
         mean, variance, momentum = self.running_mean, self.running_var, self.momentum
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
@@ -88,8 +92,8 @@ class _BatchNorm(_ChannelNorm):
         training = self.training or mean is None and variance is None
         if self.training and not self.track_running_stats:
             mean = variance = None
-        return normalization.batch_norm(
-            input, mean, variance, self.weight, self.bias, training,
+        return normalization.bent_batch_norm(
+            below, input, mean, variance, self.weight, self.bias, training,
             0.0 if momentum is None else momentum, self.eps)
 
 

@@ -65,6 +65,13 @@ def leaky_relu(input, negative_slope=0.01):
     return input if input > 0 else negative_slope * input
 
 
+def bent(input, below):
+    """What is not above 0 times ``below``: ``relu`` for 0, the input itself for 1."""
+    if below == 1:
+        return input
+    return leaky_relu(input, below) if below else relu(input)
+
+
 @with_in_place("functional")
 @public("functional", cases=[*WIDE, case(floats(3, 4, kinks=(0,)), alpha=0.7)])
 @elementwise(inplace=True)

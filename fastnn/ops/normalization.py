@@ -10,6 +10,7 @@ from .. import tensor as tensors
 from .._kernels import memory, norms, program
 from ..operation import Operation
 from ..registry import case, floats, public
+from .activation import bent
 from .checks import floating, whole
 from .composed import rule_of_composition
 from .exponential import sqrt
@@ -22,6 +23,7 @@ class _Plan(NamedTuple):
     merged: bool     # moments of all samples together: batch norm
     epsilon: float
     running: tuple   # (running mean, running variance, momentum) to be moved, or ()
+    below: float = 1.0  # by which what is not above 0 is multiplied at last: a rectifier's slope
 
 
 @lru_cache
@@ -63,8 +65,8 @@ def _forward(plan, x, weight, bias):
         _move_running(plan.running, layout, mean, variance)
     centre, scale, shift = norms.coefficients(
         layout, mean, variance, plan.epsilon, memory.contiguous(weight), memory.contiguous(bias))
-    out = norms.normalised(layout, read, centre, scale, shift)
-    return _image(out, last), layout, variance, centre, scale
+    out = norms.normalised(layout, read, centre, scale, shift, plan.below)
+    return _image(out, last), layout, variance, centre, scale, shift
 
 
 def _move_running(running, layout, mean, variance):
@@ -80,13 +82,14 @@ def _rule(node, gradient):
     if tape.is_grad_enabled():
         return _differentiable(node, gradient)
     x, weight = node.saved[:2]
-    plan, layout, variance, centre, scale = node.plan
+    plan, layout, variance, centre, scale, shift = node.plan
     read, g = _read(x.array, layout.last), _read(gradient.array, layout.last)
-    sums = norms.gradient_sums(layout, g, read, centre)
+    line = centre, scale, shift, plan.below
+    sums = norms.gradient_sums(layout, g, read, *line)
     d_x = d_weight = d_bias = None
     if node.needs[0]:
         d_x = tape.from_array(_image(norms.input_gradient(
-            layout, g, read, sums, centre, scale, variance, plan.epsilon,
+            layout, g, read, sums, *line, variance, plan.epsilon,
             None if weight is None else memory.contiguous(weight.array)), layout.last))
     if node.needs[1] or node.needs[2]:
         d_weight, d_bias = map(tape.from_array, norms.parameter_gradients(
@@ -102,7 +105,7 @@ def _composition(plan, x, weight, bias):
     dims = [i for i in range(apart.ndim) if i != 1] if plan.merged else 2
     apart = apart - apart.mean(dims, keepdim=True)
     y = apart / sqrt((apart * apart).mean(dims, keepdim=True) + plan.epsilon)
-    return _scaled(y.reshape(x.shape), weight, bias)
+    return bent(_scaled(y.reshape(x.shape), weight, bias), plan.below)
 
 
 def _scaled(y, weight, bias):
@@ -125,14 +128,14 @@ def _fixed_forward(plan, x, mean, variance, weight, bias):
     mean, variance, weight, bias = map(memory.contiguous, (mean, variance, weight, bias))
     centre, scale, shift = norms.coefficients(layout, mean, variance, plan.epsilon, weight, bias)
     out = norms.normalised(layout, read, centre, scale, shift)
-    return _image(out, last), layout, centre, scale
+    return _image(out, last), layout, centre, scale, shift
 
 
 def _fixed_rule(node, gradient):
     if tape.is_grad_enabled() or node.needs[1] or node.needs[2]:
         return _fixed_differentiable(node, gradient)
     x, _, variance = node.saved[:3]
-    plan, layout, centre, scale = node.plan
+    plan, layout, centre, scale, shift = node.plan
     g = _read(gradient.array, layout.last)
     d_x = d_weight = d_bias = None
     if node.needs[0]:
@@ -140,7 +143,8 @@ def _fixed_rule(node, gradient):
         d_x = tape.from_array(_image(norms.normalised(layout, g, zeros, scale, zeros),
                                      layout.last))
     if node.needs[3] or node.needs[4]:
-        sums = norms.gradient_sums(layout, g, _read(x.array, layout.last), centre)
+        sums = norms.gradient_sums(layout, g, _read(x.array, layout.last), centre, scale, shift,
+                                   plan.below)
         d_weight, d_bias = map(tape.from_array, norms.parameter_gradients(
             layout, sums, memory.contiguous(variance.array), plan.epsilon))
     return (d_x, None, None, d_weight if node.needs[3] else None,
@@ -202,19 +206,27 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     ones are moved towards them by ``momentum`` (there the variance is divided by the count - 1);
     otherwise the running ones are used. Ioffe and Szegedy, Batch Normalization, 2015.
     """
+    return bent_batch_norm(1.0, input, running_mean, running_var, weight, bias, training, momentum,
+                           eps)
+
+
+def bent_batch_norm(below, input, running_mean, running_var, weight, bias, training, momentum,
+                    eps):
+    """``batch_norm``, of whose result what is not above 0 is multiplied by ``below``."""
     _check("batch_norm", input, running_mean=running_mean, running_var=running_var, weight=weight,
            bias=bias)
     if eps < 0 or (training and not eps):
         raise ValueError("batch_norm: eps must be at least 0, and positive in training, got "
                          f"{eps}")
     if not training:
-        return _by_running("batch_norm", input, running_mean, running_var, weight, bias, eps)
+        return bent(_by_running("batch_norm", input, running_mean, running_var, weight, bias, eps),
+                    below)
     channels = input.array.shape[1]
     if input.array.size == channels:
         raise ValueError("batch_norm: training needs more than one value for each channel, got "
                          f"shape {tuple(input.shape)}")
     running = _running("batch_norm", running_mean, running_var, momentum)
-    return _norm(_Plan(channels, True, eps, running), input, weight, bias)
+    return _norm(_Plan(channels, True, eps, running, below), input, weight, bias)
 
 
 @public("functional", cases=[
