@@ -56,13 +56,29 @@ def rectified(name, forward, rule):
                      saves=(0, 1), saves_output=True)
 
 
+def _leaky(input, negative_slope=0.01):
+    return input if input > 0 else negative_slope * input
+
+
+_leaky_relu = elementwise(_leaky, name="leaky_relu", inplace=True)
+# With a positive slope the output tells the side, so that the input need not be kept.
+_rising_leaky_relu = elementwise(_leaky, name="leaky_relu", inplace=True)
+
+
+@_rising_leaky_relu.written_derivative()
+def _rising_leaky_slope(output, negative_slope):
+    return 1 if output > 0 else negative_slope
+
+
 @with_in_place("functional")
 @public("functional", cases=[*WIDE, case(floats(3, 4, kinks=(0,)), negative_slope=0.3),
-                             case(floats(5, kinks=(0,)), negative_slope=2.0)])
-@elementwise(inplace=True)
-def leaky_relu(input, negative_slope=0.01):
+                             case(floats(5, kinks=(0,)), negative_slope=2.0),
+                             case(floats(5, kinks=(0,)), negative_slope=-0.5)])
+def leaky_relu(input, negative_slope=0.01, inplace=False):
     """``input`` where it is positive, else ``negative_slope * input``; at 0 the lower slope."""
-    return input if input > 0 else negative_slope * input
+    rises = isinstance(negative_slope, (int, float)) and negative_slope > 0
+    run = _rising_leaky_relu if rises else _leaky_relu
+    return run(input, negative_slope, inplace=inplace)
 
 
 def bent(input, below):
