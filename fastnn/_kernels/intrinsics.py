@@ -82,7 +82,24 @@ def placed(typing_context, pointer, index, value):
     return types.void(pointer, types.int64, pointer.dtype), generate
 
 
+@intrinsic
+def prefetch(typing_context, pointer, index):
+    """Ask for the cache line of an element, which may lie beyond the array: nothing is read."""
+    def generate(context, builder, signature, arguments):
+        address = builder.bitcast(builder.gep(arguments[0], [arguments[1]]),
+                                  ir.IntType(8).as_pointer())
+        flag = ir.IntType(32)
+        function = builder.module.declare_intrinsic(
+            "llvm.prefetch", [address.type],
+            ir.FunctionType(ir.VoidType(), [address.type, flag, flag, flag]))
+        builder.call(function, [address, flag(0), flag(3), flag(1)])
+        return context.get_dummy_value()
+
+    return types.void(pointer, types.int64), generate
+
+
 NAMES = {
+    "prefetch": prefetch,
     "plus": plus,
     "fetched": fetched,
     "placed": placed,
