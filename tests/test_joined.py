@@ -10,6 +10,12 @@ from fastnn.autograd import gradgradcheck
 IMAGES = (4, 3, 9, 8)
 NETS = {
     "linear": (lambda: [nn.Linear(7, 9), nn.ReLU()], (5, 7)),
+    "linear, leaky": (lambda: [nn.Linear(7, 9), nn.LeakyReLU(), nn.Linear(9, 2)], (5, 7)),
+    "conv2d, leaky": (lambda: [nn.Conv2d(3, 40, 4, 2, 1), nn.LeakyReLU(0.2)], IMAGES),
+    "conv_transpose2d, leaky": (
+        lambda: [nn.ConvTranspose2d(3, 5, 4, 2, 1), nn.LeakyReLU(0.2), nn.MaxPool2d(2)], IMAGES),
+    "conv_transpose3d, leaky": (
+        lambda: [nn.ConvTranspose3d(2, 3, 2), nn.LeakyReLU(0.2)], (2, 2, 3, 4, 3)),
     "linear without bias": (lambda: [nn.Linear(7, 3, bias=False), nn.ReLU(), nn.ReLU()], (2, 4, 7)),
     "conv1d": (lambda: [nn.Conv1d(3, 5, 3), nn.ReLU()], (4, 3, 9)),
     "conv2d": (lambda: [nn.Conv2d(3, 40, 3, padding="same"), nn.ReLU(inplace=True)], IMAGES),
@@ -68,6 +74,7 @@ def test_same_bits(name, dtype):
 
 
 @pytest.mark.parametrize("name", ["linear", "conv2d", "conv_transpose2d", "max_pool2d",
+                                  "linear, leaky", "conv2d, leaky", "conv_transpose2d, leaky",
                                   "batch_norm2d", "batch_norm1d"])
 def test_second_gradients(name):
     layers, shape = NETS[name]
@@ -90,16 +97,18 @@ def test_which_are_joined():
     relu, pool = nn.ReLU(), nn.MaxPool2d(2)
     convolution = nn.Conv2d(1, 2, 3)
     image = fastnn.ones(1, 1, 8, 8)
-    assert operations(nn.Sequential(convolution, relu)(image)) == ["convolution_relu"]
+    assert operations(nn.Sequential(convolution, relu)(image)) == ["convolution_rectified"]
     assert operations(nn.Sequential(convolution, relu, pool)(image)) == [
         "relu", "max_pool2d", "convolution"]
-    assert operations(nn.Sequential(convolution, nn.LeakyReLU())(image)) == [
+    assert operations(nn.Sequential(convolution, nn.LeakyReLU(), pool)(image)) == [
+        "max_pool2d", "convolution_rectified"]
+    assert operations(nn.Sequential(convolution, nn.LeakyReLU(-0.1))(image)) == [
         "leaky_relu", "convolution"]
     for rectifier in (relu, nn.LeakyReLU(0.2)):
         net = nn.Sequential(convolution, nn.BatchNorm2d(2), rectifier, pool)
         assert operations(net(image)) == ["max_pool2d", "channel_norm", "convolution"]
     flat = nn.Sequential(nn.Flatten(), nn.Linear(64, 2), relu, relu)(image)
-    assert operations(flat) == ["relu", "linear_relu"]
+    assert operations(flat) == ["relu", "linear_rectified"]
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])

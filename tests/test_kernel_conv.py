@@ -151,15 +151,16 @@ def test_an_image_does_not_depend_on_its_batch():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("case", CASES[:28:3] + ONE_CHANNEL, ids=repr)
-def test_bias_and_relu(case, dtype):
+def test_bias_and_bend(case, dtype):
     x, weight, y = case.arrays(dtype)
     out, gx = reference(case, x, weight, y)[:2]
     for bias_count, wanted, kernel, image in ((y.shape[3], out, conv.forward, x),
                                               (x.shape[3], gx, conv.data_gradient, y)):
         bias = np.linspace(-1, 1, bias_count).astype(dtype)
         got = [kernel(image, weight, bias, blank(wanted.shape, dtype), *case.parameters, a)
-               for a in (None, "relu")]
-        assert_close(got, [wanted + bias, np.maximum(wanted + bias, 0)], dtype)
+               for a in (1, 0, 0.25)]
+        sums = wanted + bias
+        assert_close(got, [sums, np.maximum(sums, 0), np.maximum(sums, 0.25 * sums)], dtype)
 
 
 @pytest.mark.parametrize("poison", [np.inf, np.nan])

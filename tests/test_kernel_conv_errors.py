@@ -26,7 +26,7 @@ def _valid():
     ({"padding": (-1, 0)}, ValueError, "padding is -1"),
     ({"dilation": (1 << 40, 1)}, ValueError, "dilation"),
     ({"groups": 3}, ValueError, "do not divide into 3 groups"),
-    ({"activation": "swish"}, ValueError, "activation is 'swish'"),
+    ({"below": "swish"}, TypeError, "must be real number, not str"),
 ])
 def test_errors(change, error, message):
     with pytest.raises(error, match=message):

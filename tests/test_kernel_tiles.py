@@ -66,9 +66,9 @@ def test_what_is_left_out_does_not_add_up():
 @pytest.mark.parametrize("shape", [(113, 300, 145), (300, 300, 113), (128, 128, 128)], ids=str)
 @pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize("accumulate", [False, True])
-@pytest.mark.parametrize("activation", [None, "relu"])
+@pytest.mark.parametrize("below", [1, 0, 0.25])
 @pytest.mark.parametrize("with_bias", [False, True])
-def test_bias_activation_and_accumulation(shape, turned, accumulate, activation, with_bias):
+def test_bias_bend_and_accumulation(shape, turned, accumulate, below, with_bias):
     """``turned``: C lies by columns, so that the bias is one of rows for the kernel."""
     rng = np.random.default_rng(0)
     m, k, n = shape
@@ -77,9 +77,9 @@ def test_bias_activation_and_accumulation(shape, turned, accumulate, activation,
     start = start.T if turned else start
     bias = rng.standard_normal(n).astype(np.float32) if with_bias else None
     out = start.copy(order="K") if accumulate else np.full_like(start, np.nan)
-    gemm.matmul(a, b, out, bias=bias, activation=activation, accumulate=accumulate)
+    gemm.matmul(a, b, out, bias=bias, below=below, accumulate=accumulate)
     wanted = exact(a, b) + (start if accumulate else 0) + (bias if with_bias else 0)
-    wanted = np.maximum(wanted, 0) if activation else wanted
+    wanted = np.where(wanted > 0, wanted, below * wanted)
     np.testing.assert_allclose(out, wanted, rtol=0, atol=4e-4)
 
 
@@ -162,9 +162,9 @@ def test_rows_of_very_different_size():
 
 @pytest.mark.parametrize("place", [5, 150, 290, slice(0, 128), slice(128, 256), slice(256, 300)])
 @pytest.mark.parametrize("side", [0, 1])
-@pytest.mark.parametrize("activation", [None, "relu"])
+@pytest.mark.parametrize("below", [1, 0, 0.25])
 @pytest.mark.parametrize("accumulate", [False, True])
-def test_bias_where_some_numbers_are_not_for_tiles(place, side, activation, accumulate):
+def test_bias_where_some_numbers_are_not_for_tiles(place, side, below, accumulate):
     """Some turns of k go to the vector kernels: for one number, or because all are small."""
     pair = operands((128, 300, 160))
     if isinstance(place, slice):
@@ -173,9 +173,9 @@ def test_bias_where_some_numbers_are_not_for_tiles(place, side, activation, accu
         pair[side][(40, place) if side == 0 else (place, 40)] = 1e17
     out = np.full((128, 160), 3 if accumulate else np.nan, np.float32)
     bias = np.full(160, 1000, np.float32)
-    gemm.matmul(*pair, out, bias=bias, activation=activation, accumulate=accumulate)
+    gemm.matmul(*pair, out, bias=bias, below=below, accumulate=accumulate)
     wanted = exact(*pair) + 1000 + 3 * accumulate
-    wanted = np.maximum(wanted, 0) if activation else wanted
+    wanted = np.where(wanted > 0, wanted, below * wanted)
     magnitudes = exact(*map(abs, pair)) + 1003
     assert (abs(out - wanted) / magnitudes).max() < MOST * 2**-24
 

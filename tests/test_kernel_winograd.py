@@ -50,7 +50,7 @@ def test_bias_and_relu():
     x, weight, y = case.arrays(np.float32)
     bias = np.linspace(-2, 2, len(weight), dtype=np.float32)
     wanted = np.maximum(reference(case, x, weight, y)[0] + bias, 0)
-    got = conv.forward(x, weight, bias, blank(y.shape, y.dtype), *case.parameters, "relu")
+    got = conv.forward(x, weight, bias, blank(y.shape, y.dtype), *case.parameters, 0)
     np.testing.assert_allclose(got, wanted, rtol=0, atol=2e-5 * wanted.max())
 
 
@@ -146,5 +146,5 @@ def test_an_infinity_that_relu_hides():
     weight = np.abs(weight)
     with np.errstate(all="ignore"):
         wanted = np.maximum(reference(case, x, weight, y)[0], 0)
-    got = conv.forward(x, weight, None, blank(y.shape, y.dtype), *case.parameters, "relu")
+    got = conv.forward(x, weight, None, blank(y.shape, y.dtype), *case.parameters, 0)
     np.testing.assert_allclose(got, wanted, rtol=0, atol=2e-5 * wanted.max())

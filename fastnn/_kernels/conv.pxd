@@ -6,10 +6,10 @@ cdef extern from "conv.h":
         ptrdiff_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups
 
     ctypedef struct conv_kernels:
-        void (*forward)(const conv_plan*, const void*, const void*, const void*, int, void*,
+        void (*forward)(const conv_plan*, const void*, const void*, const void*, double, void*,
                         void*, int) noexcept nogil
-        void (*data_gradient)(const conv_plan*, const void*, const void*, const void*, int, void*,
-                              void*, int) noexcept nogil
+        void (*data_gradient)(const conv_plan*, const void*, const void*, const void*, double,
+                              void*, void*, int) noexcept nogil
         void (*weight_gradient)(const conv_plan*, const void*, const void*, void*, void*, void*,
                                 int) noexcept nogil
         size_t (*forward_scratch)(const conv_plan*) noexcept nogil

@@ -10,14 +10,13 @@ imply the padding at the bottom and at the right. Padding is skipped, never mult
 ``weight_gradient``    ``out[O,C/groups,KH,KW]``, and the bias's if wanted, from ``x`` and ``gy``
 =====================  ==========================================================================
 
-``forward`` and ``data_gradient`` add ``bias`` (one per output channel, or None) and apply
-``activation`` (None or ``"relu"``) to the sums while they are in registers.
+``forward`` and ``data_gradient`` add ``bias`` (one per output channel, or None) to the sums and
+multiply those that are not above 0 by ``below`` while they are in registers.
 """
 
 cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
-from fastnn._kernels.gemm cimport activation_code
 from fastnn._kernels.recording cimport call_t, is_noting, name_kernel, perform, uses
 
 cnp.import_array()
@@ -151,7 +150,7 @@ cdef struct _Call:
     void* bias
     void* out
     void* scratch
-    int activation
+    double below
     int threads  # that the scratch memory is large enough for
 
 
@@ -161,7 +160,7 @@ cdef int perform_products(call_t run, _Call* call) except -1:
 
 cdef int _run_forward(const void* call, int threads) noexcept nogil:
     cdef const _Call* c = <const _Call*> call
-    c.kernels.forward(&c.plan, c.first, c.second, c.bias, c.activation, c.out, c.scratch, threads)
+    c.kernels.forward(&c.plan, c.first, c.second, c.bias, c.below, c.out, c.scratch, threads)
     return 0
 
 
@@ -170,7 +169,7 @@ name_kernel(<const void*> _run_forward, "convolution")
 
 cdef int _run_data_gradient(const void* call, int threads) noexcept nogil:
     cdef const _Call* c = <const _Call*> call
-    c.kernels.data_gradient(&c.plan, c.first, c.second, c.bias, c.activation, c.out, c.scratch,
+    c.kernels.data_gradient(&c.plan, c.first, c.second, c.bias, c.below, c.out, c.scratch,
                             threads)
     return 0
 
@@ -189,14 +188,14 @@ name_kernel(<const void*> _run_weight_gradient, "convolution's gradient of weigh
 
 
 def forward(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias, cnp.ndarray out, tuple stride,
-            tuple padding, tuple dilation, groups, activation=None):
+            tuple padding, tuple dilation, groups, double below=1.0):
     """Convolution of x[N,H,W,C] into out[N,OH,OW,O]; returns out."""
     cdef _Call call
     cdef cnp.ndarray scratch
     fill_parameters("conv.forward", &call.plan, stride, padding, dilation, groups)
     fill_sizes("conv.forward", &call.plan, x, "x", out, "out", weight, "weight")
     check_writeable("conv.forward", "out", out)
-    call.activation = activation_code("conv.forward", activation)
+    call.below = below
     call.bias = bias_of("conv.forward", "bias", bias, call.plan.o, cnp.PyArray_TYPE(weight))
     if cnp.PyArray_SIZE(out) == 0:
         return out
@@ -211,14 +210,14 @@ def forward(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias, cnp.ndarray out
 
 
 def data_gradient(cnp.ndarray gy, cnp.ndarray weight, cnp.ndarray bias, cnp.ndarray out,
-                  tuple stride, tuple padding, tuple dilation, groups, activation=None):
+                  tuple stride, tuple padding, tuple dilation, groups, double below=1.0):
     """Gradient of x, out[N,H,W,C], from gy[N,OH,OW,O]: the transposed convolution; returns out."""
     cdef _Call call
     cdef cnp.ndarray scratch
     fill_parameters("conv.data_gradient", &call.plan, stride, padding, dilation, groups)
     fill_sizes("conv.data_gradient", &call.plan, out, "out", gy, "gy", weight, "weight")
     check_writeable("conv.data_gradient", "out", out)
-    call.activation = activation_code("conv.data_gradient", activation)
+    call.below = below
     call.bias = bias_of("conv.data_gradient", "bias", bias, call.plan.c, cnp.PyArray_TYPE(weight))
     if cnp.PyArray_SIZE(out) == 0:
         return out

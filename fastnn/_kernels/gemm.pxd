@@ -1,7 +1,4 @@
 cdef extern from "gemm.h" nogil:
-    enum gemm_activation:
-        GEMM_IDENTITY
-        GEMM_RELU
     ctypedef struct gemm_arguments:
         Py_ssize_t batch, m, n, k
         const void* a
@@ -12,8 +9,5 @@ cdef extern from "gemm.h" nogil:
         Py_ssize_t c_batch, c_row, c_col
         const void* bias
         int bias_per_row
-        int activation
         int accumulate
-
-# The code of an activation's name, or of None.
-cdef int activation_code(str name, activation) except -1
+        double below

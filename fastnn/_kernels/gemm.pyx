@@ -1,4 +1,4 @@
-"""Matrix products: ``out = activation([out +] a @ b [+ bias])``.
+"""Matrix products: ``out = bent([out +] a @ b [+ bias])``.
 
 The product itself is C (``csrc/gemm.h``), compiled once per level of the instruction set.
 """
@@ -43,21 +43,21 @@ name_kernel(<const void*> _multiply, "product of matrices")
 
 
 def matmul(cnp.ndarray a not None, cnp.ndarray b not None, cnp.ndarray out=None,
-           cnp.ndarray bias=None, activation=None, bint accumulate=False):
-    """``activation(a @ b + bias)``, written to ``out`` or to a new array.
+           cnp.ndarray bias=None, double below=1.0, bint accumulate=False):
+    """``bent(a @ b + bias)``, written to ``out`` or to a new array.
 
     ``a`` is (m, k) or (batch, m, k), ``b`` is (k, n) or (batch, k, n); a matrix, or a batch of
-    one, serves every item of the other's batch. ``bias`` has n elements. ``activation`` is None or
-    ``"relu"``, for which NaN stays NaN. With ``accumulate`` the product is added to what ``out``
-    holds before bias and activation. All arrays are float32 or all float64, with any strides; an
-    empty sum (k = 0) is 0. Denormal numbers count as 0.
+    one, serves every item of the other's batch. ``bias`` has n elements. What is not above 0 is
+    multiplied by ``below`` at last, of which 0 is ``relu``; NaN stays NaN. With ``accumulate`` the
+    product is added to what ``out`` holds before the bias is. All arrays are float32
+    or all float64, with any strides; an empty sum (k = 0) is 0. Denormal numbers count as 0.
 
     Raises TypeError for other dtypes, ValueError for shapes that do not fit, for an ``out`` that is
     read-only or shares memory with an input, and for ``accumulate`` without ``out``.
 
     >>> import numpy
     >>> a = numpy.array([[1.0, 2.0], [3.0, 4.0]])
-    >>> matmul(a, a, bias=numpy.array([-10.0, 0.5]), activation="relu")
+    >>> matmul(a, a, bias=numpy.array([-10.0, 0.5]), below=0)
     array([[ 0. , 10.5],
            [ 5. , 22.5]])
     """
@@ -66,7 +66,7 @@ def matmul(cnp.ndarray a not None, cnp.ndarray b not None, cnp.ndarray out=None,
     _check_operand("a", a, a)
     _check_operand("b", b, a)
     _describe(&arguments, a, b)
-    arguments.activation = activation_code("matmul", activation)
+    arguments.below = below
     arguments.accumulate = accumulate
     arguments.bias = _bias_data(bias, a, arguments.n)
     arguments.bias_per_row = 0
@@ -84,11 +84,11 @@ def matmul(cnp.ndarray a not None, cnp.ndarray b not None, cnp.ndarray out=None,
 
 
 def linear(cnp.ndarray x not None, cnp.ndarray weight not None, cnp.ndarray bias=None,
-           activation=None):
-    """``activation(x @ weight.T + bias)`` for x of any rank, (..., in), and a weight (out, in).
+           double below=1.0):
+    """``bent(x @ weight.T + bias)`` for x of any rank, (..., in), and a weight (out, in).
 
-    An x that is not a matrix must be contiguous, and so must the bias. Raises as `matmul` does;
-    sizes that do not fit are described as those of ``linear``.
+    An x that is not a matrix must be contiguous, and so must the bias. ``below`` is as in `matmul`,
+    and so are errors; sizes that do not fit are described as those of ``linear``.
     """
     cdef gemm_arguments arguments
     cdef cnp.npy_intp sizes[64]
@@ -109,7 +109,7 @@ def linear(cnp.ndarray x not None, cnp.ndarray weight not None, cnp.ndarray bias
     arguments.b, arguments.b_batch = cnp.PyArray_DATA(weight), 0
     arguments.b_row, arguments.b_col = weight.strides[1] // item, weight.strides[0] // item
     arguments.bias, arguments.bias_per_row = _bias_data(bias, x, arguments.n), 0
-    arguments.activation, arguments.accumulate = activation_code("linear", activation), False
+    arguments.below, arguments.accumulate = below, False
     cdef cnp.ndarray out = runtime.empty(last + 1, sizes, typenum)
     arguments.c, arguments.c_batch = cnp.PyArray_DATA(out), 0
     arguments.c_row, arguments.c_col = arguments.n, 1
@@ -206,14 +206,6 @@ cdef int _describe_output(gemm_arguments* arguments, cnp.ndarray out) except -1:
     arguments.c_row = out.strides[last - 1] // item
     arguments.c_col = out.strides[last] // item
     return 0
-
-
-cdef int activation_code(str name, activation) except -1:
-    if activation is None:
-        return GEMM_IDENTITY
-    if activation == "relu":
-        return GEMM_RELU
-    raise ValueError(f"{name}: activation is {activation!r}, expected None or 'relu'")
 
 
 cdef void* _bias_data(cnp.ndarray bias, cnp.ndarray a, Py_ssize_t n) except? NULL:

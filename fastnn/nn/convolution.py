@@ -1,5 +1,7 @@
 """Convolutions as modules."""
 
+from functools import partial
+
 from ..ops import checks, convolve, padding
 from ..ops.creation import empty
 from .layers import count, start
@@ -93,9 +95,9 @@ class _Forward(_Convolution):
     def forward(self, input):
         return self._run(self.function, input)
 
-    def forward_relu(self, input):
-        """``relu(self.forward(input))``, computed at once."""
-        return self._run(self.function_relu, input)
+    def forward_bent(self, input, below):
+        """``bent(self.forward(input), below)``, computed at once."""
+        return self._run(partial(self.bent_function, below=below), input)
 
     def _run(self, function, input):
         rims = self.padding
@@ -115,7 +117,7 @@ class Conv1d(_Forward):
 
     dimensions = 1
     function = staticmethod(convolve.conv1d)
-    function_relu = staticmethod(convolve.conv_relu(1))
+    bent_function = staticmethod(convolve.bent_conv(1))
 
 
 class Conv2d(_Forward):
@@ -127,7 +129,7 @@ class Conv2d(_Forward):
     """
 
     function = staticmethod(convolve.conv2d)
-    function_relu = staticmethod(convolve.conv_relu(2))
+    bent_function = staticmethod(convolve.bent_conv(2))
 
 
 class Conv3d(_Forward):
@@ -140,7 +142,7 @@ class Conv3d(_Forward):
 
     dimensions = 3
     function = staticmethod(convolve.conv3d)
-    function_relu = staticmethod(convolve.conv_relu(3))
+    bent_function = staticmethod(convolve.bent_conv(3))
 
 
 class _Transposed(_Convolution):
@@ -179,10 +181,10 @@ class _Transposed(_Convolution):
         return self.function(input, self.weight, self.bias, self.stride, self.padding,
                              self._extra(input, output_size), self.groups, self.dilation)
 
-    def forward_relu(self, input):
-        """``relu(self.forward(input))``, computed at once."""
-        return self.function_relu(input, self.weight, self.bias, self.stride, self.padding,
-                                  self.output_padding, self.dilation, self.groups)
+    def forward_bent(self, input, below):
+        """``bent(self.forward(input), below)``, computed at once."""
+        return self.bent_function(input, self.weight, self.bias, self.stride, self.padding,
+                                  self.output_padding, self.dilation, self.groups, below=below)
 
 
 class ConvTranspose1d(_Transposed):
@@ -190,7 +192,7 @@ class ConvTranspose1d(_Transposed):
 
     dimensions = 1
     function = staticmethod(convolve.conv_transpose1d)
-    function_relu = staticmethod(convolve.conv_transpose_relu(1))
+    bent_function = staticmethod(convolve.bent_conv_transpose(1))
 
 
 class ConvTranspose2d(_Transposed):
@@ -202,7 +204,7 @@ class ConvTranspose2d(_Transposed):
     """
 
     function = staticmethod(convolve.conv_transpose2d)
-    function_relu = staticmethod(convolve.conv_transpose_relu(2))
+    bent_function = staticmethod(convolve.bent_conv_transpose(2))
 
 
 class ConvTranspose3d(_Transposed):
@@ -211,4 +213,4 @@ class ConvTranspose3d(_Transposed):
 
     dimensions = 3
     function = staticmethod(convolve.conv_transpose3d)
-    function_relu = staticmethod(convolve.conv_transpose_relu(3))
+    bent_function = staticmethod(convolve.bent_conv_transpose(3))

@@ -41,9 +41,9 @@ class Linear(Module):
     def forward(self, input):
         return linear.linear(input, self.weight, self.bias)
 
-    def forward_relu(self, input):
-        """``relu(self.forward(input))``, computed at once."""
-        return linear.linear_relu(input, self.weight, self.bias)
+    def forward_bent(self, input, below):
+        """``bent(self.forward(input), below)``, computed at once."""
+        return linear.bent_linear(below, input, self.weight, self.bias)
 
     def extra_repr(self):
         return (f"in_features={self.in_features}, out_features={self.out_features}, "

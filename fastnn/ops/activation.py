@@ -45,17 +45,6 @@ def _relu_slope(output):
     return 0 if output <= 0 else 1
 
 
-def rectified(name, forward, rule):
-    """An operation on (input, weight, bias) whose forward function ends with ``relu``.
-
-    ``forward(plan, *arrays)`` does both at once; ``rule`` is the rule without ``relu``.
-    """
-    slope, _ = relu.derivative(0)
-    return Operation(name, forward,
-                     lambda node, gradient: rule(node, chained(node, slope, gradient, node.output)),
-                     saves=(0, 1), saves_output=True)
-
-
 def _leaky(input, negative_slope=0.01):
     return input if input > 0 else negative_slope * input
 
@@ -86,6 +75,25 @@ def bent(input, below):
     if below == 1:
         return input
     return leaky_relu(input, below) if below else relu(input)
+
+
+def rectified(name, forward, rule):
+    """An operation on (input, weight, bias) whose result is `bent`; its plan is (plan, below).
+
+    ``forward(plan, *arrays, below)`` does both at once; ``rule(plan, node, gradient)`` is the rule
+    of what comes before.
+    """
+    def run(plan, *arrays):
+        return forward(plan[0], *arrays, plan[1])
+
+    def rule_of_both(node, gradient):
+        plan, below = node.plan
+        operation = _rising_leaky_relu if below else relu
+        slope, _ = operation.derivative(0)
+        numbers = (below,) if below else ()
+        return rule(plan, node, chained(node, slope, gradient, node.output, *numbers))
+
+    return Operation(name, run, rule_of_both, saves=(0, 1), saves_output=True)
 
 
 @with_in_place("functional")

@@ -54,26 +54,18 @@ def _logical(image):
     return image.transpose(memory.FROM_CHANNELS_LAST)
 
 
-def _forward(plan, x, weight, bias, activation=None):
+def _forward(plan, x, weight, bias, below=1.0):
     out = _new_image(plan.output, x.dtype)
     conv.forward(memory.channels_last(x), memory.contiguous(weight), memory.contiguous(bias), out,
-                 *plan.parameters, activation)
+                 *plan.parameters, below)
     return _logical(out)
 
 
-def _relu_forward(plan, x, weight, bias):
-    return _forward(plan, x, weight, bias, "relu")
-
-
-def _data_forward(plan, gradient, weight, bias, activation=None):
+def _data_forward(plan, gradient, weight, bias, below=1.0):
     out = _new_image(plan.image, gradient.dtype)
     conv.data_gradient(memory.channels_last(gradient), memory.contiguous(weight),
-                       memory.contiguous(bias), out, *plan.parameters, activation)
+                       memory.contiguous(bias), out, *plan.parameters, below)
     return _logical(out)
-
-
-def _data_relu_forward(plan, gradient, weight, bias):
-    return _data_forward(plan, gradient, weight, bias, "relu")
 
 
 def _weight_forward(plan, x, gradient):
@@ -87,8 +79,7 @@ def _weight_kernel(plan, x, gradient, bias_out):
     return out
 
 
-def _forward_rule(node, gradient):
-    plan = node.plan
+def _forward_rule(plan, node, gradient):
     x, weight = node.saved
     need_x, need_weight, need_bias = node.needs
     gradient = channels_last(gradient)
@@ -101,8 +92,7 @@ def _forward_rule(node, gradient):
     return d_x, d_weight, gradient.sum((0, 2, 3)) if need_bias else None
 
 
-def _data_rule(node, gradient):
-    plan = node.plan
+def _data_rule(plan, node, gradient):
     image_gradient, weight = node.saved
     need_gradient, need_weight, need_bias = node.needs
     gradient = channels_last(gradient)
@@ -118,8 +108,13 @@ def _weight_rule(node, gradient):
             convolution(node.plan, x, gradient, None) if need_output else None)
 
 
-convolution = Operation("convolution", _forward, _forward_rule, saves=(0, 1))
-convolution_relu = rectified("convolution_relu", _relu_forward, _forward_rule)
-data_gradient = Operation("convolution_data", _data_forward, _data_rule, saves=(0, 1))
-data_gradient_relu = rectified("convolution_data_relu", _data_relu_forward, _data_rule)
+def _plain(name, forward, rule):
+    return Operation(name, forward, lambda node, gradient: rule(node.plan, node, gradient),
+                     saves=(0, 1))
+
+
+convolution = _plain("convolution", _forward, _forward_rule)
+rectified_convolution = rectified("convolution_rectified", _forward, _forward_rule)
+data_gradient = _plain("convolution_data", _data_forward, _data_rule)
+rectified_data_gradient = rectified("convolution_data_rectified", _data_forward, _data_rule)
 weight_gradient = Operation("convolution_weight", _weight_forward, _weight_rule, saves=(0, 1))

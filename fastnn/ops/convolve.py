@@ -7,13 +7,13 @@ from .._kernels import memory
 from ..operation import Operation
 from ..registry import case, floats, public
 from . import checks
-from .activation import relu
+from .activation import bent
 from .convolution import (
     channels_last,
     convolution,
-    convolution_relu,
     data_gradient,
-    data_gradient_relu,
+    rectified_convolution,
+    rectified_data_gradient,
 )
 from .convolution_rules import convolution_of, transposed_of
 from .shape import permute_, reshape
@@ -72,28 +72,42 @@ def _planes(whole, volumes):
     return reshape(permute_((0, 2, 1, 3, 4), volumes), whole.plan.output)
 
 
-def _on_images(operation, whole, image, shape, x, weight, bias):
+def _convolution(whole, below, images, weight, bias):
+    if below == 1:
+        return convolution(whole.plan, images, weight, bias)
+    return rectified_convolution((whole.plan, below), images, weight, bias)
+
+
+def _data_gradient(whole, below, images, weight, bias):
+    if below == 1:
+        return data_gradient(whole.plan, images, weight, bias)
+    return rectified_data_gradient((whole.plan, below), images, weight, bias)
+
+
+def _on_images(run, whole, below, image, shape, x, weight, bias):
     """In one or two dimensions: the input in the shape ``image``, the result in ``shape``."""
     if x.ndim == 4:
-        return operation(whole.plan, channels_last(x), weight, bias)
+        return run(whole, below, channels_last(x), weight, bias)
     images = channels_last(reshape(x, image))
-    return reshape(operation(whole.plan, images, _kernels_of(whole, weight), bias), shape)
+    return reshape(run(whole, below, images, _kernels_of(whole, weight), bias), shape)
 
 
-def _convolved(operation, whole, x, weight, bias):
+def _convolved(whole, below, x, weight, bias):
     if whole.depth is None:
-        return _on_images(operation, whole, whole.plan.image, whole.small, x, weight, bias)
+        return _on_images(_convolution, whole, below, whole.plan.image, whole.small, x, weight,
+                          bias)
     images = _gather_depth(whole.depth, x)
-    return _volumes(whole, operation(whole.plan, images, _kernels_of(whole, weight), bias))
+    return _volumes(whole, _convolution(whole, below, images, _kernels_of(whole, weight), bias))
 
 
-def _transposed(operation, whole, x, weight, bias):
+def _transposed(whole, below, x, weight, bias):
     if whole.depth is None:
-        return _on_images(operation, whole, whole.plan.output, whole.big, x, weight, bias)
+        return _on_images(_data_gradient, whole, below, whole.plan.output, whole.big, x, weight,
+                          bias)
     planes = data_gradient(whole.plan, _planes(whole, x), _kernels_of(whole, weight), None)
     result = _spread_depth(whole.depth, planes)
     result = result if bias is None else result + reshape(bias, -1, 1, 1, 1)
-    return relu(result) if operation is data_gradient_relu else result
+    return bent(result, below)
 
 
 def _batch(name, rank, input, weight, bias):
@@ -104,33 +118,33 @@ def _batch(name, rank, input, weight, bias):
     return input if input.ndim == rank + 2 else reshape(input, 1, *input.shape)
 
 
-def _finish(name, run, operation, whole, channels, x, input, weight, bias):
+def _finish(name, run, whole, below, channels, x, input, weight, bias):
     if bias is not None and bias.array.shape != (channels,):
         raise ValueError(f"{name}: bias has shape {tuple(bias.shape)}, expected ({channels},)")
-    result = run(operation, whole, x, weight, bias)
+    result = run(whole, below, x, weight, bias)
     return result if x.ndim == input.ndim else reshape(result, *result.shape[1:])
 
 
-def _forward(name, rank, input, weight, bias, *settings, operation=convolution):
+def _forward(name, rank, input, weight, bias, *settings, below=1.0):
     x = _batch(name, rank, input, weight, bias)
     whole = convolution_of(name, x.array.shape, weight.array.shape, *settings)
-    return _finish(name, _convolved, operation, whole, whole.small[1], x, input, weight, bias)
+    return _finish(name, _convolved, whole, below, whole.small[1], x, input, weight, bias)
 
 
-def _backward(name, rank, input, weight, bias, *settings, operation=data_gradient):
+def _backward(name, rank, input, weight, bias, *settings, below=1.0):
     x = _batch(name, rank, input, weight, bias)
     whole = transposed_of(name, x.array.shape, weight.array.shape, *settings)
-    return _finish(name, _transposed, operation, whole, whole.big[1], x, input, weight, bias)
+    return _finish(name, _transposed, whole, below, whole.big[1], x, input, weight, bias)
 
 
-def conv_relu(rank):
-    """``relu`` of the convolution in ``rank`` dimensions, computed at once."""
-    return partial(_forward, f"conv{rank}d", rank, operation=convolution_relu)
+def bent_conv(rank):
+    """The convolution in ``rank`` dimensions, `bent` as ``below`` says at once."""
+    return partial(_forward, f"conv{rank}d", rank)
 
 
-def conv_transpose_relu(rank):
-    """``relu`` of the transposed convolution in ``rank`` dimensions, computed at once."""
-    return partial(_backward, f"conv_transpose{rank}d", rank, operation=data_gradient_relu)
+def bent_conv_transpose(rank):
+    """The transposed convolution in ``rank`` dimensions, `bent` as ``below`` says at once."""
+    return partial(_backward, f"conv_transpose{rank}d", rank)
 
 
 @public("functional", "fastnn", cases=[

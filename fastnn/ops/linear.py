@@ -1,6 +1,7 @@
 """Matrix products."""
 
 import math
+from functools import partial
 
 import numpy
 
@@ -54,12 +55,12 @@ def _column_sums_forward(plan, x):
 column_sums = Operation("column_sums", _column_sums_forward, _column_sums_rule)
 
 
-def _linear_forward(activation, x, weight, bias):
+def _linear_forward(plan, x, weight, bias, below=1.0):
     rows = x if x.ndim == 2 else memory.contiguous(x)
-    return gemm.linear(rows, weight, memory.contiguous(bias), activation)
+    return gemm.linear(rows, weight, memory.contiguous(bias), below)
 
 
-def _linear_rule(node, gradient):
+def _linear_rule(plan, node, gradient):
     x, weight = node.saved
     need_x, need_weight, need_bias = node.needs
     flat = gradient if gradient.ndim == 2 else reshape(gradient, -1, weight.shape[0])
@@ -73,8 +74,8 @@ def _linear_rule(node, gradient):
     return d_x, d_weight, column_sums(None, flat) if need_bias else None
 
 
-_linear = Operation("linear", _linear_forward, _linear_rule, saves=(0, 1))
-_rectified_linear = rectified("linear_relu", _linear_forward, _linear_rule)
+_linear = Operation("linear", _linear_forward, partial(_linear_rule, None), saves=(0, 1))
+_rectified_linear = rectified("linear_rectified", _linear_forward, _linear_rule)
 
 
 @public("functional", cases=[
@@ -87,10 +88,10 @@ def linear(input, weight, bias=None):
     return _linear(None, input, weight, bias)
 
 
-def linear_relu(input, weight, bias):
-    """``relu(linear(input, weight, bias))``, computed at once."""
+def bent_linear(below, input, weight, bias):
+    """``bent(linear(input, weight, bias), below)``, computed at once."""
     checks.floating("linear", input=input, weight=weight, bias=bias)
-    return _rectified_linear("relu", input, weight, bias)
+    return _rectified_linear((None, below), input, weight, bias)
 
 
 @public("fastnn", "method", cases=[case(floats(2, 3), floats(3, 4))])

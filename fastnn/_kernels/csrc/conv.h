@@ -14,11 +14,12 @@ typedef struct {
 } conv_plan;
 
 typedef struct {
-    /* y from x, and x's gradient from y's: y[i] or x[i] = activation(sum + bias). */
+    /* y from x, and x's gradient from y's: y[i] or x[i] = sum + bias, where
+     * that is not above 0 times `below`. */
     void (*forward)(const conv_plan *, const void *x, const void *weight, const void *bias,
-                    int activation, void *y, void *scratch, int threads);
+                    double below, void *y, void *scratch, int threads);
     void (*data_gradient)(const conv_plan *, const void *gy, const void *weight,
-                          const void *bias, int activation, void *gx, void *scratch, int threads);
+                          const void *bias, double below, void *gx, void *scratch, int threads);
     /* gbias may be NULL. */
     void (*weight_gradient)(const conv_plan *, const void *x, const void *gy, void *gw,
                             void *gbias, void *scratch, int threads);

@@ -6,7 +6,7 @@ typedef struct {
     const conv_gather *all;
     const REAL *in, *weight, *bias;
     REAL *out, *packed, *packed_bias;
-    int activation;
+    REAL below;
 } TYPED(gather_call);
 
 /* Where the weights (O, C/groups, KH, KW) from an output channel on begin, and their strides. */
@@ -190,7 +190,7 @@ static void TYPED(gather_group)(const TYPED(gather_call) *call, const conv_phase
     TYPED(tile_job) job = {
         .weights = call->packed + phase->weights + place * (phase->terms / all->fold),
         .bias = call->packed_bias + place, .offsets = phase->offsets,
-        .activation = call->activation,
+        .below = call->below,
         .last_lanes = ptrdiff_min(all->out_group - (end - 1) * LANES, LANES)};
     part->in_channel = part->group * all->in_group;
     part->out_channel = part->group * all->out_group + first * LANES;
@@ -216,7 +216,7 @@ static void TYPED(gather_joined)(const TYPED(gather_call) *call, const conv_phas
     TYPED(tile_job) job = {
         .weights = call->packed + phase->weights + first * LANES * plan->outputs * phase->terms,
         .bias = call->packed_bias + part->out_channel, .offsets = phase->offsets,
-        .activation = call->activation, .joined = &joined,
+        .below = call->below, .joined = &joined,
         .last_lanes = used - (vectors - 1) * LANES};
     TYPED(gather_rows)(call, phase, part, &job);
 }
@@ -246,12 +246,12 @@ static void TYPED(gather_task)(const void *work, ptrdiff_t task, int worker) {
 }
 
 static void TYPED(gather)(const conv_plan *plan, int transposed, const REAL *in,
-                          const REAL *weight, const REAL *bias, int activation, REAL *out,
+                          const REAL *weight, const REAL *bias, double below, REAL *out,
                           char *scratch, int threads) {
     conv_gather all = conv_gather_of(plan, transposed, LANES, TILE_VECTORS);
     conv_gather_prepare(&all, LANES, &scratch);
     ptrdiff_t groups = all.plan.groups, channels = groups * all.vectors * LANES;
-    TYPED(gather_call) call = {&all, in, weight, bias, out, NULL, NULL, activation};
+    TYPED(gather_call) call = {&all, in, weight, bias, out, NULL, NULL, (REAL)below};
     call.packed_bias = conv_take(&scratch, (channels + LANES) * sizeof(REAL));
     call.packed = conv_take(&scratch, 0);
     ptrdiff_t packs = all.phase_count * groups * all.blocks;
@@ -262,7 +262,7 @@ static void TYPED(gather)(const conv_plan *plan, int transposed, const REAL *in,
 
 /* The images that Winograd's tiles failed at, in runs of neighbours. */
 static void TYPED(gather_failed)(const conv_plan *plan, int transposed, const REAL *in,
-                                 const REAL *weight, const REAL *bias, int activation, REAL *out,
+                                 const REAL *weight, const REAL *bias, double below, REAL *out,
                                  char *scratch, const char *failed, int threads) {
     ptrdiff_t big = plan->h * plan->w * plan->c, small = plan->oh * plan->ow * plan->o;
     ptrdiff_t in_image = transposed ? small : big, out_image = transposed ? big : small;
@@ -270,36 +270,36 @@ static void TYPED(gather_failed)(const conv_plan *plan, int transposed, const RE
     for (ptrdiff_t first = 0; first < plan->n; first += ptrdiff_max(run.n, 1)) {
         for (run.n = 0; first + run.n < plan->n && failed[first + run.n];) run.n++;
         if (run.n)
-            TYPED(gather)(&run, transposed, in + first * in_image, weight, bias, activation,
+            TYPED(gather)(&run, transposed, in + first * in_image, weight, bias, below,
                           out + first * out_image, scratch, threads);
     }
 }
 
 static void TYPED(forward)(const conv_plan *plan, const void *x, const void *weight,
-                           const void *bias, int activation, void *y, void *memory, int threads) {
+                           const void *bias, double below, void *y, void *memory, int threads) {
     char *scratch = memory, *failed;
-    if (TYPED(pixels_forward)(plan, x, weight, bias, activation, y, threads)) return;
+    if (TYPED(pixels_forward)(plan, x, weight, bias, below, y, threads)) return;
     if (!TAKES_WINOGRAD(plan, plan->oh, plan->ow)) {
-        TYPED(gather)(plan, 0, x, weight, bias, activation, y, scratch, threads);
+        TYPED(gather)(plan, 0, x, weight, bias, below, y, scratch, threads);
         return;
     }
     failed = conv_take(&scratch, plan->n);
-    FN(winograd_forward)(plan, x, weight, bias, activation, y, (void *)scratch, failed, threads);
-    TYPED(gather_failed)(plan, 0, x, weight, bias, activation, y, scratch, failed, threads);
+    FN(winograd_forward)(plan, x, weight, bias, below, y, (void *)scratch, failed, threads);
+    TYPED(gather_failed)(plan, 0, x, weight, bias, below, y, scratch, failed, threads);
 }
 
 static void TYPED(data_gradient)(const conv_plan *plan, const void *gy, const void *weight,
-                                 const void *bias, int activation, void *gx, void *memory,
+                                 const void *bias, double below, void *gx, void *memory,
                                  int threads) {
     char *scratch = memory, *failed;
     if (!TAKES_WINOGRAD(plan, plan->h, plan->w)) {
-        TYPED(gather)(plan, 1, gy, weight, bias, activation, gx, scratch, threads);
+        TYPED(gather)(plan, 1, gy, weight, bias, below, gx, scratch, threads);
         return;
     }
     failed = conv_take(&scratch, plan->n);
-    FN(winograd_data_gradient)(plan, gy, weight, bias, activation, gx, (void *)scratch, failed,
+    FN(winograd_data_gradient)(plan, gy, weight, bias, below, gx, (void *)scratch, failed,
                                threads);
-    TYPED(gather_failed)(plan, 1, gy, weight, bias, activation, gx, scratch, failed, threads);
+    TYPED(gather_failed)(plan, 1, gy, weight, bias, below, gx, scratch, failed, threads);
 }
 
 static size_t TYPED(forward_scratch)(const conv_plan *plan) {

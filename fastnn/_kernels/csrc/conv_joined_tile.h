@@ -60,7 +60,7 @@ static void TYPED(joined_choices)(struct TYPED(joined_outputs) *joined, ptrdiff_
 static inline void TYPED(joined_store)(const TYPED(tile_job) *job, ptrdiff_t first, VECTOR value,
                                        REAL *out) {
     value += TYPED(load)(job->bias + first);
-    if (job->activation) value = TYPED(relu)(value);
+    if (job->below != 1) value = TYPED(bent)(value, job->below);
     TYPED(store_some)(out + first, value, ptrdiff_min(job->joined->channels - first, LANES));
 }
 

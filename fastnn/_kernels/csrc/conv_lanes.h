@@ -1,4 +1,4 @@
-/* Vectors of the current real type: loads and stores of some lanes, and the activation.
+/* Vectors of the current real type: loads and stores of some lanes, and the bend.
  *
  * Included once per type, after conv_f32.h or conv_f64.h.
  */
@@ -110,7 +110,9 @@ static inline __attribute__((always_inline)) VECTOR TYPED(load_unfolded)(
     return TYPED(permute)(TYPED(load_lanes)(from, count), lane);
 }
 
-/* NaN stays NaN. */
-static inline VECTOR TYPED(relu)(VECTOR value) {
-    return (VECTOR)((MASK)value & ~(MASK)(value <= 0));
+/* What is not above 0 times `below`, of which 0 makes 0 even of infinity; NaN stays NaN. */
+static inline VECTOR TYPED(bent)(VECTOR value, REAL below) {
+    const VECTOR lower = below == 0 ? (VECTOR){0} : value * below;
+    const MASK bends = (MASK)(value <= 0);
+    return (VECTOR)(((MASK)value & ~bends) | ((MASK)lower & bends));
 }

@@ -6,7 +6,7 @@ typedef struct {
     const conv_pixels *all;
     const REAL *x, *bias;
     REAL *y;
-    int activation;
+    REAL below;
     REAL weight[PIXELS_TAPS * PIXELS_OUTPUTS];
 } TYPED(pixels_call);
 
@@ -122,7 +122,7 @@ static inline __attribute__((always_inline)) void TYPED(pixels_tile)(
         TYPED(interleave)(outputs, sum[v], pixels);
         UNROLL for (int o = 0; o < outputs; o++) {
             ptrdiff_t left = width * outputs - o * LANES;
-            if (call->activation) pixels[o] = TYPED(relu)(pixels[o]);
+            if (call->below != 1) pixels[o] = TYPED(bent)(pixels[o], call->below);
             if (left > 0) TYPED(store_some)(y[v] + o * LANES, pixels[o], ptrdiff_min(left, LANES));
         }
     }
@@ -186,12 +186,12 @@ static int TYPED(all_finite)(const REAL *values, ptrdiff_t count) {
 /* Returns 0, with nothing done, where the other kernels are to run: also for non-finite weights,
  * whose products with the padding's zeros would be NaN. */
 static int TYPED(pixels_forward)(const conv_plan *plan, const REAL *x, const REAL *weight,
-                                 const REAL *bias, int activation, REAL *y, int threads) {
+                                 const REAL *bias, double below, REAL *y, int threads) {
     conv_pixels all;
     if (!conv_pixels_of(plan, LANES, sizeof(REAL), &all)) return 0;
     if (!TYPED(all_finite)(weight, all.taps * plan->o)) return 0;
     TYPED(pixels_call) call = {.all = &all, .x = x, .bias = bias, .y = y,
-                               .activation = activation};
+                               .below = (REAL)below};
     for (ptrdiff_t tap = 0; tap < all.taps; tap++)
         for (ptrdiff_t o = 0; o < plan->o; o++)
             call.weight[tap * plan->o + o] = weight[o * all.taps + tap];

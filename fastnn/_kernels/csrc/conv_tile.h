@@ -1,6 +1,6 @@
 /* The micro-kernel: some pixels times some vectors of output channels, held in registers.
  *
- *     out[p][lanes] = activation(bias[lanes] + sum over k of in[p][offsets[k]] * weights[k][lanes])
+ *     out[p][lanes] = bent(bias[lanes] + sum over k of in[p][offsets[k]] * weights[k][lanes])
  *
  * k counts the (tap, input channel) pairs. The pixels may lie anywhere, so a tile of small images
  * spans several of them. The k of valid taps are `runs` of `length`, `stride` apart.
@@ -15,7 +15,7 @@ typedef struct {
     const REAL *weights, *bias;
     const ptrdiff_t *offsets;
     ptrdiff_t first, runs, length, stride;
-    int activation;
+    REAL below;
     ptrdiff_t last_lanes;
     const struct TYPED(joined_outputs) *joined; /* for joined groups: see conv_joined_tile.h */
 } TYPED(tile_job);
@@ -64,7 +64,7 @@ static inline __attribute__((always_inline)) void TYPED(tile)(
         UNROLL for (int v = 0; v < vectors; v++) {
             VECTOR value = ways > 1 ? sum[0][p][v] + sum[WAYS - 1][p][v] : sum[0][p][v];
             value = TYPED(fold_lanes)(value, fold) + TYPED(load)(job->bias + v * LANES);
-            if (job->activation) value = TYPED(relu)(value);
+            if (job->below != 1) value = TYPED(bent)(value, job->below);
             if (v + 1 < vectors || job->last_lanes == LANES)
                 TYPED(store)(out[p] + v * LANES, value);
             else

@@ -78,7 +78,7 @@ static void sum_some(const struct conv_tiles *c, const struct conv_sweep *sweep,
     if (count < PANEL_LINES) tiles_begin();
 }
 
-/* An output's channels of one panel, with bias and activation. */
+/* An output's channels of one panel, with bias and bend. */
 static void finish_output(const struct conv_tiles *c, float *out, ptrdiff_t channel,
                           const float *sums) {
     const ptrdiff_t channels = smaller(PANEL_LINES, c->out_channels - channel);
@@ -86,7 +86,7 @@ static void finish_output(const struct conv_tiles *c, float *out, ptrdiff_t chan
         const MASK mask = first_lanes_f32((int)smaller(LANES, channels - j));
         vector_f32 value = load_f32(sums + j);
         if (c->bias) value += load_part_f32(c->bias + channel + j, mask);
-        store_part_f32(out + channel + j, c->activation ? relu_f32(value) : value, mask);
+        store_part_f32(out + channel + j, c->below != 1 ? bent_f32(value, c->below) : value, mask);
     }
 }
 
@@ -169,15 +169,15 @@ static void sweep_failed(const struct conv_tiles *c, char *scratch, int threads)
     for (ptrdiff_t n = 0; n < c->plan.n; n++)
         if (c->failed[n])
             (c->transposed ? vectors->data_gradient : vectors->forward)(
-                &run, c->in + n * in_size, c->weight, c->bias, c->activation,
+                &run, c->in + n * in_size, c->weight, c->bias, c->below,
                 c->out + n * out_size, scratch, threads);
 }
 
 static void sweep_images(const conv_plan *plan, int transposed, const void *in, const void *weight,
-                         const void *bias, int activation, void *out, char *scratch, int threads) {
+                         const void *bias, double below, void *out, char *scratch, int threads) {
     struct conv_tiles c = conv_tiles_of(plan, transposed);
     char *memory = scratch;
-    c.in = in, c.weight = weight, c.bias = bias, c.activation = activation, c.out = out;
+    c.in = in, c.weight = weight, c.bias = bias, c.below = (float)below, c.out = out;
     c.failed = conv_take(&memory, (size_t)plan->n);
     c.sweep = conv_take(&memory, (size_t)c.sweeps * sizeof *c.sweep);
     c.block = conv_take(&memory, (size_t)blocks_of(&c) * sizeof *c.block);
@@ -204,19 +204,19 @@ static size_t sweep_scratch(const conv_plan *plan, int transposed) {
 #include "conv_tiles_weight.h"
 
 static void forward(const conv_plan *plan, const void *x, const void *weight, const void *bias,
-                    int activation, void *y, void *scratch, int threads) {
+                    double below, void *y, void *scratch, int threads) {
     if (conv_takes_tiles(plan, plan->oh, plan->ow))
-        sweep_images(plan, 0, x, weight, bias, activation, y, scratch, threads);
+        sweep_images(plan, 0, x, weight, bias, below, y, scratch, threads);
     else
-        conv_f32_v4.forward(plan, x, weight, bias, activation, y, scratch, threads);
+        conv_f32_v4.forward(plan, x, weight, bias, below, y, scratch, threads);
 }
 
 static void data_gradient(const conv_plan *plan, const void *gy, const void *weight,
-                          const void *bias, int activation, void *gx, void *scratch, int threads) {
+                          const void *bias, double below, void *gx, void *scratch, int threads) {
     if (conv_takes_tiles(plan, plan->h, plan->w))
-        sweep_images(plan, 1, gy, weight, bias, activation, gx, scratch, threads);
+        sweep_images(plan, 1, gy, weight, bias, below, gx, scratch, threads);
     else
-        conv_f32_v4.data_gradient(plan, gy, weight, bias, activation, gx, scratch, threads);
+        conv_f32_v4.data_gradient(plan, gy, weight, bias, below, gx, scratch, threads);
 }
 
 static void weight_gradient(const conv_plan *plan, const void *x, const void *gy, void *gw,

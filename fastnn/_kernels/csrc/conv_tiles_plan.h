@@ -22,7 +22,8 @@ struct conv_sweep {
 
 struct conv_tiles {
     conv_plan plan;
-    int transposed, activation;
+    int transposed;
+    float below;
     const float *in, *weight, *bias;
     float *out;
     struct tiles_image image;                       /* of a whole band */

@@ -1,4 +1,4 @@
-/* Matrix products of the library: C = activation([C +] A B + bias), for one item or a batch.
+/* Matrix products of the library: C = bent([C +] A B + bias), for one item or a batch.
  *
  * C[m,n] is the sum over k of A[m,k] B[k,n]. All strides count elements, not bytes, and may be
  * anything (also 0 or negative for A and B). The result depends on sizes and strides alone, never
@@ -9,7 +9,6 @@
 
 #include <stddef.h>
 
-enum gemm_activation { GEMM_IDENTITY = 0, GEMM_RELU = 1 };
 
 typedef struct {
     ptrdiff_t batch, m, n, k;
@@ -21,7 +20,8 @@ typedef struct {
     ptrdiff_t c_batch, c_row, c_col;
     const void *bias;           /* NULL, or contiguous */
     int bias_per_row;           /* bias has m elements instead of n */
-    int activation, accumulate; /* bias and activation come after accumulation */
+    int accumulate; /* before the bias is added */
+    double below;   /* at last, what is not above 0 is multiplied by it: 1, and 0 for relu */
 } gemm_arguments;
 
 /* Returns 0, or -1 if memory ran out. */

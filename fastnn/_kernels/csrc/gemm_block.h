@@ -62,7 +62,8 @@ static void NAME(run_dots)(const gemm_arguments *g, const struct block *block, i
     const ptrdiff_t end_m = block->m + block->rows, end_n = block->n + block->columns;
     const int widest = block->rows == 1 && block->columns % 8 == 0 ? 8 : DOT_COLUMNS;
     struct NAME(dot) dot = {.a_row = g->a_row, .b_col = g->b_col, .c_row = g->c_row,
-                            .c_col = g->c_col, .depth = block->depth, .options = options,
+                            .c_col = g->c_col, .depth = block->depth,
+                            .options = options, .below = (REAL)g->below,
                             .bias_row = g->bias_per_row, .bias_col = !g->bias_per_row};
     for (ptrdiff_t n = block->n; n < end_n; n += widest)
         for (ptrdiff_t m = block->m; m < end_m; m += DOT_ROWS) {

@@ -19,6 +19,7 @@ struct NAME(dot) {
     ptrdiff_t c_row, c_col, depth;
     const REAL *bias; /* of the first element, with a step along rows or columns */
     ptrdiff_t bias_row, bias_col;
+    REAL below;
     int options;
 };
 
@@ -27,7 +28,7 @@ INLINE void NAME(finish_dot)(const struct NAME(dot) *dot, int i, int j, REAL sum
     if (dot->options & TILE_ACCUMULATE) sum += *c;
     if (dot->options & (TILE_BIAS_COLUMN | TILE_BIAS_ROW))
         sum += dot->bias[i * dot->bias_row + j * dot->bias_col];
-    *c = (dot->options & TILE_RELU) && sum <= 0 ? 0 : sum;
+    *c = dot->options & TILE_BENT ? NAME(bent_number)(sum, dot->below) : sum;
 }
 
 /* The same for SQUARE dense columns at once. */
@@ -35,8 +36,11 @@ INLINE void NAME(finish_dots)(const struct NAME(dot) *dot, int i, int j, NAME(sh
     NAME(loose_short) *c = (NAME(loose_short) *)(dot->c + i * dot->c_row + j);
     if (dot->options & TILE_ACCUMULATE) sum += *c;
     if (dot->options & TILE_BIAS_COLUMN) sum += *(const NAME(loose_short) *)(dot->bias + j);
-    if (dot->options & TILE_RELU)
-        sum = (NAME(short))((NAME(index))sum & ~(NAME(index))(sum <= (NAME(short)){0}));
+    if (dot->options & TILE_BENT) {
+        const NAME(short) lower = dot->below == 0 ? (NAME(short)){0} : sum * dot->below;
+        const NAME(index) bends = (NAME(index))(sum <= (NAME(short)){0});
+        sum = (NAME(short))(((NAME(index))sum & ~bends) | ((NAME(index))lower & bends));
+    }
     *c = sum;
 }
 

@@ -17,7 +17,7 @@
 #endif
 #define TILE_VECTORS 3
 #define WIDEST_TILE 8 /* vectors of one row alone, which hide the latency of the adds */
-enum tile_options { TILE_ACCUMULATE = 1, TILE_BIAS_COLUMN = 2, TILE_BIAS_ROW = 4, TILE_RELU = 8 };
+enum tile_options { TILE_ACCUMULATE = 1, TILE_BIAS_COLUMN = 2, TILE_BIAS_ROW = 4, TILE_BENT = 8 };
 #endif
 
 struct NAME(tile) {
@@ -29,6 +29,7 @@ struct NAME(tile) {
     ptrdiff_t c_row;
     ptrdiff_t depth;
     const REAL *bias;
+    REAL below;
     int options;
     int last_lanes; /* columns in the last vector, 1 to LANES */
 };
@@ -58,7 +59,7 @@ INLINE void NAME(multiply)(VECTOR (*sum)[WIDEST_TILE], const int rows, const int
     }
 }
 
-/* Stores the tile, after adding what was there and the bias, through the activation. */
+/* Stores the tile, after adding what was there and the bias, and bends it. */
 INLINE void NAME(finish)(VECTOR (*sum)[WIDEST_TILE], const int rows, const int vectors,
                          const struct NAME(tile) *tile, MASK mask) {
     const int options = tile->options, whole = tile->last_lanes == LANES;
@@ -77,7 +78,7 @@ INLINE void NAME(finish)(VECTOR (*sum)[WIDEST_TILE], const int rows, const int v
                     value += masked ? NAME(load_part)(bias, mask) : NAME(load)(bias);
                 }
                 if (options & TILE_BIAS_ROW) value += NAME(broadcast)(tile->bias[i]);
-                if (options & TILE_RELU) value = NAME(relu)(value);
+                if (options & TILE_BENT) value = NAME(bent)(value, tile->below);
             }
             if (masked)
                 NAME(store_part)(c, value, mask);

@@ -90,7 +90,13 @@ INLINE void NAME(store_part)(REAL *to, VECTOR value, MASK mask) {
 #endif
 }
 
-/* max(x, 0); NaN stays NaN. */
-INLINE VECTOR NAME(relu)(VECTOR value) {
-    return (VECTOR)((BITS)value & ~(BITS)(value <= (VECTOR){0}));
+/* What is not above 0 times `below`, of which 0 makes 0 even of infinity; NaN stays NaN. */
+INLINE VECTOR NAME(bent)(VECTOR value, REAL below) {
+    const VECTOR lower = below == 0 ? (VECTOR){0} : value * NAME(broadcast)(below);
+    const BITS bends = (BITS)(value <= (VECTOR){0});
+    return (VECTOR)(((BITS)value & ~bends) | ((BITS)lower & bends));
+}
+
+INLINE REAL NAME(bent_number)(REAL value, REAL below) {
+    return value > 0 || value != value ? value : below == 0 ? 0 : value * below;
 }

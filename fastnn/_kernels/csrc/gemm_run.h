@@ -12,7 +12,7 @@
 #include "gemm_shared.h"
 
 INLINE int NAME(options_of)(const gemm_arguments *g) {
-    return (g->accumulate ? TILE_ACCUMULATE : 0) | (g->activation == GEMM_RELU ? TILE_RELU : 0) |
+    return (g->accumulate ? TILE_ACCUMULATE : 0) | (g->below != 1 ? TILE_BENT : 0) |
            (!g->bias ? 0 : g->bias_per_row ? TILE_BIAS_ROW : TILE_BIAS_COLUMN);
 }
 
@@ -68,7 +68,7 @@ static void NAME(add_partials)(const void *work, ptrdiff_t row, int worker) {
         for (ptrdiff_t part = 1; part < parts; part++) sum += partial[part * size + n];
         if (g->accumulate) sum += c[n * g->c_col];
         if (bias) sum += bias[g->bias_per_row ? m : n];
-        c[n * g->c_col] = g->activation == GEMM_RELU && sum <= 0 ? 0 : sum;
+        c[n * g->c_col] = g->below != 1 ? NAME(bent_number)(sum, (REAL)g->below) : sum;
     }
 }
 

@@ -122,6 +122,7 @@ INLINE void NAME(run_one)(const struct NAME(slab) *slab, ptrdiff_t tile_index, p
         .c_row = g->c_row,
         .depth = slab->depth,
         .bias = (const REAL *)g->bias + (g->bias_per_row ? slab->m + m : slab->n + n),
+        .below = (REAL)g->below,
         .options = slab->options,
         .last_lanes = left < width ? (int)left - width + LANES : LANES,
     };

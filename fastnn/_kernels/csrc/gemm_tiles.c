@@ -104,18 +104,18 @@ static struct tiles_place place_of(const gemm_arguments *g, const struct tiles_t
     return place;
 }
 
-/* The bias, if the sums did not start with it, and relu. */
+/* The bias, if the sums did not start with it, and the bend. */
 static void finish_block(const gemm_arguments *g, const struct tiles_turn *turn) {
     float *c = (float *)g->c + turn->row * g->c_row + turn->column;
     const float *bias = g->bias;
-    const int adds = bias && !starts_with_bias(g), bends = g->activation == GEMM_RELU;
+    const int adds = bias && !starts_with_bias(g), bends = g->below != 1;
     for (ptrdiff_t i = 0; (adds || bends) && i < turn->rows; i++, c += g->c_row)
         for (ptrdiff_t j = 0; j < turn->columns; j += LANES) {
             const MASK mask = first_lanes_f32((int)smaller(LANES, turn->columns - j));
             vector_f32 value = load_part_f32(c + j, mask);
             if (adds && g->bias_per_row) value += bias[turn->row + i];
             if (adds && !g->bias_per_row) value += load_part_f32(bias + turn->column + j, mask);
-            store_part_f32(c + j, bends ? relu_f32(value) : value, mask);
+            store_part_f32(c + j, bends ? bent_f32(value, (float)g->below) : value, mask);
         }
 }
 
@@ -163,7 +163,7 @@ static void multiply_unfit(const struct tiles_span *span, const struct tiles_tur
     g.accumulate = g.accumulate || !turn->begins;
     if (g.bias) g.bias = (const float *)g.bias + (g.bias_per_row ? turn->row : turn->column);
     if (!adds_bias) g.bias = NULL;
-    if (!turn->ends) g.activation = GEMM_IDENTITY;
+    if (!turn->ends) g.below = 1;
     gemm_f32_v4(&g, 1);
 }
 

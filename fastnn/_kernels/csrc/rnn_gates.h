@@ -31,7 +31,7 @@ INLINE void NAME(store_some)(REAL *to, VECTOR value, int lanes) {
     INLINE void NAME(name)(const struct NAME(rnn_row) *row, ptrdiff_t unit, int lanes)
 
 UNIT_FUNCTION(tanh_forward) { STORE(state, NAME(tanh)(LOAD(gates))); }
-UNIT_FUNCTION(relu_forward) { STORE(state, NAME(relu)(LOAD(gates))); }
+UNIT_FUNCTION(relu_forward) { STORE(state, NAME(bent)(LOAD(gates), 0)); }
 
 UNIT_FUNCTION(tanh_backward) {
     const VECTOR state = LOAD(state);

@@ -51,7 +51,7 @@ static inline int winograd_takes(const conv_plan *plan, ptrdiff_t oh, ptrdiff_t 
 /* `failed` has a byte for each image, which becomes 1 where it fails and 0 elsewhere. The weight
  * gradient, a sum over all images, returns 0 if one did. */
 typedef void winograd_function(const conv_plan *plan, const float *x, const float *weight,
-                               const float *bias, int activation, float *y, float *scratch,
+                               const float *bias, double below, float *y, float *scratch,
                                char *failed, int threads);
 typedef int winograd_weight_function(const conv_plan *plan, const float *x, const float *gy,
                                      float *gw, float *gbias, float *scratch, char *failed,

@@ -187,7 +187,7 @@ struct NAME(winograd_call) {
     const REAL *x, *weight, *bias;
     ptrdiff_t input_step, output_step; /* in the weights, from one channel to the next */
     int turned;                        /* the weights' taps are read backwards */
-    int activation;
+    REAL below;
     REAL *y, *filters; /* [36][input][output] */
     char *failed;      /* of each image */
 };
@@ -242,7 +242,7 @@ static void NAME(finish_tile)(const struct NAME(winograd_call) *call, ptrdiff_t 
                 VECTOR value = square[6 * i + j] + bias;
                 REAL *to = y + (i * work->out_width + j) * channels + o;
                 check += value * 0;
-                if (call->activation) value = NAME(relu)(value);
+                if (call->below != 1) value = NAME(bent)(value, call->below);
                 if (o + LANES <= channels)
                     NAME(store)(to, value);
                 else
@@ -283,21 +283,21 @@ static void NAME(convolve)(const struct NAME(winograd_call) *call, int threads) 
 }
 
 void FN(winograd_forward)(const conv_plan *plan, const REAL *x, const REAL *weight,
-                          const REAL *bias, int activation, REAL *y, REAL *scratch, char *failed,
+                          const REAL *bias, double below, REAL *y, REAL *scratch, char *failed,
                           int threads) {
     struct NAME(winograd_call) call = {
         .work = winograd_work_of(plan, 0), .x = x, .weight = weight, .bias = bias,
-        .input_step = 9, .output_step = 9 * plan->c, .activation = activation, .y = y,
+        .input_step = 9, .output_step = 9 * plan->c, .below = (REAL)below, .y = y,
         .filters = scratch, .failed = failed};
     NAME(convolve)(&call, threads);
 }
 
 void FN(winograd_data_gradient)(const conv_plan *plan, const REAL *gy, const REAL *weight,
-                                const REAL *bias, int activation, REAL *gx, REAL *scratch,
+                                const REAL *bias, double below, REAL *gx, REAL *scratch,
                                 char *failed, int threads) {
     struct NAME(winograd_call) call = {
         .work = winograd_work_of(plan, 1), .x = gy, .weight = weight, .bias = bias,
-        .input_step = 9 * plan->c, .output_step = 9, .turned = 1, .activation = activation,
+        .input_step = 9 * plan->c, .output_step = 9, .turned = 1, .below = (REAL)below,
         .y = gx, .filters = scratch, .failed = failed};
     NAME(convolve)(&call, threads);
 }
