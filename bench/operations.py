@@ -1,11 +1,14 @@
 """Compare operations, forward and backward, with PyTorch.
 
     python -m bench.operations [--only softmax LSTM] [--threads 1 2] [--rounds 3] [--out DIR]
+    python -m bench.operations --table neighbours
+
+The table `neighbours` holds layers at sizes beside those of the training steps of `bench.peers`.
 
 Each library runs in a process of its own on the same cores, and sleeps while the other has its
 turn. Both must compute the same. Images are given to both in either layout; the faster one
 counts. Prints a table with the ratio of the minima, and the geometric mean; writes
-`operations.json`.
+`operations.json`, or `neighbours.json`.
 """
 
 import argparse
@@ -17,18 +20,20 @@ from pathlib import Path
 
 from . import history, machine
 from .process import Worker
-from .workloads.operations import CASES
+from .workloads import neighbours, operations
 
 VARIANTS = (("fastnn", False), ("fastnn", True), ("torch", False), ("torch", True))
-WITH_LAYOUTS = ("norm", "pool", "convolution")  # in the name: the input is images
+WITH_LAYOUTS = ("norm", "pool", "convolution", "transposed")  # in the name: the input is images
 BLOCK_SECONDS, TURN_SECONDS, TIMEOUT = 0.005, 0.06, 120.0
 TOLERANCE = 2e-3
+TABLES = {"operations": operations.CASES, "neighbours": neighbours.CASES}
 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="python -m bench.operations",
                                      description=__doc__.split("\n")[0])
     available = len(os.sched_getaffinity(0))
+    parser.add_argument("--table", choices=TABLES, default="operations")
     parser.add_argument("--only", nargs="*", default=[], help="parts of names")
     parser.add_argument("--threads", nargs="+", type=int, metavar="N",
                         default=[n for n in (1, 2) if n <= available])
@@ -53,18 +58,18 @@ def check_equal(name, size, sums):
                 raise SystemExit(f"{name}, {size}: the libraries differ: {sums}")
 
 
-def compare(name, size, threads, cores, workers, rounds):
+def compare(name, size, threads, cores, workers, options):
     """The record of one case; all variants of it are made ready and timed in turn."""
     layouts = any(part in name for part in WITH_LAYOUTS) and "layer" not in name
     chosen = [variant for variant in VARIANTS if layouts or not variant[1]]
     best, sums = {variant: [] for variant in chosen}, {}
-    for _ in range(rounds):
+    for _ in range(options.rounds):
         for variant in chosen:
             library, channels_last = variant
             worker = workers[library]
             worker.resume()
             sums[variant] = worker.ask(
-                TIMEOUT, do="operation", library=library, name=name, size=size,
+                TIMEOUT, do="operation", library=library, table=options.table, name=name, size=size,
                 channels_last=channels_last, threads=threads, cores=cores)["sums"]
             best[variant] += turn(worker)
             worker.suspend()
@@ -83,13 +88,13 @@ def measure(threads, options, cores):
     workers = {library: Worker(threads, {}) for library in ("fastnn", "torch")}
     records = []
     try:
-        for name, (_, sizes) in CASES.items():
+        for name, (_, sizes) in TABLES[options.table].items():
             if options.only and not any(part in name for part in options.only):
                 continue
             for size in sizes:
-                record = compare(name, size, threads, cores, workers, options.rounds)
+                record = compare(name, size, threads, cores, workers, options)
                 records.append(record)
-                print(f"{name:26} {size:14} {threads:2} {record['fastnn_ms']:10.4f}"
+                print(f"{name:40} {size:16} {threads:2} {record['fastnn_ms']:10.4f}"
                       f" {record['torch_ms']:10.4f} {record['ratio']:7.2f}", flush=True)
     finally:
         for worker in workers.values():
@@ -99,7 +104,7 @@ def measure(threads, options, cores):
 
 def main(arguments=None):
     options = parse(arguments)
-    print(f"{'operation':26} {'size':14} {'t':>2} {'fastnn ms':>10} {'torch ms':>10} {'ratio':>7}")
+    print(f"{'operation':40} {'size':16} {'t':>2} {'fastnn ms':>10} {'torch ms':>10} {'ratio':>7}")
     cores = sorted(os.sched_getaffinity(0))
     records, control = [], [machine.control(cores[0])]
     for threads in options.threads:
@@ -109,9 +114,9 @@ def main(arguments=None):
         records += found
         control.append(machine.control(cores[0]))
     record = {"machine": machine.describe(), "control_ms": control, "records": records}
-    history.append(options.out, "operations", record["machine"], *history.of_operations(record))
+    history.append(options.out, options.table, record["machine"], *history.of_operations(record))
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "operations.json").write_text(json.dumps(record, indent=1))
+    (options.out / f"{options.table}.json").write_text(json.dumps(record, indent=1))
     return 0
 
 

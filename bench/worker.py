@@ -5,8 +5,8 @@ descriptor that was its standard output; whatever libraries print goes to standa
 
     {"do": "build", "library": ..., "options": [...], "workload": ..., "threads": 2,
      "cores": [0, 1], "steps": 10}
-    {"do": "operation", "library": ..., "name": ..., "size": ..., "channels_last": false,
-     "threads": 2, "cores": [0, 1]}
+    {"do": "operation", "library": ..., "table": "operations", "name": ..., "size": ...,
+     "channels_last": false, "threads": 2, "cores": [0, 1]}
     {"do": "run", "warm": 1, "blocks": 5, "steps": 20}
     {"do": "steady", "steps": [100, 1000]}
 """
@@ -49,7 +49,7 @@ class Session:
             "peak_without_build": exact,
         }
 
-    def operation(self, library, name, size, channels_last, threads, cores):
+    def operation(self, library, table, name, size, channels_last, threads, cores):
         """Make one operation ready in the place of the one before; say what it computes."""
         os.sched_setaffinity(0, cores)
         from bench.workloads import operations
@@ -57,7 +57,8 @@ class Session:
         module = importlib.import_module(library)
         module.set_num_threads(threads)
         self.program = None
-        self.program, sums = operations.build(module, name, size, channels_last)
+        cases = importlib.import_module(f"bench.workloads.{table}").CASES
+        self.program, sums = operations.build(module, cases[name], size, channels_last)
         return {"sums": sums}
 
     def run(self, warm, blocks, steps):

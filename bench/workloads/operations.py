@@ -12,11 +12,11 @@ ELEMENTS = {"L1": 1 << 12, "L2": 1 << 17, "64 MB": 1 << 24}
 CASES = {}
 
 
-def case(name, sizes=ELEMENTS):
+def case(name, sizes=ELEMENTS, table=CASES):
     """Enter ``make(library, size) -> (call, inputs)`` under a name, for the given sizes."""
 
     def enter(make):
-        CASES[name] = (make, sizes)
+        table[name] = (make, sizes)
         return make
 
     return enter
@@ -229,9 +229,9 @@ def _audio(library, size):
     return lambda: library.nn.functional.conv1d(x, weight, stride=4), [x, weight]
 
 
-def build(library, name, size, channels_last):
-    """The step of a case: forward, then backward with a gradient at hand; and a check sum."""
-    make, sizes = CASES[name]
+def build(library, case, size, channels_last):
+    """The step of a table's case: forward, then backward with a gradient at hand; a check sum."""
+    make, sizes = case
     call, inputs = make(library, sizes[size])
     if channels_last:
         inputs[0].data = inputs[0].data.contiguous(memory_format=library.channels_last)
