@@ -138,20 +138,19 @@ def gradient_sums(layout, gradient, x, centre, scale, shift, below):
     The gradient given is that of what `normalised` returns, that summed is before ``below``.
     """
     statistics, channels = layout.statistics, layout.channels
+    parts = layout.pieces * layout.fold if layout.last else layout.samples // statistics
+    found, = _new(x, (2, statistics, parts, channels))
     if layout.last:
-        parts = (statistics, layout.pieces * layout.fold, channels)
-        found = _new(x, parts, parts)
         _over_pieces(layout, kernels.sums_last, (
             *found, gradient, x, centre, scale, shift, layout.width, layout.step, layout.rows,
             layout.piece_rows, layout.pieces), 2 * x.size, (below,))
     else:
-        parts = (statistics, layout.samples // statistics, channels)
-        found = _new(x, parts, parts)
         _over_pieces(layout, kernels.sums_first, (
             *found, gradient, x, centre, scale, shift, layout.rows, statistics * channels),
             2 * x.size, (below,))
-    return [sum_axis(each).reshape(-1) for each in found] if parts[1] > 1 else \
-        [each.reshape(-1) for each in found]
+    if parts > 1:
+        found = sum_axis(found.reshape(2 * statistics, parts, channels))
+    return found.reshape(2, -1)
 
 
 def input_gradient(layout, gradient, x, sums, centre, scale, shift, below, variance, epsilon,
