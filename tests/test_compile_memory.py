@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ import fastnn
 from fastnn import nn
 from fastnn._kernels import recording, runtime
 from fastnn.compiler.placement import extent, places_of
+from fastnn.compiler.record import MOST_PLACED
 
 SIZE = 64 * 1024  # of an array, in numbers
 BYTES = 4 * SIZE + 64  # that it takes
@@ -121,6 +123,37 @@ def test_the_third_call_is_recorded_in_less_memory_and_changes_no_bit():
     assert sizes[2][0] < 0.8 * sizes[1][0]
     assert sizes[2:] == [sizes[2]] * 4
     assert (losses, parameters) == (trained(6)[0], trained(6)[2])
+
+
+def test_a_recording_that_was_replaced_is_not_replayed():
+    x = fastnn.randn(512, 64)
+    net = Hourglass()
+    run = fastnn.compile(lambda x: net(x).square().sum())
+    with fastnn.no_grad():
+        run(x), run(x)
+        first, = run.records()
+        run(x)
+        second, = run.records()
+        assert first.better_places and second is not first
+        with pytest.raises(RuntimeError, match="has taken the place"):
+            first.replay([x])
+        with pytest.raises(RuntimeError, match="has taken the place"):
+            first.timed_replay([x])
+        assert second.replay([x]).item() == run(x).item() == net(x).square().sum().item()
+
+
+def test_very_many_arrays_are_recorded_once():
+    @fastnn.compile
+    def work(x):
+        for _ in range(MOST_PLACED + 1):
+            x = x + 1
+        return x
+
+    x = fastnn.ones(2048)
+    for _ in range(4):
+        assert (work(x) == MOST_PLACED + 2).all()
+    record, = work.records()
+    assert record.better_places is None
 
 
 def test_where_little_is_to_be_saved_the_first_recording_stays():

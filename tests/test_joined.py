@@ -1,5 +1,6 @@
 """Layers that `Sequential` runs as one: the same bits as one after another, and hooks are heard."""
 
+import numpy
 import pytest
 from helpers import array_of
 
@@ -106,7 +107,7 @@ def test_which_are_joined():
         "leaky_relu", "convolution"]
     for rectifier in (relu, nn.LeakyReLU(0.2)):
         net = nn.Sequential(convolution, nn.BatchNorm2d(2), rectifier, pool)
-        assert operations(net(image)) == ["max_pool2d", "channel_norm", "convolution"]
+        assert operations(net(image)) == ["max_pool2d", "channel_norm_rectified", "convolution"]
     flat = nn.Sequential(nn.Flatten(), nn.Linear(64, 2), relu, relu)(image)
     assert operations(flat) == ["relu", "linear_rectified"]
 
@@ -143,6 +144,50 @@ def test_maxima_with_places_stay_behind_the_relu():
     net = nn.Sequential(nn.ReLU(), nn.MaxPool1d(2, return_indices=True))
     values, places = net(fastnn.tensor([[-1.0, -2.0, 3.0, 4.0]]))
     assert values.tolist() == [[0, 4]] and places.tolist() == [[0, 3]]
+
+
+@pytest.mark.parametrize("rectifier", [nn.ReLU(), nn.LeakyReLU(0.1)])
+def test_second_gradients_where_a_channel_is_constant(rectifier):
+    """The forward pass's values tell the side, whatever the rule of the rule computes."""
+    norm = nn.BatchNorm2d(1)
+    x = fastnn.full((3, 1, 5, 7), 0.1, requires_grad=True)
+    weights = fastnn.arange(105.0).reshape(3, 1, 5, 7)
+    joined, apart = (fastnn.autograd.grad(run(x), x, weights, create_graph=True)[0].detach()
+                     for run in (nn.Sequential(norm, rectifier), lambda x: rectifier(norm(x))))
+    assert (joined == apart).all()
+
+
+@pytest.mark.parametrize("rectifier", [nn.ReLU(), nn.LeakyReLU(0.1), nn.LeakyReLU(2.0)])
+def test_gradients_where_a_value_is_not_a_number(rectifier):
+    net = nn.Sequential(nn.BatchNorm1d(2), rectifier)
+    x = fastnn.tensor([[1.0, 2.0], [float("nan"), 3.0], [4.0, 5.0]])
+    joined = value_and_gradients(lambda net, x: net(x), net, x)
+    apart = value_and_gradients(one_by_one, net, x)
+    for one, other in zip(joined, apart, strict=True):
+        numpy.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0, 1e-50, -0.1, float("nan"), True, "a", None])
+def test_slopes_that_are_left_alone(slope):
+    net = nn.Sequential(nn.Linear(3, 4), nn.LeakyReLU())
+    net[1].negative_slope = slope
+    try:
+        wanted = one_by_one(net, fastnn.ones(2, 3)).tolist()
+    except TypeError as error:
+        with pytest.raises(TypeError, match=str(error)):
+            net(fastnn.ones(2, 3))
+    else:
+        assert str(net(fastnn.ones(2, 3)).tolist()) == str(wanted)
+        assert operations(net(fastnn.ones(2, 3)))[-1] == "linear"
+
+
+def test_a_change_of_the_output_is_noticed():
+    net = nn.Sequential(nn.BatchNorm1d(2), nn.ReLU())
+    output = net(fastnn.randn(5, 2))
+    with fastnn.no_grad():
+        output.mul_(2)
+    with pytest.raises(RuntimeError, match="changed"):
+        output.sum().backward()
 
 
 def test_not_a_number_comes_through():

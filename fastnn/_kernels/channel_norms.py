@@ -38,9 +38,13 @@ def bent(y, below):
 
 
 def bent_gradient(g, y, below):
-    """The gradient of y, given that of its `bent` value."""
-    lower = T(0) if below == T(0) else below * g
-    return lower if y <= T(0) else g
+    """The gradient of y, given that of its `bent` value; where y is not a number as they have it.
+
+    ``relu`` lets it pass, its leaky kin take that for the lower side.
+    """
+    if below == T(0):
+        return T(0) if y <= T(0) else g
+    return g if y > T(0) else below * g
 
 
 def row_products(g, x, first, last, mean, scale, shift, below):

@@ -22,7 +22,8 @@ cdef class Home:
     """Memory of a program's arrays: what one of them gives back is kept for the next.
 
     ``places`` are those of the large arrays, in the order in which they are made: (size, offset in
-    one block of memory). An array that is not as foreseen gets memory of its own.
+    one block of memory). An array of another size than foreseen, or whose place is taken, gets
+    memory of its own.
     """
     def __cinit__(self, list places=None):
         cdef size_t size, offset
@@ -50,8 +51,8 @@ cdef class Home:
             if self.in_block(memory):
                 return
             idle = Idle.__new__(Idle)
-            idle.memory, idle.size = memory, size
             self.idle.setdefault(size, []).append(idle)
+            idle.memory, idle.size = memory, size
         except BaseException:
             if not self.in_block(memory):
                 free(memory)
@@ -106,6 +107,8 @@ cdef class Home:
         for blocks in self.idle.values():
             for idle in blocks:
                 memset(idle.memory, 0xFF, idle.size)
+        if self.block is NULL:
+            return
         for address, index in sorted(self.living.items()):
             if self.in_block(<void*> <size_t> address):
                 offset = <size_t> address - <size_t> self.block

@@ -157,6 +157,8 @@ cdef class Program:
     cdef Py_ssize_t count, capacity
     cdef dict functions  # by the number of the entry
     cdef Home home
+    cdef bint is_over
+    cdef int replays     # under way
     cdef dict held       # arrays from elsewhere, by the id of the object that owns their memory
     cdef bint has_strangers
     cdef int depth       # of units
@@ -205,8 +207,10 @@ cdef class Program:
         return self.home.lifetimes
 
     def let_go(self):
-        """Free the memory that no array uses: nothing is to be replayed any more."""
-        self.home.free_idle()
+        """End: free the memory that no array uses. A replay raises RuntimeError from now on."""
+        self.is_over = True
+        if not self.replays:
+            self.home.free_idle()
 
     def listed(self):
         """For each entry the name of its kernel, or its function."""
@@ -226,10 +230,14 @@ cdef class Program:
         """As `replay`; returns the seconds that each entry took."""
         cdef Py_ssize_t index
         times = []
-        for index in range(self.count):
-            start = perf_counter()
-            self.run(index, index + 1)
-            times.append(perf_counter() - start)
+        self.begin_replay()
+        try:
+            for index in range(self.count):
+                start = perf_counter()
+                self.run(index, index + 1)
+                times.append(perf_counter() - start)
+        finally:
+            self.replays -= 1
         return times
 
     def __len__(self):
@@ -345,7 +353,17 @@ cdef class Program:
 
     def replay(self):
         """Run all calls again, in order."""
-        self.run(0, self.count)
+        self.begin_replay()
+        try:
+            self.run(0, self.count)
+        finally:
+            self.replays -= 1
+
+    cdef int begin_replay(self) except -1:
+        if self.is_over:
+            raise RuntimeError("compile: another recording has taken the place of this one")
+        self.replays += 1
+        return 0
 
     cdef int run(self, Py_ssize_t index, Py_ssize_t stop) except -1:
         """Run the calls from number ``index`` up to ``stop``."""

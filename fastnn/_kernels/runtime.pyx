@@ -169,9 +169,8 @@ cdef void _release(void* memory, size_t size) noexcept:
     _used_bytes -= size
     try:
         idle = Idle.__new__(Idle)
-        idle.memory = memory
-        idle.size = size
         _free_blocks.setdefault(size, []).append(idle)
+        idle.memory, idle.size = memory, size
         _kept_bytes += size
     except BaseException:
         free(memory)

@@ -47,11 +47,18 @@ class Kind:
             del self.records[0]
         self.records.append(record)
 
+    def can_record(self, tensors):
+        """Whether the arguments lie apart from each other and from what the recordings use."""
+        return not share_memory(tensors) and not any(
+            record.meets_outside(tensors) for record in self.records)
+
     def drop(self, record):
-        """Forget a recording that another one is to replace, if it is one."""
-        if record is not None:
-            self.records.remove(record)
-            record.program.let_go()
+        """Forget a recording, if it is one, that another is to replace; returns its places."""
+        if record is None:
+            return None
+        self.records.remove(record)
+        record.program.let_go()
+        return record.better_places
 
 
 class Compiled:
@@ -98,11 +105,13 @@ class Compiled:
             return False, None
         self._kinds.move_to_end(key)
         record = kind.fitting(tensors)
-        places = None if record is None else record.better_places
-        if record is None or places is not None and not share_memory(tensors):
-            kind.drop(record)
-            record = None  # its memory is let go of before the next one's is taken
-            return self._recorded(kind, tensors, arguments, keywords, places)
+        if record is None or record.better_places is not None:
+            if kind.can_record(tensors):
+                places = kind.drop(record)
+                record = None  # its memory is let go of before the next one's is taken
+                return self._recorded(kind, arguments, keywords, places)
+            if record is None:
+                return False, None
         if not keywords and len(tensors) == len(arguments) and all(
                 map(operator.is_, tensors, arguments)):
             self._last = record, _modes()
@@ -115,9 +124,8 @@ class Compiled:
                _modes())
         return key, tensors
 
-    def _recorded(self, kind, tensors, arguments, keywords, places):
-        if kind.misses > MOST_MISSES or share_memory(tensors) or any(
-                record.meets_outside(tensors) for record in kind.records):
+    def _recorded(self, kind, arguments, keywords, places):
+        if kind.misses > MOST_MISSES:
             return False, None
         kind.misses += 1
         if kind.misses > MOST_MISSES:

@@ -17,6 +17,7 @@ from .placement import extent, places_of
 from .watch import Watch
 
 WORTH_ANOTHER = 1 << 20  # bytes saved by places, for which a call is recorded once more
+MOST_PLACED = 2000       # arrays: the time to find their places grows with the square
 
 
 def place_of(error, otherwise):
@@ -68,6 +69,8 @@ class Record:
         runtime.trim()  # what the recording has used that this one replaces
 
     def _better_places(self):
+        if len(self.program.lifetimes) > MOST_PLACED:
+            return None
         places = places_of(self.program.lifetimes)
         return places if self.program.bytes - extent(places) >= WORTH_ANOTHER else None
 

@@ -27,6 +27,7 @@ PRODUCTS = {Linear, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, Co
 MAXIMA = {MaxPool1d, MaxPool2d, MaxPool3d}
 NORMS = {BatchNorm1d, BatchNorm2d, BatchNorm3d}
 RECTIFIERS = {ReLU, LeakyReLU}
+SMALLEST = 2.0 ** -126  # of float32's numbers with all digits
 
 
 def _is_plain(module):
@@ -40,13 +41,16 @@ def _is_pool(module):
 def _slope(module):
     """By what a rectifier multiplies what is not above 0; None of other modules.
 
-    A leaky one whose slope is not positive gives zeros of both signs, and is left alone.
+    A leaky one is left alone whose slope is no number, is 1, or is not positive in float32, with
+    which zeros of both signs come out.
     """
     if type(module) not in RECTIFIERS or not _is_plain(module):
         return None
     if type(module) is ReLU:
         return 0.0
-    return module.negative_slope if module.negative_slope > 0 else None
+    slope = module.negative_slope
+    bends = type(slope) in (int, float) and slope >= SMALLEST and slope != 1
+    return slope if bends else None
 
 
 def _takes_rectifier(module, rectifier, after):

@@ -43,7 +43,7 @@ class Linear(Module):
 
     def forward_bent(self, input, below):
         """``bent(self.forward(input), below)``, computed at once."""
-        return linear.bent_linear(below, input, self.weight, self.bias)
+        return linear.bent_linear(input, self.weight, self.bias, below)
 
     def extra_repr(self):
         return (f"in_features={self.in_features}, out_features={self.out_features}, "

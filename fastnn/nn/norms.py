@@ -93,8 +93,8 @@ class _BatchNorm(_ChannelNorm):
         if self.training and not self.track_running_stats:
             mean = variance = None
         return normalization.bent_batch_norm(
-            below, input, mean, variance, self.weight, self.bias, training,
-            0.0 if momentum is None else momentum, self.eps)
+            input, mean, variance, self.weight, self.bias, training,
+            0.0 if momentum is None else momentum, self.eps, below)
 
 
 class BatchNorm1d(_BatchNorm):

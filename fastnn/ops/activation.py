@@ -77,6 +77,13 @@ def bent(input, below):
     return leaky_relu(input, below) if below else relu(input)
 
 
+def before_bend(node, gradient, below):
+    """The gradient of what a node has `bent`, given that of its output, which is saved."""
+    if below:
+        return chained(node, _rising_leaky_relu.derivative(0)[0], gradient, node.output, below)
+    return chained(node, relu.derivative(0)[0], gradient, node.output)
+
+
 def rectified(name, forward, rule):
     """An operation on (input, weight, bias) whose result is `bent`; its plan is (plan, below).
 
@@ -88,10 +95,7 @@ def rectified(name, forward, rule):
 
     def rule_of_both(node, gradient):
         plan, below = node.plan
-        operation = _rising_leaky_relu if below else relu
-        slope, _ = operation.derivative(0)
-        numbers = (below,) if below else ()
-        return rule(plan, node, chained(node, slope, gradient, node.output, *numbers))
+        return rule(plan, node, before_bend(node, gradient, below))
 
     return Operation(name, run, rule_of_both, saves=(0, 1), saves_output=True)
 

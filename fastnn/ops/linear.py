@@ -88,7 +88,7 @@ def linear(input, weight, bias=None):
     return _linear(None, input, weight, bias)
 
 
-def bent_linear(below, input, weight, bias):
+def bent_linear(input, weight, bias, below):
     """``bent(linear(input, weight, bias), below)``, computed at once."""
     checks.floating("linear", input=input, weight=weight, bias=bias)
     return _rectified_linear((None, below), input, weight, bias)

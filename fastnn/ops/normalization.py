@@ -10,7 +10,7 @@ from .. import tensor as tensors
 from .._kernels import memory, norms, program
 from ..operation import Operation
 from ..registry import case, floats, public
-from .activation import bent
+from .activation import before_bend, bent
 from .checks import floating, whole
 from .composed import rule_of_composition
 from .exponential import sqrt
@@ -79,10 +79,12 @@ def _move_running(running, layout, mean, variance):
 
 
 def _rule(node, gradient):
-    if tape.is_grad_enabled():
-        return _differentiable(node, gradient)
-    x, weight = node.saved[:2]
     plan, layout, variance, centre, scale, shift = node.plan
+    output = None if plan.below == 1 else node.output  # raises where it was changed
+    if tape.is_grad_enabled():
+        before = gradient if output is None else before_bend(node, gradient, plan.below)
+        return _differentiable(node, before)
+    x, weight = node.saved[:2]
     read, g = _read(x.array, layout.last), _read(gradient.array, layout.last)
     line = centre, scale, shift, plan.below
     sums = norms.gradient_sums(layout, g, read, *line)
@@ -105,7 +107,7 @@ def _composition(plan, x, weight, bias):
     dims = [i for i in range(apart.ndim) if i != 1] if plan.merged else 2
     apart = apart - apart.mean(dims, keepdim=True)
     y = apart / sqrt((apart * apart).mean(dims, keepdim=True) + plan.epsilon)
-    return bent(_scaled(y.reshape(x.shape), weight, bias), plan.below)
+    return _scaled(y.reshape(x.shape), weight, bias)
 
 
 def _scaled(y, weight, bias):
@@ -119,6 +121,8 @@ def _by_channel(tensor, x):
 
 _differentiable = rule_of_composition(_composition)
 _norm = Operation("channel_norm", _forward, _rule, saves=(0, 1, 2))
+_rectified_norm = Operation("channel_norm_rectified", _forward, _rule, saves=(0, 1, 2),
+                            saves_output=True)
 
 
 def _fixed_forward(plan, x, mean, variance, weight, bias):
@@ -206,12 +210,12 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     ones are moved towards them by ``momentum`` (there the variance is divided by the count - 1);
     otherwise the running ones are used. Ioffe and Szegedy, Batch Normalization, 2015.
     """
-    return bent_batch_norm(1.0, input, running_mean, running_var, weight, bias, training, momentum,
-                           eps)
+    return bent_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps,
+                           1.0)
 
 
-def bent_batch_norm(below, input, running_mean, running_var, weight, bias, training, momentum,
-                    eps):
+def bent_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps,
+                    below):
     """``batch_norm``, of whose result what is not above 0 is multiplied by ``below``."""
     _check("batch_norm", input, running_mean=running_mean, running_var=running_var, weight=weight,
            bias=bias)
@@ -226,7 +230,8 @@ def bent_batch_norm(below, input, running_mean, running_var, weight, bias, train
         raise ValueError("batch_norm: training needs more than one value for each channel, got "
                          f"shape {tuple(input.shape)}")
     running = _running("batch_norm", running_mean, running_var, momentum)
-    return _norm(_Plan(channels, True, eps, running, below), input, weight, bias)
+    norm = _norm if below == 1 else _rectified_norm
+    return norm(_Plan(channels, True, eps, running, below), input, weight, bias)
 
 
 @public("functional", cases=[
