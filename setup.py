@@ -21,6 +21,7 @@ OPTIMISE = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contrac
 MODULES = {
     "fastnn._kernels.home": [],
     "fastnn._kernels.runtime": [],
+    "fastnn._kernels.calls": [],
     "fastnn._kernels.recording": [],
     "fastnn._kernels.gemm": ["gemm.c", "gemm_tiles.c"],
     "fastnn._kernels.conv": ["conv.c", "winograd.c", "conv_tiles.c"],

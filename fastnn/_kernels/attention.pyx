@@ -11,7 +11,8 @@ cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
 from fastnn._kernels.conv cimport check_real, check_size, check_writeable
-from fastnn._kernels.recording cimport is_noting, name_kernel, perform, uses
+from fastnn._kernels.calls cimport name_kernel
+from fastnn._kernels.recording cimport is_noting, perform, uses
 
 cnp.import_array()
 

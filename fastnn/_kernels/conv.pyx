@@ -17,7 +17,8 @@ multiply those that are not above 0 by ``below`` while they are in registers.
 cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
-from fastnn._kernels.recording cimport call_t, is_noting, name_kernel, perform, uses
+from fastnn._kernels.calls cimport call_t, name_kernel
+from fastnn._kernels.recording cimport is_noting, perform, uses
 
 cnp.import_array()
 

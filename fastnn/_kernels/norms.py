@@ -132,7 +132,7 @@ def normalised(layout, x, centre, scale, shift, below=1.0):
     return out
 
 
-def gradient_sums(layout, gradient, x, centre, scale, shift, below):
+def gradient_sums(layout, gradient, x, centre, scale, shift, below=1.0):
     """By statistic and channel: (sum of the gradient, sum of it times x less its centre).
 
     The gradient given is that of what `normalised` returns, that summed is before ``below``.

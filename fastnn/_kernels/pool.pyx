@@ -13,7 +13,8 @@ cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
 from fastnn._kernels.conv cimport check_array, check_real, check_size, check_writeable, read_pair
-from fastnn._kernels.recording cimport call_t, is_noting, name_kernel, perform, uses
+from fastnn._kernels.calls cimport call_t, name_kernel
+from fastnn._kernels.recording cimport is_noting, perform, uses
 
 import numpy as np
 

@@ -1,8 +1,6 @@
 cimport numpy as cnp
 
-# What a kernel's call is: a function, and a struct that holds all that it reads but for the arrays'
-# memory. Returns 0, or -1 without memory.
-ctypedef int (*call_t)(const void* call, int threads) noexcept nogil
+from .calls cimport call_t
 
 # The GIL is let go for work that takes longer than its hand-over.
 cdef double RELEASE_NANOSECONDS
@@ -18,9 +16,6 @@ cdef int perform(call_t run, const void* call, size_t size, double nanoseconds,
 # Note a call that has been run; returns the program's copy of the struct.
 cdef void* note(call_t run, const void* call, size_t size, double nanoseconds,
                 const void* kernel, double multiply_adds=*) except NULL
-
-# Name what a call is noted with as its kernel: that which `perform` runs, or what `note` is given.
-cdef void name_kernel(const void* kernel, object name) except *
 
 # `Program.unit` of the program that notes.
 cdef object noted_unit(object function, tuple arguments, cnp.ndarray target)

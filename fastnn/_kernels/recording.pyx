@@ -7,15 +7,15 @@ What can be neither is refused, so that no replay gives values of the time when 
 """
 
 from functools import partial
-from time import perf_counter
 
 import numpy
 
 cimport numpy as cnp
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport malloc
 from libc.string cimport memcpy
 
 from fastnn._kernels cimport runtime
+from fastnn._kernels.calls cimport Calls, call_t
 from fastnn._kernels.home cimport Home
 
 from .repeating import Again, Check, apart_from, arrays_of, shared, writeable
@@ -33,9 +33,6 @@ cdef double RELEASE_NANOSECONDS = 50000.0
 
 class NotReplayable(RuntimeError):
     """Something was done, while a program is noted, that a replay cannot do."""
-
-
-cdef dict _names = {}  # of kernels, by their addresses
 
 
 cdef bint is_noting() noexcept:
@@ -64,10 +61,6 @@ cdef void* note(call_t run, const void* call, size_t size, double nanoseconds,
     memcpy(copy, call, size)
     program.append(run, copy, nanoseconds, kernel, multiply_adds)
     return copy
-
-
-cdef void name_kernel(const void* kernel, object name) except *:
-    _names[<size_t> kernel] = name
 
 
 cdef int uses(tuple arrays) except -1:
@@ -135,30 +128,17 @@ def noting():
     return None if fastnn_program is NULL else <object> fastnn_program
 
 
-cdef struct Entry:
-    call_t run  # NULL: a function of Python
-    void* call
-    double nanoseconds  # that it takes on one thread, about
-    const void* kernel  # by which it is named
-    double multiply_adds  # of products
-
-
 ANY = object()  # in place of a gradient: it does not matter
 
 
-cdef class Program:
+cdef class Program(Calls):
     """Calls in order. While one is noted (``with program:``) it sees the calls of its thread.
 
     Beside them it keeps what they rely on: the tensors from outside that were used, each with its
     array (`witnesses`), what the gradient of a leaf was when first looked at (`first_gradients`),
     and the counts of changes in place that a replay has to go on with (`versions`).
     """
-    cdef Entry* entries
-    cdef Py_ssize_t count, capacity
-    cdef dict functions  # by the number of the entry
     cdef Home home
-    cdef bint is_over
-    cdef int replays     # under way
     cdef dict held       # arrays from elsewhere, by the id of the object that owns their memory
     cdef bint has_strangers
     cdef int depth       # of units
@@ -173,15 +153,9 @@ cdef class Program:
 
     def __cinit__(self, bind_gradients, long long first_node, list places=None):
         self.bind_gradients, self.first_node = bind_gradients, first_node
-        self.functions, self.held, self.home = {}, {}, Home(places)
+        self.held, self.home = {}, Home(places)
         self.witnesses, self.first_gradients, self.unbound, self.versions = {}, {}, {}, []
         self.states = []
-
-    def __dealloc__(self):
-        cdef Py_ssize_t index
-        for index in range(self.count):
-            free(self.entries[index].call)
-        free(self.entries)
 
     def __enter__(self):
         global fastnn_program
@@ -212,68 +186,12 @@ cdef class Program:
         if not self.replays:
             self.home.free_idle()
 
-    def listed(self):
-        """For each entry the name of its kernel, or its function."""
-        return [self.functions[index] if self.entries[index].run is NULL
-                else _names.get(<size_t> self.entries[index].kernel, "kernel")
-                for index in range(self.count)]
-
-    def expected_seconds(self):
-        """What each entry is taken to need on one thread; nothing is known of functions."""
-        return [1e-9 * self.entries[index].nanoseconds for index in range(self.count)]
-
-    def multiply_adds(self):
-        """The multiplications, each with its addition, of each entry that is a product."""
-        return [self.entries[index].multiply_adds for index in range(self.count)]
-
-    def timed_replay(self):
-        """As `replay`; returns the seconds that each entry took."""
-        cdef Py_ssize_t index
-        times = []
-        self.begin_replay()
-        try:
-            for index in range(self.count):
-                start = perf_counter()
-                self.run(index, index + 1)
-                times.append(perf_counter() - start)
-        finally:
-            self.replays -= 1
-        return times
-
-    def __len__(self):
-        return self.count
-
-    cdef void append(self, call_t run, void* call, double nanoseconds, const void* kernel,
-                     double multiply_adds) except *:
-        cdef Entry* larger
-        if self.count == self.capacity:
-            larger = <Entry*> realloc(self.entries, max(64, 2 * self.capacity) * sizeof(Entry))
-            if larger is NULL:
-                free(call)
-                raise MemoryError("no memory to note a call")
-            self.entries, self.capacity = larger, max(64, 2 * self.capacity)
-        self.entries[self.count] = Entry(run, call, nanoseconds, kernel, multiply_adds)
-        self.count += 1
-
     def flush(self):
         """Note which gradients the leaves have by now, before something looks at them."""
         if self.unbound:
             unbound, self.unbound = self.unbound, {}
             self.append_function(
                 partial(self.bind_gradients, list(unbound), list(unbound.values())))
-
-    def append_function(self, function):
-        """Note a function of Python."""
-        self.append(NULL, NULL, 0, NULL, 0)
-        self.functions[self.count - 1] = function
-
-    def truncate(self, Py_ssize_t count):
-        """Forget the calls from number ``count`` on."""
-        cdef Py_ssize_t index
-        for index in range(count, self.count):
-            free(self.entries[index].call)
-            self.functions.pop(index, None)
-        self.count = count
 
     cdef object owner(self, cnp.ndarray array):
         cdef object base = array
@@ -350,38 +268,6 @@ cdef class Program:
         if self.depth == 0 and self.rules == 0:
             self.refuse("the function makes a tensor of values that no kernel of fastnn made; "
                         "pass them as an argument")
-
-    def replay(self):
-        """Run all calls again, in order."""
-        self.begin_replay()
-        try:
-            self.run(0, self.count)
-        finally:
-            self.replays -= 1
-
-    cdef int begin_replay(self) except -1:
-        if self.is_over:
-            raise RuntimeError("compile: another recording has taken the place of this one")
-        self.replays += 1
-        return 0
-
-    cdef int run(self, Py_ssize_t index, Py_ssize_t stop) except -1:
-        """Run the calls from number ``index`` up to ``stop``."""
-        cdef int status = 0
-        while index < stop and not status:
-            if self.entries[index].run is NULL:
-                self.functions[index]()
-                index += 1
-                continue
-            with nogil:
-                while index < stop and self.entries[index].run is not NULL and not status:
-                    status = self.entries[index].run(
-                        self.entries[index].call,
-                        runtime.threads_for(self.entries[index].nanoseconds))
-                    index += 1
-        if status:
-            raise MemoryError("no memory for a kernel")
-        return 0
 
     def begin(self):
         """Start a piece of work: a mark for `end`."""

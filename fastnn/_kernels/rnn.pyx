@@ -8,7 +8,8 @@ the states before, count)``.
 cimport numpy as cnp
 
 from fastnn._kernels cimport runtime
-from fastnn._kernels.recording cimport admit, is_noting, name_kernel, perform, uses
+from fastnn._kernels.calls cimport name_kernel
+from fastnn._kernels.recording cimport admit, is_noting, perform, uses
 from fastnn._kernels.conv cimport check_array, check_real, check_size, check_writeable
 
 cnp.import_array()

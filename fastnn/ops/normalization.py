@@ -147,8 +147,7 @@ def _fixed_rule(node, gradient):
         d_x = tape.from_array(_image(norms.normalised(layout, g, zeros, scale, zeros),
                                      layout.last))
     if node.needs[3] or node.needs[4]:
-        sums = norms.gradient_sums(layout, g, _read(x.array, layout.last), centre, scale, shift,
-                                   plan.below)
+        sums = norms.gradient_sums(layout, g, _read(x.array, layout.last), centre, scale, shift)
         d_weight, d_bias = map(tape.from_array, norms.parameter_gradients(
             layout, sums, memory.contiguous(variance.array), plan.epsilon))
     return (d_x, None, None, d_weight if node.needs[3] else None,
