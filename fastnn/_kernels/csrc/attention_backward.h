@@ -43,42 +43,44 @@ static size_t NAME(backward_memory_of)(const attention_plan *plan, REAL *from,
     return (size_t)(next - from) * sizeof(REAL);
 }
 
-/* Some queries, some keys. */
 struct NAME(backward_block) {
     const attention_plan *plan;
     const struct NAME(backward_memory) *memory;
-    ptrdiff_t batch, head, row, rows, key, keys, wide, deep, columns;
+    struct attention_cut cut;
+    ptrdiff_t batch, head, wide, deep, columns;
 };
 
 static void NAME(mask_block)(const struct NAME(backward_block) *block) {
     const attention_plan *plan = block->plan;
+    const struct attention_cut *cut = &block->cut;
     REAL *p = block->memory->p, *mask = block->memory->mask;
     const ptrdiff_t wide = block->wide;
     if (plan->mask_kind) {
         const int alike = plan->mask.row == 0;
-        NAME(mask_rows)(plan, block->batch, block->head, block->row, alike ? 1 : block->rows,
-                        block->key, block->keys, mask, wide);
-        for (ptrdiff_t i = 0; i < block->rows; i++)
-            for (ptrdiff_t j = 0; j < block->keys; j++)
+        NAME(mask_rows)(plan, block->batch, block->head, cut->row, alike ? 1 : cut->rows, cut->key,
+                        cut->keys, mask, wide);
+        for (ptrdiff_t i = 0; i < cut->rows; i++)
+            for (ptrdiff_t j = 0; j < keys_seen(cut, i); j++)
                 p[i * wide + j] += mask[(alike ? 0 : i * wide) + j];
     }
     if (plan->causal)
-        for (ptrdiff_t i = 0; i < block->rows; i++)
-            for (ptrdiff_t j = larger(0, block->row + i - block->key + 1); j < block->keys; j++)
+        for (ptrdiff_t i = 0; i < cut->rows; i++)
+            for (ptrdiff_t j = larger(0, cut->row + i - cut->key + 1); j < keys_seen(cut, i); j++)
                 p[i * wide + j] = -(REAL)INFINITY;
 }
 
 /* From scores in p and gradient . v in ds to probabilities and the gradients of the scores. */
 static void NAME(soften_block)(const struct NAME(backward_block) *block) {
     const attention_plan *plan = block->plan;
-    const ptrdiff_t first =
-        (block->batch * plan->heads + block->head) * plan->rows + block->row;
-    for (ptrdiff_t i = 0; i < block->rows; i++) {
+    const struct attention_cut *cut = &block->cut;
+    const ptrdiff_t first = (block->batch * plan->heads + block->head) * plan->rows + cut->row;
+    for (ptrdiff_t i = 0; i < cut->rows; i++) {
         REAL *p = block->memory->p + i * block->wide, *ds = block->memory->ds + i * block->wide;
         const REAL largest = ((const REAL *)plan->largest)[first + i];
         const REAL inverse = ((const REAL *)plan->inverse)[first + i];
         const REAL delta = ((const REAL *)plan->delta)[first + i], scale = (REAL)plan->scale;
-        for (ptrdiff_t j = 0; j < block->wide; j += LANES) {
+        const ptrdiff_t seen = keys_seen(cut, i);
+        for (ptrdiff_t j = 0; j < seen; j += LANES) {
             const VECTOR value = NAME(exp)(NAME(load)(p + j) - largest) * inverse;
             NAME(store)(p + j, value);
             NAME(store)(ds + j, value * (NAME(load)(ds + j) - delta) * scale);
@@ -86,28 +88,66 @@ static void NAME(soften_block)(const struct NAME(backward_block) *block) {
     }
 }
 
+/* p = q k and ds = gradient v, of the queries and keys that see each other. */
+static void NAME(score_block)(const struct NAME(backward_block) *block) {
+    const struct NAME(backward_memory) *memory = block->memory;
+    const struct attention_cut *cut = &block->cut;
+    const ptrdiff_t wide = block->wide, strip = strip_of(cut, cut->rows);
+    for (ptrdiff_t i = 0; i < cut->rows; i += strip) {
+        const ptrdiff_t rows = smaller(strip, cut->rows - i);
+        const ptrdiff_t seen = rounded_up(keys_seen(cut, i), LANES);
+        NAME(multiply_blocks)(memory->q + i * block->deep, block->deep, 1, memory->k_turned, wide,
+                              memory->p + i * wide, wide, rows, seen, block->plan->depth, 0);
+        NAME(multiply_blocks)(memory->gradient + i * block->columns, block->columns, 1,
+                              memory->v_turned, wide, memory->ds + i * wide, wide, rows, seen,
+                              block->plan->width, 0);
+    }
+}
+
+/* dv += p gradient and dk += ds q. */
+static void NAME(add_to_keys)(const struct NAME(backward_block) *block) {
+    const struct NAME(backward_memory) *memory = block->memory;
+    const struct attention_cut *cut = &block->cut;
+    const ptrdiff_t wide = block->wide, deep = block->deep, columns = block->columns;
+    const ptrdiff_t strip = strip_of(cut, cut->keys);
+    for (ptrdiff_t j = 0; j < cut->keys; j += strip) {
+        const ptrdiff_t i = first_seeing(cut, j), rows = cut->rows - i;
+        const ptrdiff_t keys = smaller(strip, cut->keys - j);
+        if (rows < 1) break;
+        NAME(multiply_blocks)(memory->p + i * wide + j, 1, wide, memory->gradient + i * columns,
+                              columns, memory->dv + j * columns, columns, keys, columns, rows,
+                              TILE_ACCUMULATE);
+        NAME(multiply_blocks)(memory->ds + i * wide + j, 1, wide, memory->q + i * deep, deep,
+                              memory->dk + j * deep, deep, keys, deep, rows, TILE_ACCUMULATE);
+    }
+}
+
+/* dq += ds k. */
+static void NAME(add_to_queries)(const struct NAME(backward_block) *block, REAL *dq,
+                                 ptrdiff_t dq_row) {
+    const struct attention_cut *cut = &block->cut;
+    const ptrdiff_t wide = block->wide, deep = block->deep, strip = strip_of(cut, cut->rows);
+    for (ptrdiff_t i = 0; i < cut->rows; i += strip)
+        NAME(multiply_blocks)(block->memory->ds + i * wide, wide, 1, block->memory->k, deep,
+                              dq + (cut->row + i) * dq_row, dq_row, smaller(strip, cut->rows - i),
+                              block->plan->depth, keys_seen(cut, i), TILE_ACCUMULATE);
+}
+
 static void NAME(run_backward_block)(const struct NAME(backward_block) *block, REAL *dq,
                                      ptrdiff_t dq_row) {
     const attention_plan *plan = block->plan;
     const struct NAME(backward_memory) *memory = block->memory;
-    const ptrdiff_t rows = block->rows, keys = block->keys, wide = block->wide;
-    NAME(pack_rows)(memory->q, NAME(place)(&plan->q, block->batch, block->head, block->row),
-                    plan->q.row, rows, plan->depth);
+    const struct attention_cut *cut = &block->cut;
+    NAME(pack_rows)(memory->q, NAME(place)(&plan->q, block->batch, block->head, cut->row),
+                    plan->q.row, cut->rows, plan->depth);
     NAME(pack_rows)(memory->gradient,
-                    NAME(place)(&plan->gradient, block->batch, block->head, block->row),
-                    plan->gradient.row, rows, plan->width);
-    NAME(multiply_blocks)(memory->q, block->deep, 1, memory->k_turned, wide, memory->p, wide, rows,
-                          wide, plan->depth, 0);
-    NAME(multiply_blocks)(memory->gradient, block->columns, 1, memory->v_turned, wide, memory->ds,
-                          wide, rows, wide, plan->width, 0);
+                    NAME(place)(&plan->gradient, block->batch, block->head, cut->row),
+                    plan->gradient.row, cut->rows, plan->width);
+    NAME(score_block)(block);
     NAME(mask_block)(block);
     NAME(soften_block)(block);
-    NAME(multiply_blocks)(memory->p, 1, wide, memory->gradient, block->columns, memory->dv,
-                          block->columns, keys, block->columns, rows, TILE_ACCUMULATE);
-    NAME(multiply_blocks)(memory->ds, 1, wide, memory->q, block->deep, memory->dk, block->deep,
-                          keys, block->deep, rows, TILE_ACCUMULATE);
-    NAME(multiply_blocks)(memory->ds, wide, 1, memory->k, block->deep, dq + block->row * dq_row,
-                          dq_row, rows, plan->depth, keys, TILE_ACCUMULATE);
+    NAME(add_to_keys)(block);
+    NAME(add_to_queries)(block, dq, dq_row);
 }
 
 /* One block of keys against all queries of all heads that read them. */
@@ -115,9 +155,10 @@ static void NAME(run_keys)(struct NAME(backward_block) *block, ptrdiff_t from,
                            const attention_array *dq) {
     const attention_plan *plan = block->plan;
     const struct NAME(backward_memory) *memory = block->memory;
-    const ptrdiff_t keys = block->keys, wide = block->wide;
-    const REAL *k = NAME(place)(&plan->k, block->batch, from, block->key);
-    const REAL *v = NAME(place)(&plan->v, block->batch, from, block->key);
+    struct attention_cut *cut = &block->cut;
+    const ptrdiff_t keys = cut->keys, wide = block->wide;
+    const REAL *k = NAME(place)(&plan->k, block->batch, from, cut->key);
+    const REAL *v = NAME(place)(&plan->v, block->batch, from, cut->key);
     NAME(pack_columns)(memory->k_turned, wide, k, plan->k.row, plan->depth, keys);
     NAME(scale_all)(memory->k_turned, plan->depth * wide, (REAL)plan->scale);
     NAME(pack_columns)(memory->v_turned, wide, v, plan->v.row, plan->width, keys);
@@ -125,16 +166,16 @@ static void NAME(run_keys)(struct NAME(backward_block) *block, ptrdiff_t from,
     memset(memory->dk, 0, (size_t)(keys * block->deep) * sizeof(REAL));
     memset(memory->dv, 0, (size_t)(keys * block->columns) * sizeof(REAL));
     for (block->head = from * plan->group; block->head < (from + 1) * plan->group; block->head++)
-        for (block->row = plan->causal ? block->key / ALONG * ALONG : 0; block->row < plan->rows;
-             block->row += ALONG) {
-            block->rows = smaller(ALONG, plan->rows - block->row);
+        for (cut->row = plan->causal ? cut->key / ALONG * ALONG : 0; cut->row < plan->rows;
+             cut->row += ALONG) {
+            cut->rows = smaller(ALONG, plan->rows - cut->row);
             NAME(run_backward_block)(block, NAME(place)(dq, block->batch, block->head, 0),
                                      dq->row);
         }
     for (ptrdiff_t j = 0; j < keys; j++) {
-        NAME(copy_row)(NAME(place)(&plan->dk, block->batch, from, block->key + j),
+        NAME(copy_row)(NAME(place)(&plan->dk, block->batch, from, cut->key + j),
                        memory->dk + j * block->deep, plan->depth, 1);
-        NAME(copy_row)(NAME(place)(&plan->dv, block->batch, from, block->key + j),
+        NAME(copy_row)(NAME(place)(&plan->dv, block->batch, from, cut->key + j),
                        memory->dv + j * block->columns, plan->width, 1);
     }
 }
@@ -145,15 +186,15 @@ static void NAME(run_part)(const attention_plan *plan, ptrdiff_t batch, ptrdiff_
                            const attention_array *dq,
                            const struct NAME(backward_memory) *memory) {
     struct NAME(backward_block) block = {
-        .plan = plan, .memory = memory, .batch = batch, .deep = rounded_up(plan->depth, LANES),
-        .columns = rounded_up(plan->width, LANES)};
+        .plan = plan, .memory = memory, .cut.causal = plan->causal, .batch = batch,
+        .deep = rounded_up(plan->depth, LANES), .columns = rounded_up(plan->width, LANES)};
     for (ptrdiff_t head = from * plan->group; head < (from + 1) * plan->group; head++)
         for (ptrdiff_t i = 0; i < plan->rows; i++)
             memset(NAME(place)(dq, batch, head, i), 0, (size_t)plan->depth * sizeof(REAL));
     for (ptrdiff_t i = part; i < blocks->pieces; i += parts) {
-        block.key = cut_start(blocks, i);
-        block.keys = cut_length(blocks, i);
-        block.wide = rounded_up(block.keys, LANES);
+        block.cut.key = cut_start(blocks, i);
+        block.cut.keys = cut_length(blocks, i);
+        block.wide = rounded_up(block.cut.keys, LANES);
         NAME(run_keys)(&block, from, dq);
     }
 }

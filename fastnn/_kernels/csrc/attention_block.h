@@ -14,6 +14,30 @@
 #define FASTNN_ATTENTION_BLOCK_H
 #define ACROSS 96 /* queries (forward) or keys (backward) of a block, which lie along vectors */
 #define ALONG 64  /* the others */
+#define STRIP 16  /* queries or keys of a block that causality cuts: what it hides is left out */
+
+/* Some queries and some keys. */
+struct attention_cut {
+    int causal;
+    ptrdiff_t row, rows, key, keys;
+};
+
+/* How many queries or keys, of `lines`, are computed at a time. */
+static inline ptrdiff_t strip_of(const struct attention_cut *cut, ptrdiff_t lines) {
+    return cut->causal && cut->row < cut->key + cut->keys - 1 ? STRIP : lines;
+}
+
+/* Of the block's keys those, in whole strips, that a query of the strip with `i` sees. */
+static inline ptrdiff_t keys_seen(const struct attention_cut *cut, ptrdiff_t i) {
+    const ptrdiff_t behind = cut->row + rounded_up(i + 1, STRIP) - cut->key;
+    return cut->causal ? larger(0, smaller(cut->keys, rounded_up(behind, STRIP))) : cut->keys;
+}
+
+/* The first of the block's queries, in whole strips, that sees a key of the strip with `j`. */
+static inline ptrdiff_t first_seeing(const struct attention_cut *cut, ptrdiff_t j) {
+    const ptrdiff_t query = cut->key + j / STRIP * STRIP - cut->row;
+    return cut->causal ? larger(0, query) / STRIP * STRIP : 0;
+}
 
 #endif
 

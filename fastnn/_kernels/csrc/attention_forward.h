@@ -31,15 +31,17 @@ static size_t NAME(forward_memory_of)(const attention_plan *plan, REAL *from,
 
 /* Adds the mask to scores[key][query]. */
 static void NAME(mask_scores)(const attention_plan *plan, ptrdiff_t batch, ptrdiff_t head,
-                              ptrdiff_t row, ptrdiff_t rows, ptrdiff_t key, ptrdiff_t keys,
+                              const struct attention_cut *cut,
                               const struct NAME(forward_memory) *memory) {
-    const ptrdiff_t wide = rounded_up(rows, LANES);
+    const ptrdiff_t wide = rounded_up(cut->rows, LANES);
     const int alike = plan->mask.row == 0;
-    NAME(mask_rows)(plan, batch, head, row, alike ? 1 : rows, key, keys, memory->mask, ALONG);
-    if (!alike) NAME(pack_columns)(memory->turned, wide, memory->mask, ALONG, keys, rows);
-    for (ptrdiff_t j = 0; j < keys; j++) {
+    NAME(mask_rows)(plan, batch, head, cut->row, alike ? 1 : cut->rows, cut->key, cut->keys,
+                    memory->mask, ALONG);
+    if (!alike)
+        NAME(pack_columns)(memory->turned, wide, memory->mask, ALONG, cut->keys, cut->rows);
+    for (ptrdiff_t j = 0; j < cut->keys; j++) {
         REAL *scores = memory->scores + j * wide;
-        for (ptrdiff_t i = 0; i < wide; i += LANES)
+        for (ptrdiff_t i = first_seeing(cut, j); i < wide; i += LANES)
             NAME(store)(scores + i, NAME(load)(scores + i)
                         + (alike ? NAME(broadcast)(memory->mask[j])
                                  : NAME(load)(memory->turned + j * wide + i)));
@@ -47,10 +49,9 @@ static void NAME(mask_scores)(const attention_plan *plan, ptrdiff_t batch, ptrdi
 }
 
 /* Keys behind a query do not count for it. */
-static void NAME(hide_later)(REAL *scores, ptrdiff_t wide, ptrdiff_t row, ptrdiff_t key,
-                             ptrdiff_t keys) {
-    for (ptrdiff_t j = larger(0, row - key + 1); j < keys; j++)
-        for (ptrdiff_t i = 0; i < smaller(wide, key + j - row); i++)
+static void NAME(hide_later)(REAL *scores, ptrdiff_t wide, const struct attention_cut *cut) {
+    for (ptrdiff_t j = larger(0, cut->row - cut->key + 1); j < cut->keys; j++)
+        for (ptrdiff_t i = first_seeing(cut, j); i < smaller(wide, cut->key + j - cut->row); i++)
             scores[j * wide + i] = -(REAL)INFINITY;
 }
 
@@ -62,9 +63,11 @@ INLINE VECTOR NAME(base_of)(VECTOR largest) {
 }
 
 /* scores = exp(scores - largest so far), and what older sums are to be multiplied by. */
-static void NAME(soften)(const struct NAME(forward_memory) *memory, ptrdiff_t wide,
-                         ptrdiff_t keys) {
+static void NAME(soften)(const struct NAME(forward_memory) *memory,
+                         const struct attention_cut *cut) {
+    const ptrdiff_t wide = rounded_up(cut->rows, LANES);
     for (ptrdiff_t i = 0; i < wide; i += LANES) {
+        const ptrdiff_t keys = keys_seen(cut, i);
         REAL *scores = memory->scores + i;
         const VECTOR before = NAME(load)(memory->largest + i);
         VECTOR best[4] = {before, before, before, before}, total[2] = {{0}, {0}};
@@ -112,6 +115,29 @@ static void NAME(finish_rows)(const attention_plan *plan, ptrdiff_t batch, ptrdi
     }
 }
 
+/* scores = k q, of the keys and queries that see each other. */
+static void NAME(score)(const REAL *k, ptrdiff_t k_row, ptrdiff_t depth,
+                        const struct attention_cut *cut,
+                        const struct NAME(forward_memory) *memory) {
+    const ptrdiff_t wide = rounded_up(cut->rows, LANES), strip = strip_of(cut, cut->keys);
+    for (ptrdiff_t j = 0; j < cut->keys; j += strip) {
+        const ptrdiff_t i = first_seeing(cut, j);
+        NAME(multiply_blocks)(k + j * k_row, k_row, 1, memory->q + i, wide,
+                              memory->scores + j * wide + i, wide, smaller(strip, cut->keys - j),
+                              wide - i, depth, 0);
+    }
+}
+
+/* sums [+]= scores v. */
+static void NAME(weigh)(const struct attention_cut *cut, ptrdiff_t columns,
+                        const struct NAME(forward_memory) *memory) {
+    const ptrdiff_t wide = rounded_up(cut->rows, LANES), strip = strip_of(cut, cut->rows);
+    for (ptrdiff_t i = 0; i < cut->rows; i += strip)
+        NAME(multiply_blocks)(memory->scores + i, 1, wide, memory->v, columns,
+                              memory->sums + i * columns, columns, smaller(strip, cut->rows - i),
+                              columns, keys_seen(cut, i), cut->key ? TILE_ACCUMULATE : 0);
+}
+
 static void NAME(attend)(const attention_plan *plan, ptrdiff_t batch, ptrdiff_t head,
                          ptrdiff_t row, ptrdiff_t rows,
                          const struct NAME(forward_memory) *memory) {
@@ -125,20 +151,18 @@ static void NAME(attend)(const attention_plan *plan, ptrdiff_t batch, ptrdiff_t 
     memset(memory->total, 0, (size_t)wide * sizeof(REAL));
     memset(memory->sums, 0, (size_t)(rows * columns) * sizeof(REAL));
     for (ptrdiff_t key = 0; key < end; key += ALONG) {
-        const ptrdiff_t keys = smaller(ALONG, end - key);
-        NAME(multiply_blocks)(NAME(place)(&plan->k, batch, from, key), plan->k.row, 1, memory->q,
-                              wide, memory->scores, wide, keys, wide, plan->depth, 0);
-        if (plan->mask_kind)
-            NAME(mask_scores)(plan, batch, head, row, rows, key, keys, memory);
-        if (plan->causal) NAME(hide_later)(memory->scores, wide, row, key, keys);
-        NAME(soften)(memory, wide, keys);
+        const struct attention_cut cut = {plan->causal, row, rows, key, smaller(ALONG, end - key)};
+        NAME(score)(NAME(place)(&plan->k, batch, from, key), plan->k.row, plan->depth, &cut,
+                    memory);
+        if (plan->mask_kind) NAME(mask_scores)(plan, batch, head, &cut, memory);
+        if (plan->causal) NAME(hide_later)(memory->scores, wide, &cut);
+        NAME(soften)(memory, &cut);
         for (ptrdiff_t i = 0; key && i < rows; i++)
             if (memory->shrink[i] != 1)
                 NAME(scale_all)(memory->sums + i * columns, columns, memory->shrink[i]);
-        NAME(pack_rows)(memory->v, NAME(place)(&plan->v, batch, from, key), plan->v.row, keys,
+        NAME(pack_rows)(memory->v, NAME(place)(&plan->v, batch, from, key), plan->v.row, cut.keys,
                         plan->width);
-        NAME(multiply_blocks)(memory->scores, 1, wide, memory->v, columns, memory->sums, columns,
-                              rows, columns, keys, key ? TILE_ACCUMULATE : 0);
+        NAME(weigh)(&cut, columns, memory);
     }
     NAME(finish_rows)(plan, batch, head, row, rows, memory);
 }
