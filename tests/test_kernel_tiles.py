@@ -13,7 +13,8 @@ from fastnn._kernels import gemm, runtime
 
 # (m, k, n): whole blocks, every kind of edge, one turn of k and several, both ways of sharing.
 SHAPES = [(128, 128, 128), (96, 256, 96), (97, 225, 131), (112, 300, 144), (300, 130, 99),
-          (113, 129, 700), (600, 33, 113), (257, 513, 258), (100, 2100, 101), (331, 300, 301)]
+          (113, 129, 700), (600, 33, 113), (257, 513, 258), (100, 2100, 101), (331, 300, 301),
+          (70, 500, 64)]
 BLOCK = (113, 300, 145)
 PAIRS_OF_LAYOUTS = list(itertools.product(("rows", "columns", "gaps", "reversed"), repeat=2))
 

@@ -20,7 +20,7 @@
 #define NEAR_BLOCKS 4   /* of a thread's own panel at a time: 24 KB, for the first cache */
 #define FEW_ROWS 256    /* of C: with more of them, going down its columns is slow */
 #define WORTH_TILES 2e6 /* multiply-adds */
-#define FEWEST_LINES 96 /* rows and columns: with fewer, packing takes as long as it gains */
+#define FEWEST_LINES 64 /* rows and columns: with fewer, packing takes as long as it gains */
 #define LEAST_DEPTH 24
 #define NEAR_SUMS (1 << 18) /* bytes of C that stay in the second cache beside packed panels */
 
