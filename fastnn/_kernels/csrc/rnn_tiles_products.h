@@ -128,6 +128,13 @@ static void finish_row(const struct panel_product *product, const float *sums, f
     }
 }
 
+/* Asks for what a product is added to, which lies in short rows far apart. */
+static void fetch_sums_of(const struct panel_product *product, ptrdiff_t first, ptrdiff_t rows) {
+    for (ptrdiff_t row = first; row < first + rows; row++)
+        for (ptrdiff_t column = 0; column < product->columns; column += LANES)
+            FETCH_TO_WRITE(product->c + row * product->c_row + column);
+}
+
 static void run_product_f32(const struct rnn_share *share, const rnn_span *span,
                             const struct panel_product *product) {
     ptrdiff_t first, step;
@@ -137,6 +144,7 @@ static void run_product_f32(const struct rnn_share *share, const rnn_span *span,
     struct tiles_packing nothing = {.step = 0};
     float sums[PANEL_LINES * PANEL_LINES] __attribute__((aligned(64)));
     const struct tiles_place place = {sums, 4 * PANEL_LINES, NULL, 0};
+    fetch_sums_of(product, first, rows);
     if (packed && rows > 0)
         multiply_panels(packed->parts, product->packed, blocks_of(share->a, share->backward),
                         &place, &nothing, 1, rows, product->columns);

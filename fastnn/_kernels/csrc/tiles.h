@@ -175,9 +175,6 @@ INLINE void multiply_block(const struct tiles_block block, const int streams_a,
 #undef LOAD_B
 #undef MULTIPLY_PARTS
 
-/* Asks for a cache line, "w" to write it. GCC drops functions of nothing but its own prefetches. */
-#define FETCH(hint, at) __asm__ volatile("prefetch" hint " %0" : : "m"(*(const char *)(at)))
-
 /* Where a product of panels goes: rows so many bytes apart. It is added to what lies at `start`,
  * whose rows may be 0 bytes apart, or to 0 if that is NULL. */
 struct tiles_place {

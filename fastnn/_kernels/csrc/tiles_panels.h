@@ -2,6 +2,8 @@
 #ifndef FASTNN_TILES_PANELS_H
 #define FASTNN_TILES_PANELS_H
 
+#include "fetch.h"
+
 /* The packing of a panel, up to 32 lines of an operand with zeros beyond them, in steps of 16 lines
  * by 32 k's. One of `line_step` and `k_step` is 1. Steps that are taken between the products of
  * other panels cost nearly nothing: the vector units are idle then. */
@@ -27,8 +29,8 @@ INLINE void fetch_block(const float *from, ptrdiff_t line_step, ptrdiff_t k_step
     const int dense_k = k_step == 1;
     for (int i = 0; i < (dense_k ? TILE_LINES : TILE_DEPTH); i++) {
         const float *vector = from + i * (dense_k ? line_step : k_step);
-        FETCH("t1", vector);
-        if (dense_k) FETCH("t1", vector + TILE_LINES);
+        FETCH_TO_READ(vector);
+        if (dense_k) FETCH_TO_READ(vector + TILE_LINES);
     }
 }
 
@@ -67,8 +69,8 @@ INLINE void fetch_sums(const struct tiles_place *place, ptrdiff_t part, ptrdiff_
     const ptrdiff_t end = smaller((part + 1) * each, rows * TILE_LINES);
     for (ptrdiff_t row = part * each; row < end; row++) {
         const char *to = (const char *)place->to + row * place->step;
-        FETCH("w", to);
-        if (columns == 2) FETCH("w", to + TILE_ROW);
+        FETCH_TO_WRITE(to);
+        if (columns == 2) FETCH_TO_WRITE(to + TILE_ROW);
     }
 }
 
