@@ -8,7 +8,7 @@ cdef void name_kernel(const void* kernel, object name) except *
 
 cdef struct Entry:
     call_t run  # NULL: a function of Python
-    void* call
+    void* call  # of a function: NULL, or the address of the number by which it is left out
     double nanoseconds  # that it takes on one thread, about
     const void* kernel  # by which it is named
     double multiply_adds  # of products
@@ -20,6 +20,7 @@ cdef class Calls:
     cdef dict functions  # by the number of the entry
     cdef bint is_over    # and refuses to be replayed
     cdef int replays     # under way
+    cdef Py_ssize_t skip_idle(self, Py_ssize_t index, Py_ssize_t stop) noexcept nogil
     cdef void append(self, call_t run, void* call, double nanoseconds, const void* kernel,
                      double multiply_adds) except *
     cdef int begin_replay(self) except -1

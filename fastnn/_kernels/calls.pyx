@@ -2,9 +2,12 @@
 
 from time import perf_counter
 
-from libc.stdlib cimport free, realloc
+cimport numpy as cnp
+from libc.stdlib cimport free, malloc, realloc
 
 from fastnn._kernels cimport runtime
+
+cnp.import_array()
 
 cdef dict _names = {}  # of kernels, by their addresses
 
@@ -68,9 +71,15 @@ cdef class Calls:
         self.entries[self.count] = Entry(run, call, nanoseconds, kernel, multiply_adds)
         self.count += 1
 
-    def append_function(self, function):
-        """Note a function of Python."""
-        self.append(NULL, NULL, 0, NULL, 0)
+    def append_function(self, function, cnp.ndarray number=None):
+        """Note a function of Python; it is left out when ``number``, an int64, is 0."""
+        cdef cnp.int64_t** watched = NULL
+        if number is not None:
+            watched = <cnp.int64_t**> malloc(sizeof(cnp.int64_t*))
+            if watched is NULL:
+                raise MemoryError("no memory to note a call")
+            watched[0] = <cnp.int64_t*> cnp.PyArray_DATA(number)
+        self.append(NULL, watched, 0, NULL, 0)
         self.functions[self.count - 1] = function
 
     def truncate(self, Py_ssize_t count):
@@ -99,16 +108,24 @@ cdef class Calls:
         """Run the calls from number ``index`` up to ``stop``."""
         cdef int status = 0
         while index < stop and not status:
-            if self.entries[index].run is NULL:
-                self.functions[index]()
-                index += 1
-                continue
             with nogil:
+                index = self.skip_idle(index, stop)
                 while index < stop and self.entries[index].run is not NULL and not status:
                     status = self.entries[index].run(
                         self.entries[index].call,
                         runtime.threads_for(self.entries[index].nanoseconds))
-                    index += 1
+                    index = self.skip_idle(index + 1, stop)
+            if index < stop and not status:
+                self.functions[index]()
+                index += 1
         if status:
             raise MemoryError("no memory for a kernel")
         return 0
+
+    cdef Py_ssize_t skip_idle(self, Py_ssize_t index, Py_ssize_t stop) noexcept nogil:
+        """The first entry from number ``index`` on that is to be run."""
+        while (index < stop and self.entries[index].run is NULL
+               and self.entries[index].call is not NULL
+               and (<cnp.int64_t**> self.entries[index].call)[0][0] == 0):
+            index += 1
+        return index

@@ -1,4 +1,6 @@
-"""Cross-entropy of rows of logits against class numbers."""
+"""Cross-entropy of rows of logits against class numbers, and what of labels is wrong."""
+
+import numpy
 
 from . import memory
 from .elementwise import ELEMENTS_PER_PIECE, LANES, sum_source
@@ -38,14 +40,19 @@ def cross_entropy_rows(start, stop, arguments, numbers):
 
 @kernel
 def cross_entropy_gradient_rows(start, stop, arguments, numbers):
-    """out[row] = scale * gradient * (powers[row] / totals[row] - one-hot target)."""
+    """out[row] = gradient * (powers[row] / totals[row] - one-hot target), 0 where it is ignored.
+
+    ``averages``: that over the labels that count.
+    """
     out, gradient, powers = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
     totals, target = pointer(arguments[3]), pointer_i64(arguments[4])
     classes, ignored, step = arguments[5], arguments[6], arguments[7]
+    count, averages = pointer_i64(arguments[8]), arguments[9]
+    factor = T(1 / count[0]) if averages else T(1)
     for row in range(start, stop):
         base = row * classes
         label = target[row]
-        scale = T(0) if label == ignored else gradient[row * step] * T(numbers[0])
+        scale = T(0) if label == ignored else gradient[row * step] * factor
         share = scale / totals[row]
         for j in range(classes):
             out[base + j] = share * powers[base + j]
@@ -67,14 +74,32 @@ def count_labels(start, stop, arguments, numbers):
 
 
 def counted(target, classes, ignored):
-    """(how many of the flat labels are not ignored, how many of those are no class).
+    """Two int64: how many of the flat labels are not ignored, and how many of those are no class.
 
     ``ignored`` is None where all count.
     """
     found = memory.empty((2,), target.dtype)
     operands = (found, target, target.size, classes, int(ignored is not None), ignored)
     count_labels("i64", operands, 1, chunk=1, nanoseconds=0.5 * target.size)
-    return found.tolist()
+    return found
+
+
+@kernel
+def count_improbable(start, stop, arguments, numbers):
+    """Count the numbers that are not in [0, 1]."""
+    x, found, size = pointer(arguments[0]), pointer_i64(arguments[1]), arguments[2]
+    outside = 0
+    for i in range(size):
+        outside += not (x[i] >= T(0) and x[i] <= T(1))
+    found[0] = outside
+
+
+def improbable(x):
+    """How many of an array's numbers are no probabilities, as an array of one int64."""
+    found = memory.empty((1,), numpy.int64)
+    count_improbable(None, (memory.contiguous(x), found, x.size), 1, chunk=1,
+                     nanoseconds=0.5 * x.size)
+    return found
 
 
 def cross_entropy(x, target, ignored):
@@ -92,14 +117,31 @@ def cross_entropy(x, target, ignored):
     return loss, powers, totals
 
 
-def cross_entropy_gradient(gradient, powers, totals, target, ignored, scale):
-    """The gradient of the logits; ``gradient`` is one number or one for each row."""
+def cross_entropy_gradient(gradient, powers, totals, target, ignored, count, averages):
+    """The gradient of the logits; ``gradient`` is one number or one for each row.
+
+    ``averages``: it is that of the loss's mean over the labels that count, so many.
+    """
     rows, classes = powers.shape
     out = memory.empty(powers.shape, powers.dtype)
-    operands = (out, gradient, powers, totals, target, classes, ignored, int(gradient.ndim > 0))
+    operands = (out, gradient, powers, totals, target, classes, ignored, int(gradient.ndim > 0),
+                count, int(averages))
     cross_entropy_gradient_rows(None, operands, rows, chunk=ROWS_PER_CHUNK,
-                                nanoseconds=0.5 * out.size, numbers=(scale,))
+                                nanoseconds=0.5 * out.size)
     return out
+
+
+@kernel
+def divide_by_count(start, stop, arguments, numbers):
+    x, count = pointer(arguments[0]), pointer_i64(arguments[1])
+    x[0] /= T(count[0])
+
+
+def mean_of_kept(loss, count):
+    """The sum of the losses of rows, divided by how many of them count; NaN for none."""
+    total = sum_read_as((1, loss.size, 1), loss, ())
+    divide_by_count(None, (total, count), 1, chunk=1, nanoseconds=1.0)
+    return total
 
 
 def summed(formula):

@@ -53,6 +53,17 @@ def always(function, *arguments):
     return program.append_function(Check(function, *arguments))
 
 
+def expect_none(found, function, *arguments):
+    """``function(*arguments)``, which raises, if ``found``, an array of one int64, is not 0.
+
+    A kernel counts there what is wrong: a replay that finds nothing has no use for Python.
+    """
+    if found.item():
+        always(function, *arguments)
+    elif (program := noting()) is not None:
+        program.append_function(Check(function, *arguments), found)
+
+
 def constant(array):
     """The array, whose values each replay restores; they must come from Python's numbers alone."""
     program = noting()

@@ -2,7 +2,7 @@
 
 import math
 
-from .._kernels import program
+from .._kernels import losses, program
 from ..elementwise import elementwise
 from ..registry import case, floats, integers, public
 from .activation import sigmoid, softplus
@@ -58,15 +58,14 @@ def binary_cross_entropy(input, target, weight=None, *, reduction="mean"):
     A ValueError if a probability lies outside [0, 1] or is NaN.
     """
     floating("binary_cross_entropy", input=input)
-    program.always(_check_probabilities, input.array)
+    program.expect_none(losses.improbable(input.array), _refuse_probabilities, input.array)
     _labelled("binary_cross_entropy", input, target, weight)
     return _binary_entropy("binary_cross_entropy", (input, target), reduction, weight=weight)
 
 
-def _check_probabilities(values):
-    if values.size and not (values.min() >= 0 and values.max() <= 1):
-        raise ValueError("binary_cross_entropy: input must hold probabilities in [0, 1], got "
-                         f"values from {values.min()} to {values.max()}")
+def _refuse_probabilities(values):
+    raise ValueError("binary_cross_entropy: input must hold probabilities in [0, 1], got "
+                     f"values from {values.min()} to {values.max()}")
 
 
 @public("functional", cases=[

@@ -30,20 +30,14 @@ def _rows_back(rows, shape):
     return numpy.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
 
 
-def _scale(count):
-    """What the sum is multiplied by for a mean over so many, or 1; NaN where there are none."""
-    if count is None:
-        return 1.0
-    found = program.number_in(count)
-    return 1.0 / found if found else float("nan")
-
-
 def _cross_entropy_forward(plan, x):
     target, ignored, count, reduction = plan
     loss, *kept = losses.cross_entropy(_class_rows(x), target, ignored)
     if reduction == "none":
         return loss.reshape(x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()), *kept
-    return losses.sum_read_as((1, loss.size, 1), loss, (), _scale(count)), *kept
+    if reduction == "mean":
+        return losses.mean_of_kept(loss, count), *kept
+    return losses.sum_read_as((1, loss.size, 1), loss, ()), *kept
 
 
 def _cross_entropy_rule(node, gradient):
@@ -51,20 +45,27 @@ def _cross_entropy_rule(node, gradient):
 
 
 def _cross_entropy_gradient_forward(plan, gradient, x):
-    (target, ignored, count, _), *kept = plan
+    (target, ignored, count, reduction), *kept = plan
     rows = losses.cross_entropy_gradient(
-        memory.contiguous(gradient), *kept, target, ignored, _scale(count))
+        memory.contiguous(gradient), *kept, target, ignored, count, reduction == "mean")
     return _rows_back(rows, x.shape)
 
 
+def _weight_of_each(count, reduction):
+    """What the loss of a label that counts is multiplied by."""
+    if reduction != "mean":
+        return 1.0
+    kept = program.number_in(count[:1])
+    return 1.0 / kept if kept else float("nan")
+
+
 def _cross_entropy_gradient_composition(plan, gradient, x):
-    target, ignored, count, _ = plan[0]
+    target, ignored, count, reduction = plan[0]
     classes = 1 if x.ndim > 1 else 0
     kept = target != ignored
     one_hot = numpy.zeros((target.size, x.shape[classes]), x.dtype)
     one_hot[kept, target[kept]] = 1
-    # The scale is NaN where none is kept.
-    weights = numpy.where(kept, _scale(count), 0).astype(x.dtype)
+    weights = numpy.where(kept, _weight_of_each(count, reduction), 0).astype(x.dtype)
     weights = _rows_back(numpy.repeat(weights[:, None], x.shape[classes], 1), x.array.shape)
     difference = softmax(x, classes) - from_array(_rows_back(one_hot, x.array.shape))
     if gradient.ndim:
@@ -79,8 +80,7 @@ _cross_entropy_gradient = Operation(
 
 
 def class_numbers(name, input, target, ignore_index):
-    """Check class numbers; returns them flat, and how many of them are not ignored, as an array.
-    """
+    """Check class numbers; returns them flat, and an array that begins with how many count."""
     floating(name, input=tensors.as_tensor(name, input))
     tensors.as_tensor(name, target)
     if ignore_index is not None:
@@ -93,17 +93,21 @@ def class_numbers(name, input, target, ignore_index):
         raise ValueError(
             f"{name}: target must be class numbers (int64 or uint8) of shape {expected}, got "
             f"{labels.dtype} of shape {labels.shape}")
-    return program.apart(_counted, name, labels, shape[1] if len(shape) > 1 else shape[0],
-                         ignore_index)
+    flat = labels if labels.dtype == dtypes.int64 else program.apart(_widened, labels)
+    flat = memory.contiguous(flat).reshape(-1)
+    classes = shape[1] if len(shape) > 1 else shape[0]
+    found = losses.counted(flat, classes, ignore_index)
+    program.expect_none(found[1:], _refuse_class, name, flat, classes, ignore_index)
+    return flat, found
 
 
-def _counted(name, labels, classes, ignore_index):
-    flat = memory.contiguous(labels.astype(dtypes.int64, copy=False)).reshape(-1)
-    kept, outside = losses.counted(flat, classes, ignore_index)
-    if outside:
-        wrong = flat[((flat < 0) | (flat >= classes)) & (flat != ignore_index)]
-        raise IndexError(f"{name}: target holds class {wrong[0]}, input has {classes} classes")
-    return flat, numpy.array(kept)
+def _widened(labels):
+    return labels.astype(dtypes.int64)
+
+
+def _refuse_class(name, labels, classes, ignore_index):
+    wrong = labels[((labels < 0) | (labels >= classes)) & (labels != ignore_index)]
+    raise IndexError(f"{name}: target holds class {wrong[0]}, input has {classes} classes")
 
 
 def _check_weight(name, input, weight):
@@ -148,9 +152,8 @@ def cross_entropy(input, target, weight=None, *, ignore_index=-100, reduction="m
             raise ValueError("cross_entropy: ignore_index is for class numbers, and target holds "
                              f"probabilities; got {ignore_index}")
         return _cross_entropy_of_probabilities(input, target, weight, reduction, label_smoothing)
-    flat, kept = class_numbers("cross_entropy", input, target, ignore_index)
+    flat, count = class_numbers("cross_entropy", input, target, ignore_index)
     if weight is None and not label_smoothing:
-        count = kept if reduction == "mean" else None
         return _cross_entropy((flat, ignore_index, count, reduction), input)
     logs = log_softmax(input, 1 if input.ndim > 1 else 0)
     exact = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
