@@ -13,7 +13,7 @@ from fastnn._kernels import memory
 
 from fastnn._kernels.launch cimport (
     MAX_NUMBERS, MAX_OPERANDS, Kernel, Operands, kernel_t, launch_elementwise, launch_flat)
-from fastnn._kernels.recording cimport is_noting, numbers_of, witness
+from fastnn._kernels.recording cimport is_noting, numbers_of, touches, witness
 from fastnn._kernels.runtime cimport empty
 from fastnn.changes cimport (
     begin_change, check_apart, check_castable, check_change, note_change)
@@ -230,6 +230,8 @@ cdef class Elementwise:
             _witness_all(inputs, target)
         if flat and target is None and self._all_tensors(inputs):
             result = empty(cnp.PyArray_NDIM(first), cnp.PyArray_DIMS(first), result_type)
+            if is_noting():
+                touches(result)
             data[0] = <char*> cnp.PyArray_DATA(result)
             for index in range(self.arity):
                 data[index + 1] = <char*> cnp.PyArray_DATA((<TensorBase> inputs[index]).array)
@@ -242,6 +244,7 @@ cdef class Elementwise:
                 result = target.array
                 check_target(self.name, result, &o)
             if is_noting():
+                touches(result)
                 _keep_scalars(&o, scalars, itemsizes)
             o.data[0] = <char*> cnp.PyArray_DATA(result)
             itemsizes[0] = cnp.PyArray_ITEMSIZE(result)
@@ -344,9 +347,12 @@ def chained(Node node not None, Elementwise derivative not None, TensorBase grad
 
 
 cdef int _witness_all(tuple inputs, TensorBase target) except -1:
-    for value in (*inputs, target):
+    for value in inputs:
         if isinstance(value, TensorBase):
             witness(value, (<TensorBase> value).array)
+            touches((<TensorBase> value).array)
+    if target is not None:
+        witness(target, target.array)
     return 0
 
 

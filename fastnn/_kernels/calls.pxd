@@ -12,6 +12,7 @@ cdef struct Entry:
     double nanoseconds  # that it takes on one thread, about
     const void* kernel  # by which it is named
     double multiply_adds  # of products
+    double bytes          # of the arrays that it reads or writes
 
 
 cdef class Calls:
@@ -20,6 +21,7 @@ cdef class Calls:
     cdef dict functions  # by the number of the entry
     cdef bint is_over    # and refuses to be replayed
     cdef int replays     # under way
+    cdef double used     # bytes of the arrays that the next call was told to read or write
     cdef Py_ssize_t skip_idle(self, Py_ssize_t index, Py_ssize_t stop) noexcept nogil
     cdef void append(self, call_t run, void* call, double nanoseconds, const void* kernel,
                      double multiply_adds) except *

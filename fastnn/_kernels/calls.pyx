@@ -42,6 +42,11 @@ cdef class Calls:
         """The multiplications, each with its addition, of each entry that is a product."""
         return [self.entries[index].multiply_adds for index in range(self.count)]
 
+    def traffic(self):
+        """The bytes of the arrays that each entry reads or writes; those of functions are unknown.
+        """
+        return [self.entries[index].bytes for index in range(self.count)]
+
     def timed_replay(self):
         """As `replay`; returns the seconds that each entry took."""
         cdef Py_ssize_t index
@@ -68,7 +73,8 @@ cdef class Calls:
                 free(call)
                 raise MemoryError("no memory to note a call")
             self.entries, self.capacity = larger, max(64, 2 * self.capacity)
-        self.entries[self.count] = Entry(run, call, nanoseconds, kernel, multiply_adds)
+        self.entries[self.count] = Entry(run, call, nanoseconds, kernel, multiply_adds, self.used)
+        self.used = 0
         self.count += 1
 
     def append_function(self, function, cnp.ndarray number=None):

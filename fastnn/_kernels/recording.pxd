@@ -32,6 +32,9 @@ cdef double* numbers_of(Py_ssize_t count) except NULL
 # Tell that a call reads or writes these arrays (or None).
 cdef int uses(tuple arrays) except -1
 
+# The bytes of an array are read or written by the next call.
+cdef int touches(cnp.ndarray array) except -1
+
 # Keep a tensor that is used, with its array, if no call made it.
 cdef int witness(object tensor, cnp.ndarray array) except -1
 

@@ -69,8 +69,15 @@ cdef int uses(tuple arrays) except -1:
         return 0
     program = <Program> fastnn_program
     for array in arrays:
-        if isinstance(array, cnp.ndarray) and not program.knows(<cnp.ndarray> array):
-            program.meet_stranger(<cnp.ndarray> array)
+        if isinstance(array, cnp.ndarray):
+            touches(<cnp.ndarray> array)
+            if not program.knows(<cnp.ndarray> array):
+                program.meet_stranger(<cnp.ndarray> array)
+    return 0
+
+
+cdef int touches(cnp.ndarray array) except -1:
+    (<Program> fastnn_program).used += cnp.PyArray_NBYTES(array)
     return 0
 
 

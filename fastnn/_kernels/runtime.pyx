@@ -99,6 +99,11 @@ cdef int threads_for(double nanoseconds) noexcept nogil:
     return thread_count
 
 
+def is_shared(double nanoseconds):
+    """Whether work of so many nanoseconds is shared, if there are threads to share it."""
+    return nanoseconds >= HAND_OFF_NANOSECONDS
+
+
 def set_thread_count(int count):
     """Use at most ``count`` threads from the next kernel on."""
     global thread_count

@@ -1,0 +1,64 @@
+"""The cost model of `bench.cost`: its arithmetic on given constants, and that the report runs."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from bench import constants, cost
+from bench.constants import Entry
+from bench.workloads import WORKLOADS
+
+MODEL = cost.Model({"products": 1e9, "convolutions": 1e9}, gathering=1e8, call=1e-3, dispatch=1e-4,
+                   hand_off=1e-2)
+WORKLOAD = SimpleNamespace(parameters=1000, optimizer="Adam")
+UPDATE = 1000 * 4 * 7 / 1e9  # seconds
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    monkeypatch.setattr(constants, "bandwidth", lambda footprint: 1e9)
+    monkeypatch.setattr(constants, "python", lambda footprint: 0.5)
+
+
+def entry(name, operations=0.0, moved=0.0, nanoseconds=0.0):
+    return Entry(name, 9.9, operations, moved, nanoseconds)
+
+
+@pytest.mark.parametrize(("found", "seconds"), [
+    ([], 0), ([entry("add", moved=2e9)], 2 + 1e-4),
+    ([entry("product of matrices", 3e9, 1e9)], 3 + 1 + 1e-4),
+    ([entry("convolution's gradient of data", 3e9, 1e9)], 3 + 10 + 1e-4),
+    ([entry("add", nanoseconds=1e9)], 1e-2 + 1e-4), ([entry("_check (Python)", moved=7e9)], 0.5)])
+def test_what_each_entry_adds(machine, found, seconds):
+    expected = MODEL.expected(found, WORKLOAD, 1)
+    assert expected == pytest.approx(1e-3 + UPDATE + seconds)
+
+
+def test_more_cores_share_all_but_python_until_the_memory_is_busy(machine):
+    entries = [entry("product of matrices", 8e9, 4e9), entry("_check (Python)")]
+    wide = MODEL.expected(entries, WORKLOAD, 1, cores=4)
+    narrow = MODEL.expected(entries, WORKLOAD, 1, cores=4, most=2e9)
+    assert wide == pytest.approx(1e-3 + UPDATE / 4 + 0.5 + 8 / 4 + 4 / 4 + 1e-4)
+    assert narrow == pytest.approx(1e-3 + UPDATE / 2 + 0.5 + 8 / 4 + 4 / 2 + 1e-4)
+
+
+def test_entries_tell_operations_and_bytes():
+    import fastnn
+
+    x = fastnn.ones(8, 16)
+    product, total = constants.recorded(lambda: (x @ x.T) + 1)
+    assert (product.kind, product.operations) == ("products", 2 * 8 * 16 * 8)
+    assert product.bytes == 4 * (2 * 8 * 16 + 8 * 8)
+    assert (total.kind, total.operations, total.bytes) == ("other kernels", 0, 4 * 2 * 8 * 8)
+    assert not total.shared
+
+
+def test_every_workload_has_an_optimizer_whose_passes_are_known():
+    assert {workload.optimizer for workload in WORKLOADS.values()} <= set(cost.PASSES)
+
+
+def test_report(machine, monkeypatch):
+    monkeypatch.setattr(cost.Model, "measured", lambda: MODEL)
+    options = SimpleNamespace(workloads=["tiny"], cores=[8], threads=[1], bandwidth=200.0)
+    text = cost.report(options, 1)
+    assert "8 cores" in text and "tiny" in text
