@@ -19,7 +19,8 @@ def name_of(entry):
 
 def _line(name, count, seconds, products, traffic, total):
     share = 100 * seconds / total if total else 0
-    text = f"{count:6d} x {name:<44} {1e6 * seconds:10.1f} us {share:5.1f} % {1e-6 * traffic:9.3f} MB"
+    text = (f"{count:6d} x {name:<44} {1e6 * seconds:10.1f} us {share:5.1f} % "
+            f"{1e-6 * traffic:9.3f} MB")
     if not products:
         return text
     rate = f" {2e-9 * products / seconds:6.0f} GFLOP/s" if seconds else ""
