@@ -12,7 +12,8 @@ cnp.import_array()
 
 cdef extern from "Python.h":
     ctypedef struct PyObject
-    PyObject* PyDict_GetItem(object mapping, object key)
+    PyObject* PyDict_GetItemWithError(object mapping, object key) except? NULL
+    PyObject* PyCell_GET(object cell)
 
 
 def bind_gradients(list leaves, list gradients):
@@ -82,13 +83,24 @@ def hold(list mappings, list keys, list values, object missing):
             if mappings[index].get(keys[index], missing) is not values[index]:
                 return index
             continue
-        found = PyDict_GetItem(mappings[index], keys[index])
+        found = PyDict_GetItemWithError(mappings[index], keys[index])
         if found is NULL:
             if values[index] is not missing:
                 return index
         elif <object> found is not values[index]:
             return index
     return -1
+
+
+def cells_hold(list cells, list values, object missing):
+    """Whether the cells of closures have their values; ``missing`` stands for none."""
+    cdef Py_ssize_t index
+    cdef PyObject* found
+    for index in range(len(cells)):
+        found = PyCell_GET(cells[index])
+        if values[index] is not (missing if found is NULL else <object> found):
+            return False
+    return True
 
 
 def have_sizes(list containers, list sizes):

@@ -64,6 +64,7 @@ class Watch:
         self.columns = [[entry[place] for entry in self.entries] for place in range(3)]
         self.elements = [[entry[place] for entry in self.lists] for place in range(2)]
         self.containers = [[entry[place] for entry in self.sizes] for place in range(2)]
+        self.contents = [[entry[place] for entry in self.cells] for place in range(2)]
         self.seen = list(self.seen.values())  # which keeps identities from being used again
 
     def _refuse(self, what):
@@ -229,12 +230,13 @@ class Watch:
     def is_unchanged(self):
         """Whether every value is what it was."""
         if (checks.hold(*self.columns, MISSING) >= 0 or not checks.have_sizes(*self.containers)
-                or not checks.have_elements(*self.elements)):
+                or not checks.have_elements(*self.elements)
+                or not checks.cells_hold(*self.contents, MISSING)):
             return self.difference() is None
-        for cell, value, _ in self.cells:
-            if (now := _content(cell)) is not value and not _same(now, value):
+        for read, value, _ in self.others:
+            if not _equal(read(), value):
                 return False
-        return all(_equal(read(), value) for read, value, _ in self.others)
+        return True
 
     def difference(self):
         """The way to a value that has changed, or None."""

@@ -7,6 +7,7 @@ import numpy
 from .. import tape
 from .._kernels import memory
 from .._kernels.update import update
+from ..changes import to_update
 from ..tensor import is_number
 from .optimizer import Optimizer
 
@@ -53,26 +54,19 @@ class Fused(Optimizer):
     def _rows(self, group):
         """The arrays of the parameters with a gradient, by the position that these are at."""
         names = list(self._states(group))
-        states, rows, position = self.state, {}, None
-        for parameter in group["params"]:
-            gradient = parameter.grad
-            if gradient is None:
-                continue
-            parameter._bump_version()
-            row = [parameter.array, gradient.array]
-            if names:
-                state = states[parameter]
-                fresh = state.get(names[-1]) is None
-                if fresh:
-                    self._start(group, state, parameter)
-                position = self._position(group, state, fresh)
-                for name in names:
-                    row.append(state[name].array)
-            if position in rows:
-                rows[position].append(row)
-            else:
-                rows[position] = [row]
-        return rows
+        found, rows = to_update(group["params"])
+        if not names:
+            return {None: rows}
+        states, by_position = self.state, {}
+        for parameter, row in zip(found, rows, strict=True):
+            state = states[parameter]
+            fresh = state.get(names[-1]) is None
+            if fresh:
+                self._start(group, state, parameter)
+            for name in names:
+                row.append(state[name].array)
+            by_position.setdefault(self._position(group, state, fresh), []).append(row)
+        return by_position
 
 
 def filled_like(parameter, value):
