@@ -9,9 +9,8 @@ A step takes, by this model, the sum over its kernels of
 
 and a part for the call, each function of Python and the optimizer's passes over the parameters.
 Operations and bytes are those of `compiled.explain()`. The constants are measured first, on shapes
-that no workload has: so the model has nothing to fit to. For more cores than there are it takes
-rates that grow with the cores, bandwidth too, up to `--bandwidth`, and hand-offs that grow with
-their logarithm.
+that no workload has. For more cores than the largest number of threads it takes rates that grow
+with the cores, bandwidth too, up to `--bandwidth`, and hand-offs that grow with their logarithm.
 """
 
 import argparse
@@ -44,17 +43,14 @@ class Model:
         return cls(rates, constants.gathering(rates["convolutions"]), *constants.dispatch(),
                    constants.hand_off())
 
-    def expected(self, entries, workload, footprint, cores=1, most=math.inf):
-        """Seconds that the step takes; on ``cores`` times the cores with ``most`` bytes a second.
-        """
-        speed = min(cores * constants.bandwidth(footprint), most)
+    def expected(self, step, cores=1, most=math.inf):
+        """Seconds that a step takes; on ``cores`` times the cores with ``most`` bytes a second."""
+        speed = min(cores * step.bandwidth, most)
         hand_off = self.hand_off * (1 + math.log2(cores))
-        updated = constants.WORDS * workload.parameters * PASSES[workload.optimizer]
-        total = self.call + updated / speed
-        in_python = constants.python(footprint)
-        for entry in entries:
+        total = self.call + step.updated / speed
+        for entry in step.entries:
             if entry.kind == "Python":
-                total += in_python
+                total += step.python
                 continue
             slow = min(speed, cores * self.gathering) if entry.kind == "convolutions" else speed
             total += self.dispatch + entry.bytes / slow + hand_off * entry.shared
@@ -63,18 +59,36 @@ class Model:
         return total
 
 
-def footprint(compiled, workload):
-    """Bytes that a step goes through: its arrays, and parameters with gradient and averages."""
-    return compiled.records()[-1].program.bytes + 4 * constants.WORDS * workload.parameters
+@dataclass
+class Step:
+    """What is known of a workload's step: its recording, and constants of memory of its size."""
+
+    entries: list
+    updated: float    # bytes that the optimizers read and write
+    bandwidth: float  # bytes a second
+    python: float     # seconds of a function
+    seconds: float    # measured
+
+    @classmethod
+    def measured(cls, name):
+        workload, step = WORKLOADS[name], fastnn_steps.build(name, ("compile",)).step
+        times = []
+        for _ in range(45):
+            start = time.perf_counter()
+            step()
+            times.append(time.perf_counter() - start)
+        parameters = constants.WORDS * workload.parameters
+        size = step.records()[-1].program.bytes + 4 * parameters  # with gradients and averages
+        return cls(constants.entries_of(step), parameters * PASSES[workload.optimizer],
+                   constants.bandwidth(size), constants.python(size), min(times[5:]))
 
 
-def measured(step):
-    times = []
-    for _ in range(40):
-        start = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - start)
-    return min(times)
+def knee(model, step, threads, most):
+    """The least number of cores, in doublings, at which twice as many gain less than 1.5 times."""
+    cores = 1
+    while model.expected(step, cores, most) >= 1.5 * model.expected(step, 2 * cores, most):
+        cores *= 2
+    return cores * threads
 
 
 def main(arguments=None):
@@ -93,25 +107,22 @@ def main(arguments=None):
 
 
 def report(options, threads):
-    model = Model.measured()
+    model, most = Model.measured(), 1e9 * options.bandwidth
     more = [cores for cores in options.cores if cores > threads == max(options.threads)]
     lines = [f"{threads} threads: " + ", ".join(
         f"{kind} {rate * 1e-9:.0f} GFLOP/s" for kind, rate in model.rates.items()),
         f"convolutions' arrays {model.gathering * 1e-9:.1f} GB/s, call {model.call * 1e6:.1f} us, "
         f"kernel {model.dispatch * 1e6:.2f} us, hand-off {model.hand_off * 1e6:.1f} us",
         f"{'ms':10} {'measured':>9} {'expected':>9} {'ratio':>6} {'GB/s':>6}"
-        + "".join(f"{f'{cores} cores':>10}" for cores in more)]
+        + "".join(f"{f'{cores} cores':>10}" for cores in more) + "   stops at" * bool(more)]
     for name in options.workloads:
-        workload, step = WORKLOADS[name], fastnn_steps.build(name, ("compile",)).step
-        for _ in range(5):
-            step()
-        entries, size = constants.entries_of(step), footprint(step, workload)
-        found, wanted = measured(step), model.expected(entries, workload, size)
-        further = [model.expected(entries, workload, size, cores / threads, 1e9 * options.bandwidth)
-                   for cores in more]
-        lines.append(f"{name:10} {1e3 * found:9.3f} {1e3 * wanted:9.3f} {wanted / found:6.2f} "
-                     f"{1e-9 * constants.bandwidth(size):6.1f}"
-                     + "".join(f"{1e3 * each:10.3f}" for each in further))
+        step = Step.measured(name)
+        wanted = model.expected(step)
+        further = [model.expected(step, cores / threads, most) for cores in more]
+        stops = f"{knee(model, step, threads, most):11}" if more else ""
+        lines.append(f"{name:10} {1e3 * step.seconds:9.3f} {1e3 * wanted:9.3f} "
+                     f"{wanted / step.seconds:6.2f} {1e-9 * step.bandwidth:6.1f}"
+                     + "".join(f"{1e3 * each:10.3f}" for each in further) + stops)
     return "\n".join(lines) + "\n"
 
 

@@ -114,7 +114,7 @@ def check_in_place(str name, TensorBase target not None, TensorBase result=None)
         check_castable(name, cnp.PyArray_TYPE(result.array), target.array)
 
 
-def to_update(list parameters):
+def to_update(parameters):
     """The parameters that have a gradient, and a list of both arrays for each.
 
     A change in place is counted for each of them.

@@ -1,9 +1,11 @@
-"""Checks of values, schedules and averages, which replays do in Python as eager mode does."""
+"""Checks of values, schedules and averages, which replays do as eager mode does."""
 
 import pytest
 
 import fastnn
-from fastnn import nn, optim
+from fastnn import nn, optim, tape
+from fastnn._kernels import losses, program
+from fastnn.compiler.explanation import name_of
 from fastnn.nn import functional as F
 
 ones = fastnn.ones(3)
@@ -101,4 +103,41 @@ def test_each_replay_counts_the_labels(reduction):
         for found, wanted in zip(compiled(labels), step(labels), strict=True):
             assert found.numpy().tobytes() == wanted.numpy().tobytes()
     assert len(compiled.records()) == 1
-    assert "cross_entropy_forward" not in compiled.explain()
+    listed = [name_of(each) for each in compiled.records()[-1].program.listed()]
+    assert {"count_labels", "check", "cross_entropy_rows"} <= {*listed}
+    if reduction != "none":  # whose gradient is one number, repeated, which NumPy spreads
+        assert [name for name in listed if "Python" in name] == ["bind_gradients (Python)"]
+
+
+def test_a_check_without_findings_is_not_called():
+    calls = []
+    compiled = fastnn.compile(lambda x: program.expect_none(
+        losses.improbable(tape.used(x)), lambda: calls.append(1)) or x * 2)
+    for value in (0.5, 0.5, 0.5, 0.7):
+        compiled(fastnn.full((3,), value))
+    assert len(compiled.records()) == 1 and not calls
+    compiled(fastnn.full((3,), 1.5))
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("of", ["parameter", "drawn"])
+def test_probabilities_from_outside(of):
+    values = fastnn.full((3,), 0.25)
+    if of == "parameter":
+        values = nn.Parameter(values)
+    compiled = fastnn.compile(lambda y: F.binary_cross_entropy(values, y).detach())
+    for target in (0.0, 1.0, 0.5):
+        y = fastnn.full((3,), target)
+        assert compiled(y).item() == F.binary_cross_entropy(values, y).item()
+    assert len(compiled.records()) == 1
+
+
+@pytest.mark.parametrize("labels", [
+    fastnn.tensor([0, 1, 2], dtype=fastnn.uint8), fastnn.tensor([[0, 9], [1, 9], [2, 9]])[:, 0],
+    fastnn.zeros(0, dtype=fastnn.int64)], ids=["uint8", "gaps", "none"])
+def test_labels_of_other_layouts(labels):
+    x = fastnn.randn(len(labels), 3)
+    compiled = fastnn.compile(lambda x, labels: F.cross_entropy(x, labels, reduction="sum"))
+    for _ in range(3):
+        assert compiled(x, labels).item() == F.cross_entropy(x, labels, reduction="sum").item()
+    assert len(compiled.records()) == 1

@@ -179,3 +179,19 @@ def test_errors(name):
     call, error, message = ERRORS[name]
     with pytest.raises(error, match=message):
         call()
+
+
+def test_labels_that_change_before_the_gradient_are_noticed():
+    x, labels = fastnn.zeros(2, 3, requires_grad=True), fastnn.tensor([0, 1])
+    loss = F.cross_entropy(x, labels)
+    labels.fill_(2)
+    with pytest.raises(RuntimeError, match="in place"):
+        loss.backward()
+
+
+def test_labels_that_change_unseen_touch_no_other_memory():
+    x, labels = fastnn.zeros(2, 3, requires_grad=True), fastnn.tensor([0, 1])
+    loss = F.cross_entropy(x, labels)
+    labels.numpy()[:] = 10**9, -10**9
+    loss.backward()
+    assert x.grad.tolist() == [[pytest.approx(1 / 6)] * 3] * 2

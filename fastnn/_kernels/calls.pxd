@@ -8,7 +8,7 @@ cdef void name_kernel(const void* kernel, object name) except *
 
 cdef struct Entry:
     call_t run  # NULL: a function of Python
-    void* call  # of a function: NULL, or the address of the number by which it is left out
+    void* call  # of a function: NULL, or memory with the address of what must be 0 to leave it out
     double nanoseconds  # that it takes on one thread, about
     const void* kernel  # by which it is named
     double multiply_adds  # of products
@@ -22,6 +22,7 @@ cdef class Calls:
     cdef bint is_over    # and refuses to be replayed
     cdef int replays     # under way
     cdef double used     # bytes of the arrays that the next call was told to read or write
+    cdef bint is_function(self, Py_ssize_t index) noexcept
     cdef Py_ssize_t skip_idle(self, Py_ssize_t index, Py_ssize_t stop) noexcept nogil
     cdef void append(self, call_t run, void* call, double nanoseconds, const void* kernel,
                      double multiply_adds) except *

@@ -29,10 +29,13 @@ cdef class Calls:
         free(self.entries)
 
     def listed(self):
-        """For each entry the name of its kernel, or its function."""
-        return [self.functions[index] if self.entries[index].run is NULL
-                else _names.get(<size_t> self.entries[index].kernel, "kernel")
+        """For each entry the name of its kernel, or its function unless that is left out."""
+        return [self.functions[index] if self.is_function(index)
+                else _names.get(<size_t> self.entries[index].kernel, "check")
                 for index in range(self.count)]
+
+    cdef bint is_function(self, Py_ssize_t index) noexcept:
+        return self.entries[index].run is NULL and self.entries[index].call is NULL
 
     def expected_seconds(self):
         """What each entry is taken to need on one thread; nothing is known of functions."""
@@ -43,9 +46,9 @@ cdef class Calls:
         return [self.entries[index].multiply_adds for index in range(self.count)]
 
     def traffic(self):
-        """The bytes of the arrays that each entry reads or writes; those of functions are unknown.
-        """
-        return [self.entries[index].bytes for index in range(self.count)]
+        """The bytes of the arrays that each entry reads or writes; 0 for functions, as unknown."""
+        return [0.0 if self.entries[index].run is NULL else self.entries[index].bytes
+                for index in range(self.count)]
 
     def timed_replay(self):
         """As `replay`; returns the seconds that each entry took."""

@@ -56,7 +56,7 @@ def cross_entropy_gradient_rows(start, stop, arguments, numbers):
         share = scale / totals[row]
         for j in range(classes):
             out[base + j] = share * powers[base + j]
-        if label != ignored:
+        if label != ignored and 0 <= label < classes:  # it may have changed since it was checked
             out[base + label] -= scale
 
 

@@ -5,6 +5,7 @@ import math
 from .._kernels import losses, program
 from ..elementwise import elementwise
 from ..registry import case, floats, integers, public
+from ..tape import used
 from .activation import sigmoid, softplus
 from .checks import floating
 from .pointwise_loss import UNIT, Pointwise, alike, broadcast, check_reduction, promoted, reduced
@@ -58,7 +59,7 @@ def binary_cross_entropy(input, target, weight=None, *, reduction="mean"):
     A ValueError if a probability lies outside [0, 1] or is NaN.
     """
     floating("binary_cross_entropy", input=input)
-    program.expect_none(losses.improbable(input.array), _refuse_probabilities, input.array)
+    program.expect_none(losses.improbable(used(input)), _refuse_probabilities, input.array)
     _labelled("binary_cross_entropy", input, target, weight)
     return _binary_entropy("binary_cross_entropy", (input, target), reduction, weight=weight)
 

@@ -30,7 +30,7 @@ def _rows_back(rows, shape):
     return numpy.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
 
 
-def _cross_entropy_forward(plan, x):
+def _cross_entropy_forward(plan, x, labels):
     target, ignored, count, reduction = plan
     loss, *kept = losses.cross_entropy(_class_rows(x), target, ignored)
     if reduction == "none":
@@ -41,7 +41,7 @@ def _cross_entropy_forward(plan, x):
 
 
 def _cross_entropy_rule(node, gradient):
-    return _cross_entropy_gradient(node.plan, gradient, *node.saved)
+    return _cross_entropy_gradient(node.plan, gradient, node.saved[0]), None
 
 
 def _cross_entropy_gradient_forward(plan, gradient, x):
@@ -73,7 +73,9 @@ def _cross_entropy_gradient_composition(plan, gradient, x):
     return difference * from_array(weights) * gradient
 
 
-_cross_entropy = Operation("cross_entropy", _cross_entropy_forward, _cross_entropy_rule, saves=(0,))
+# The labels are saved so that a change of them in place is noticed: the plan has a view of them.
+_cross_entropy = Operation(
+    "cross_entropy", _cross_entropy_forward, _cross_entropy_rule, saves=(0, 1))
 _cross_entropy_gradient = Operation(
     "cross_entropy_gradient", _cross_entropy_gradient_forward,
     rule_of_composition(_cross_entropy_gradient_composition), saves=(0, 1))
@@ -154,7 +156,7 @@ def cross_entropy(input, target, weight=None, *, ignore_index=-100, reduction="m
         return _cross_entropy_of_probabilities(input, target, weight, reduction, label_smoothing)
     flat, count = class_numbers("cross_entropy", input, target, ignore_index)
     if weight is None and not label_smoothing:
-        return _cross_entropy((flat, ignore_index, count, reduction), input)
+        return _cross_entropy((flat, ignore_index, count, reduction), input, target)
     logs = log_softmax(input, 1 if input.ndim > 1 else 0)
     exact = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
     if not label_smoothing:

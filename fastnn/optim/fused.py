@@ -56,7 +56,7 @@ class Fused(Optimizer):
         names = list(self._states(group))
         found, rows = to_update(group["params"])
         if not names:
-            return {None: rows}
+            return {None: rows} if rows else {}
         states, by_position = self.state, {}
         for parameter, row in zip(found, rows, strict=True):
             state = states[parameter]

@@ -178,8 +178,9 @@ struct tiles_piece {
 /* How many of one's own panels go along k together. Where their lines are neighbours, one alone
  * would read 128 bytes of each k's row: together, 384x2048 by 2048x128 that lie in memory went from
  * 115 to 141 GFLOP/s. */
-static ptrdiff_t panels_together(const struct tiles_span *span, ptrdiff_t panels) {
-    const ptrdiff_t sums = span->shared_panels.pieces * PANEL_LINES * PANEL_LINES * 4;
+static ptrdiff_t panels_together(const struct tiles_span *span, ptrdiff_t panels,
+                                 ptrdiff_t shared) {
+    const ptrdiff_t sums = shared * PANEL_LINES * PANEL_LINES * 4;
     return span->own.k_step == 1 ? 1 : larger(1, smaller(panels, NEAR_SUMS / sums));
 }
 
@@ -238,7 +239,7 @@ static void multiply_own_panels(const void *work, ptrdiff_t number_of_piece, int
     const ptrdiff_t panels = cut_units(&owns, own_group);
     const ptrdiff_t count = panels * ceil_div(span->blocks, NEAR_BLOCKS);
     const struct tiles_piece piece = {span, cut_start(&owns, own_group), panels,
-                                      panels_together(span, panels),
+                                      panels_together(span, panels, end - first),
                                       span->near + worker * 2 * NEAR_BLOCKS * PANEL_BLOCK};
     struct tiles_packing packing = packing_ahead(&piece, 0, count);
     tiles_begin();

@@ -104,7 +104,8 @@ static void NAME(run_gates)(const struct rnn_share *share, const rnn_span *span,
         const ptrdiff_t rows = rnn_tile(share, span, number, &first);
         for (ptrdiff_t i = 0; i < rows; i++) {
             const struct NAME(rnn_row) row = NAME(row_of)(share->a, span, first + i, start);
-            if (share->backward) NAME(fetch_gates)(&row, rnn_gates(share->a->kind), units);
+            if (share->backward && piece + 1 < share->last)
+                NAME(fetch_gates)(&row, rnn_gates(share->a->kind), units);
             function(&row, units);
         }
     }
