@@ -133,6 +133,7 @@ def cross_entropy_gradient(gradient, powers, totals, target, ignored, count, ave
 
 @kernel
 def divide_by_count(start, stop, arguments, numbers):
+    """A sum becomes the mean over so many; NaN where there are none."""
     x, count = pointer(arguments[0]), pointer_i64(arguments[1])
     x[0] /= T(count[0])
 
