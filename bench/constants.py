@@ -116,20 +116,25 @@ def bandwidth(footprint):
     return sum(entry.bytes for entry in found) / sum(entry.seconds for entry in found)
 
 
+def least_seconds(function, repeats, before=5):
+    """The least time of so many calls, after some that are not counted."""
+    times = []
+    for _ in range(before + repeats):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return min(times[before:])
+
+
 def _seconds_of_sums(size, count):
     """The time of a replay of so many sums in place."""
-    x, times = fastnn.zeros(size), []
+    x = fastnn.zeros(size)
 
     def step():
         for _ in range(count):
             x.add_(1)
 
-    compiled = fastnn.compile(step)
-    for _ in range(200):
-        start = time.perf_counter()
-        compiled()
-        times.append(time.perf_counter() - start)
-    return min(times)
+    return least_seconds(fastnn.compile(step), 200)
 
 
 def dispatch():

@@ -16,7 +16,6 @@ with the cores, bandwidth too, up to `--bandwidth`, and hand-offs that grow with
 import argparse
 import math
 import sys
-import time
 from dataclasses import dataclass
 
 import fastnn
@@ -72,15 +71,11 @@ class Step:
     @classmethod
     def measured(cls, name):
         workload, step = WORKLOADS[name], fastnn_steps.build(name, ("compile",)).step
-        times = []
-        for _ in range(45):
-            start = time.perf_counter()
-            step()
-            times.append(time.perf_counter() - start)
+        seconds = constants.least_seconds(step, 40)
         parameters = constants.WORDS * workload.parameters
         size = step.records()[-1].program.bytes + 4 * parameters  # with gradients and averages
         return cls(constants.entries_of(step), parameters * PASSES[workload.optimizer],
-                   constants.bandwidth(size), constants.python(size), min(times[5:]))
+                   constants.bandwidth(size), constants.python(size), seconds)
 
 
 def knee(model, step, threads, most):

@@ -20,14 +20,16 @@ TOLERANCE = {"float32": 4e-6, "float64": 1e-12}
 # batch, heads, heads of keys, queries, keys, columns of q and k, columns of v
 SIZES = [(2, 3, 3, 5, 7, 4, 3), (1, 2, 1, 64, 64, 32, 32), (2, 2, 2, 97, 65, 17, 33),
          (1, 1, 1, 200, 300, 64, 48), (1, 6, 2, 129, 50, 8, 1), (1, 9, 9, 33, 193, 5, 16),
-         (2, 2, 2, 1, 100, 1, 70), (1, 2, 2, 100, 1, 20, 9)]
-MASKS = ["none", "causal", "allows", "allows keys", "adds", "adds rows", "allows and causal"]
+         (2, 2, 2, 1, 100, 1, 70), (1, 2, 2, 100, 1, 20, 9), (1, 4, 2, 200, 200, 16, 16)]
+MASKS = ["none", "causal", "allows", "allows keys", "adds", "adds rows", "allows and causal",
+         "allows keys and causal", "adds and causal"]
 
 
 def mask_of(kind, random, batch, heads, queries, keys, dtype):
     allows = {"allows": (batch, heads, queries, keys), "allows keys": (batch, 1, 1, keys),
-              "allows and causal": (queries, keys)}
-    adds = {"adds": (heads, queries, keys), "adds rows": (queries, 1)}
+              "allows and causal": (queries, keys), "allows keys and causal": (batch, 1, 1, keys)}
+    adds = {"adds": (heads, queries, keys), "adds rows": (queries, 1),
+            "adds and causal": (heads, queries, keys)}
     if kind in allows:
         mask = random.random(allows[kind]) < 0.7
         mask[..., 0] = True

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import fastnn
 from bench import constants, cost
 from bench.constants import Entry
 from bench.workloads import WORKLOADS
@@ -45,8 +46,6 @@ def test_where_more_cores_stop_to_help():
 
 
 def test_entries_tell_operations_and_bytes():
-    import fastnn
-
     x = fastnn.ones(8, 16)
     product, total = constants.recorded(lambda: (x @ x.T) + 1)
     assert (product.kind, product.operations) == ("products", 2 * 8 * 16 * 8)
