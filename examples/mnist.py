@@ -130,10 +130,11 @@ def digits():
 def prepared(training, test):
     """Both sets, with images of the training set's mean 0 and standard deviation 1."""
     grey = training.data.numpy() / numpy.float32(255)
+    mean = float(grey.mean())
+    deviation = (float(numpy.vdot(grey, grey)) / grey.size - mean ** 2) ** 0.5
     for part in (training, test):
         part.transform = transforms.Compose([
-            transforms.ToTensor(),
-            transforms.Normalize([float(grey.mean())], [float(grey.std())])])
+            transforms.ToTensor(), transforms.Normalize([mean], [deviation])])
     return training, test
 
 
@@ -150,8 +151,10 @@ def train(run, data):
                           total_steps=options.epochs * len(batches),
                           pct_start=0.2, cycle_momentum=False)
     run.keep(model=model, optimizer=optimizer, schedule=schedule)
+    step = stepping(model, optimizer)
     for _ in run.epochs():
-        figures = train_epoch(model, optimizer, schedule, run.progress(batches))
+        model.train()
+        figures = train_epoch(step, schedule, run.progress(batches))
         right = hits(predict(model, test), test.targets.numpy())
         run.record(**figures, test_accuracy=right / len(test))
     tell_time(options.model, run.history)
@@ -159,20 +162,29 @@ def train(run, data):
     print(f"test accuracy: {accuracy:.4f}")
 
 
-def train_epoch(model, optimizer, schedule, batches):
-    """One pass over the training set; loss and accuracy are those before each step."""
-    start, count, loss_sum, correct = time.perf_counter(), 0, 0.0, 0
-    model.train()
-    for images, labels in batches:
+def stepping(model, optimizer):
+    """A compiled training step, which returns the loss and the outputs before it."""
+    @fastnn.compile
+    def step(images, labels):
         outputs = model(images)
         loss = F.cross_entropy(outputs, labels, label_smoothing=LABEL_SMOOTHING)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        return loss.detach(), outputs.detach()
+
+    return step
+
+
+def train_epoch(step, schedule, batches):
+    """One pass over the training set; loss and accuracy are those before each step."""
+    start, count, loss_sum, correct = time.perf_counter(), 0, 0.0, 0
+    for images, labels in batches:
+        loss, outputs = step(images, labels)
         schedule.step()
         count += len(labels)
         loss_sum += loss.item() * len(labels)
-        correct += hits(outputs.detach().numpy(), labels.numpy())
+        correct += hits(outputs.numpy(), labels.numpy())
         rate = count / (time.perf_counter() - start)
         batches.set_postfix_str(f"loss {loss_sum / count:.4f}, accuracy {correct / count:.4f}, "
                                 f"{rate:,.0f} images/s", refresh=False)
@@ -200,7 +212,7 @@ def tell_time(name, history):
         if epoch["test_accuracy"] >= GOAL:
             seconds = sum(each["seconds"] for each in history[:number])
             print(f"{GOAL:.1%} test accuracy reached after {seconds:.2f} s of training "
-                  f"(epoch {number})")
+                  f"(epoch {number})", flush=True)
             return
     if name == "fast":
         print(f"{GOAL:.1%} test accuracy was not reached")

@@ -14,10 +14,13 @@ empty = runtime.empty_array
 
 def copy(x, order):
     """A copy in C order (``order="C"``) or in the order of ``x`` (``"K"``)."""
-    if order == "C" and is_channels_last(x) and x.dtype.kind == "f":
-        channels = x.shape[1]
-        return _transposed(x.transpose(TO_CHANNELS_LAST[x.ndim]),
-                           (math.prod(x.shape[2:]), channels), x.shape)
+    if order == "C" and x.dtype.kind == "f" and x.ndim in TO_CHANNELS_LAST:
+        if is_channels_last(x):
+            return _transposed(x.transpose(TO_CHANNELS_LAST[x.ndim]),
+                               (math.prod(x.shape[2:]), x.shape[1]), x.shape)
+        first = x.transpose(inverse(TO_CHANNELS_LAST[x.ndim]))
+        if first.flags.c_contiguous:
+            return _transposed(first, (x.shape[-1], math.prod(x.shape[1:-1])), x.shape)
     repeated = spread.repeats(x)
     if repeated:
         result = empty(x.shape, x.dtype)
@@ -73,14 +76,7 @@ def is_channels_last(x):
 
 def channels_last(x):
     """The (N, ..., C) contiguous array of an (N, C, ...) one; a copy only where needed."""
-    last = x.transpose(TO_CHANNELS_LAST[x.ndim])
-    if last.flags.c_contiguous:
-        return last
-    if x.flags.c_contiguous and x.dtype.kind == "f":
-        return _transposed(x, (x.shape[1], math.prod(x.shape[2:])), last.shape)
-    result = empty(last.shape, x.dtype)
-    layout.copy_values(result, last)
-    return result
+    return contiguous(x.transpose(TO_CHANNELS_LAST[x.ndim]))
 
 
 def contiguous(x):

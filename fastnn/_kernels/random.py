@@ -69,26 +69,34 @@ def uniform_wide(start, stop, arguments, numbers):
             out[2 * block + 1] = low + span * unit_wide(c, d)
 
 
-@kernel(uses=(philox, unit))
+def normal_pair(first, second, mean, deviation):
+    """Two normal numbers of two words (Box and Muller, 1958)."""
+    radius = deviation * sqrt(T(-2) * log(T(1) - unit(first)))
+    angle = T(6.283185307179586) * (unit(second) - T(0.5))
+    return mean + radius * cos(angle), mean + radius * sin(angle)
+
+
+@kernel(uses=(philox, unit, normal_pair))
 def normal(start, stop, arguments, numbers):
-    """out[i] normal with a mean and a deviation, four to a block (Box and Muller, 1958)."""
+    """out[i] normal with a mean and a deviation, four to a block."""
     out, size, place = pointer(arguments[0]), arguments[1], pointer_i64(arguments[2])
     key, offset = place[0], place[1]
     mean, deviation = T(numbers[0]), T(numbers[1])
-    for block in range(start, stop):
+    whole = min(stop, size // 4)
+    for block in range(start, whole):
         a, b, c, d = philox(offset + block, key)
-        radius = deviation * sqrt(T(-2) * log(T(1) - unit(a)))
-        other = deviation * sqrt(T(-2) * log(T(1) - unit(c)))
-        angle = T(6.283185307179586) * (unit(b) - T(0.5))
-        turn = T(6.283185307179586) * (unit(d) - T(0.5))
-        left = size - 4 * block
-        out[4 * block] = mean + radius * cos(angle)
-        if left > 1:
-            out[4 * block + 1] = mean + radius * sin(angle)
-        if left > 2:
-            out[4 * block + 2] = mean + other * cos(turn)
-        if left > 3:
-            out[4 * block + 3] = mean + other * sin(turn)
+        e, f = normal_pair(a, b, mean, deviation)
+        g, h = normal_pair(c, d, mean, deviation)
+        out[4 * block] = e
+        out[4 * block + 1] = f
+        out[4 * block + 2] = g
+        out[4 * block + 3] = h
+    if stop > whole:
+        a, b, c, d = philox(offset + whole, key)
+        e, f = normal_pair(a, b, mean, deviation)
+        g, _ = normal_pair(c, d, mean, deviation)
+        for i in range(size - 4 * whole):
+            out[4 * whole + i] = e if i == 0 else f if i == 1 else g
 
 
 @kernel(uses=(philox,))
@@ -114,10 +122,12 @@ def dropout(start, stop, arguments, numbers):
     whole = min(stop, size // 4)
     for block in range(start, whole):
         a, b, c, d = philox(offset + block, key)
-        out[4 * block] = scale * x[4 * block] if unit(a) >= p else T(0)
-        out[4 * block + 1] = scale * x[4 * block + 1] if unit(b) >= p else T(0)
-        out[4 * block + 2] = scale * x[4 * block + 2] if unit(c) >= p else T(0)
-        out[4 * block + 3] = scale * x[4 * block + 3] if unit(d) >= p else T(0)
+        # Loads that depend on the numbers are not vectorised for AVX2: 11.7 ns each and not 1.7.
+        e, f, g, h = x[4 * block], x[4 * block + 1], x[4 * block + 2], x[4 * block + 3]
+        out[4 * block] = scale * e if unit(a) >= p else T(0)
+        out[4 * block + 1] = scale * f if unit(b) >= p else T(0)
+        out[4 * block + 2] = scale * g if unit(c) >= p else T(0)
+        out[4 * block + 3] = scale * h if unit(d) >= p else T(0)
     if stop > whole:
         a, b, c, _ = philox(offset + whole, key)
         for i in range(size - 4 * whole):

@@ -5,6 +5,9 @@
 #if ISA >= 3
 #include <immintrin.h>
 #endif
+#if ISA == 3
+#include "lanes_avx2.h"
+#endif
 
 /* Sums stay in registers only if every loop over them is unrolled. */
 #undef UNROLL
@@ -19,6 +22,8 @@ static inline VECTOR TYPED(load_lanes)(const REAL *from, ptrdiff_t count) {
 #if ISA == 4
     if (count <= LANES / 2) return LOAD_MASKED_HALF((1u << count) - 1, from);
     return LOAD_MASKED((1u << count) - 1, from);
+#elif ISA == 3
+    return (VECTOR)load_bytes_256(from, count * sizeof(REAL));
 #else
     union { VECTOR vector; REAL lanes[LANES]; } value = {.vector = {0}};
     for (ptrdiff_t lane = 0; lane < count; lane++) value.lanes[lane] = from[lane];
@@ -32,6 +37,8 @@ static inline void TYPED(store_lanes)(REAL *to, VECTOR value, ptrdiff_t count) {
         STORE_MASKED_HALF(to, (1u << count) - 1, value);
     else
         STORE_MASKED(to, (1u << count) - 1, value);
+#elif ISA == 3
+    store_bytes_256(to, (__m256i)value, count * sizeof(REAL));
 #else
     union { VECTOR vector; REAL lanes[LANES]; } whole = {.vector = value};
     for (ptrdiff_t lane = 0; lane < count; lane++) to[lane] = whole.lanes[lane];

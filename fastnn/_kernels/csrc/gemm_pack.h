@@ -29,7 +29,7 @@ static void NAME(pack_elements)(REAL *panel, ptrdiff_t width, const REAL *b, ptr
             panel[k * width + column] = column < columns ? b[k * b_row + column * b_col] : 0;
 }
 
-#if ISA == 4 && !defined(__clang__) /* which has no shuffle by variable indices */
+#if ISA >= 3 && !defined(__clang__) /* which has no shuffle by variable indices */
 /* to[k][column] = from[column][k] for LANES k's; columns beyond those of B become zeros. */
 INLINE void NAME(pack_square)(REAL *to, ptrdiff_t width, const REAL *from, ptrdiff_t b_col,
                               const int columns) {
@@ -37,8 +37,8 @@ INLINE void NAME(pack_square)(REAL *to, ptrdiff_t width, const REAL *from, ptrdi
 #pragma GCC unroll 16
     for (int i = 0; i < LANES; i++)
         row[i] = i < columns ? NAME(load)(from + i * b_col) : (VECTOR){0};
-    if (LANES == 16) NAME(exchange)(row, 8);
-    NAME(exchange)(row, 4);
+    if (LANES > 8) NAME(exchange)(row, 8);
+    if (LANES > 4) NAME(exchange)(row, 4);
     NAME(exchange)(row, 2);
     NAME(exchange)(row, 1);
 #pragma GCC unroll 16

@@ -55,7 +55,7 @@ INLINE NAME(short) NAME(sums_of_lanes)(const VECTOR *sum) {
     return total;
 }
 
-#if ISA == 4 && !defined(__clang__) /* which has no shuffle by variable indices */
+#if ISA >= 3 && !defined(__clang__) /* which has no shuffle by variable indices */
 /* Exchanges the off-diagonal halves of every square of 2 * half rows and lanes. */
 INLINE void NAME(exchange)(VECTOR *row, const int half) {
     BITS low, high;

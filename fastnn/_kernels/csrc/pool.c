@@ -62,6 +62,52 @@ typedef struct {
     ptrdiff_t parts; /* of the channels */
 } pool_call;
 
+#if ISA == 3
+#include <immintrin.h>
+
+/* The lowest byte of each lane of 4 or 8; GCC 12 takes the lanes out one by one. */
+static inline int64_t pool_low_bytes(__m256i value, int lane_bytes) {
+    const __m256i fours = _mm256_set1_epi32(0x0c080400), eights = _mm256_set1_epi32(0x0800);
+    const __m256i both = _mm256_shuffle_epi8(value, lane_bytes == 4 ? fours : eights);
+    const __m128i one = _mm256_castsi256_si128(both), two = _mm256_extracti128_si256(both, 1);
+    return _mm_cvtsi128_si64(lane_bytes == 4 ? _mm_unpacklo_epi32(one, two)
+                                             : _mm_unpacklo_epi16(one, two));
+}
+#endif
+
+/* Fewer than eight bytes, the first of them the lowest. */
+static inline uint64_t pool_load_bytes(const uint8_t *from, ptrdiff_t count) {
+    uint64_t value = 0;
+    uint32_t four = 0;
+    uint16_t two = 0;
+    if (count & 1) value = from[count - 1];
+    if (count & 2) {
+        memcpy(&two, from + (count & 4), 2);
+        value = value << 16 | two;
+    }
+    if (count & 4) {
+        memcpy(&four, from, 4);
+        value = value << 32 | four;
+    }
+    return value;
+}
+
+static inline void pool_store_bytes(uint8_t *to, uint64_t value, ptrdiff_t count) {
+    const uint32_t four = (uint32_t)value;
+    if (count & 4) {
+        memcpy(to, &four, 4);
+        value >>= 32;
+        to += 4;
+    }
+    const uint16_t two = (uint16_t)value;
+    if (count & 2) {
+        memcpy(to, &two, 2);
+        value >>= 16;
+        to += 2;
+    }
+    if (count & 1) *to = (uint8_t)value;
+}
+
 #include "conv_f32.h"
 #define KERNELS FN(pool_f32)
 #include "conv_lanes.h"

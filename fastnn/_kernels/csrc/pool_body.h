@@ -7,7 +7,8 @@ static inline VECTOR TYPED(choose)(MASK mask, VECTOR yes, VECTOR no) {
 typedef uint8_t TYPED(bytes) __attribute__((vector_size(LANES)));
 typedef int32_t TYPED(words) __attribute__((vector_size(4 * LANES)));
 
-/* Some bytes of an index array; a loop over them took most of the time at 6 channels. */
+/* Some bytes of an index array. Up to eight go by powers of two: a loop over them took most of the
+ * time at 6 channels. */
 static inline TYPED(bytes) TYPED(load_bytes)(const uint8_t *from, ptrdiff_t lanes) {
     TYPED(bytes) value = {0};
     if (lanes == LANES) {
@@ -18,7 +19,8 @@ static inline TYPED(bytes) TYPED(load_bytes)(const uint8_t *from, ptrdiff_t lane
     __m128i some = _mm_maskz_loadu_epi8((__mmask16)((1u << lanes) - 1), from);
     memcpy(&value, &some, LANES);
 #else
-    for (ptrdiff_t lane = 0; lane < lanes; lane++) value[lane] = from[lane];
+    const uint64_t some = pool_load_bytes(from, lanes);
+    memcpy(&value, &some, LANES);
 #endif
     return value;
 }
@@ -33,18 +35,31 @@ static inline void TYPED(store_bytes)(uint8_t *to, TYPED(bytes) value, ptrdiff_t
     memcpy(&some, &value, LANES);
     _mm_mask_storeu_epi8(to, (__mmask16)((1u << lanes) - 1), some);
 #else
-    for (ptrdiff_t lane = 0; lane < lanes; lane++) to[lane] = value[lane];
+    uint64_t some = 0;
+    memcpy(&some, &value, LANES);
+    pool_store_bytes(to, some, lanes);
+#endif
+}
+
+static inline TYPED(bytes) TYPED(narrowed)(MASK place) {
+#if ISA == 3
+    TYPED(bytes) value;
+    const int64_t low = pool_low_bytes((__m256i)place, sizeof(REAL));
+    memcpy(&value, &low, LANES);
+    return value;
+#else
+    return __builtin_convertvector(place, TYPED(bytes));
 #endif
 }
 
 static inline void TYPED(store_index)(void *index, ptrdiff_t at, int wide, MASK place,
                                       ptrdiff_t lanes) {
+    if (!wide) {
+        TYPED(store_bytes)((uint8_t *)index + at, TYPED(narrowed)(place), lanes);
+        return;
+    }
     TYPED(words) words = __builtin_convertvector(place, TYPED(words));
-    if (wide)
-        memcpy((int32_t *)index + at, &words, 4 * lanes);
-    else
-        TYPED(store_bytes)((uint8_t *)index + at, __builtin_convertvector(place, TYPED(bytes)),
-                           lanes);
+    memcpy((int32_t *)index + at, &words, 4 * lanes);
 }
 
 static inline MASK TYPED(load_index)(const void *index, ptrdiff_t at, int wide, ptrdiff_t lanes) {
