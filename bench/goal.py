@@ -70,7 +70,8 @@ def turns(programs, rounds):
 
 def report(threads, times):
     for library, each in times.items():
-        print(f"threads {threads}  {library:8}min {min(each):6.2f} s   median {median(each):6.2f} s")
+        print(f"threads {threads}  {library:8}min {min(each):6.2f} s   "
+              f"median {median(each):6.2f} s")
     ours, theirs = times["fastnn"], times["torch"]
     print(f"threads {threads}  PyTorch / fastnn  min {min(theirs) / min(ours):.2f}   "
           f"median {median(theirs) / median(ours):.2f}", flush=True)

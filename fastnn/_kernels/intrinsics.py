@@ -60,13 +60,18 @@ def _mark(module, instruction, own, other):
     instruction.set_metadata("noalias", scopes[other])
 
 
+def marked_input(builder, address):
+    """The number at an address that no other element of the output lies on."""
+    value = builder.load(address)
+    _mark(builder.module, value, "input", "output")
+    return value
+
+
 @intrinsic
 def fetched(typing_context, pointer, index):
     """An element of an input, which no other element of the output may lie on."""
     def generate(context, builder, signature, arguments):
-        value = builder.load(builder.gep(arguments[0], [arguments[1]]))
-        _mark(builder.module, value, "input", "output")
-        return value
+        return marked_input(builder, builder.gep(arguments[0], [arguments[1]]))
 
     return pointer.dtype(pointer, types.int64), generate
 

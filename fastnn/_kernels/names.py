@@ -13,4 +13,4 @@ def _only_compiled(*arguments):
 T = wide = f32 = f64 = i32 = i64 = u8 = u32 = u64 = _only_compiled
 pointer = pointer_f32 = pointer_f64 = pointer_i32 = pointer_i64 = pointer_u8 = _only_compiled
 exp = log = log1p = expm1 = sqrt = sin = cos = _only_compiled
-plus = larger = sigmoid = rint = trunc_divide = _only_compiled
+placed = plus = larger = sigmoid = rint = trunc_divide = _only_compiled

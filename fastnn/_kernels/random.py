@@ -7,7 +7,7 @@ So any thread can make any part of a sequence, and dropout's mask can be made ag
 
 from . import memory
 from .kernel import kernel
-from .names import T, cos, f64, log, pointer, pointer_i64, sin, sqrt, u64
+from .names import T, cos, f64, log, placed, pointer, pointer_i64, sin, sqrt, u64
 
 BLOCKS_PER_CHUNK = 4096
 NANOSECONDS_PER_BLOCK = 4.0
@@ -87,10 +87,10 @@ def normal(start, stop, arguments, numbers):
         a, b, c, d = philox(offset + block, key)
         e, f = normal_pair(a, b, mean, deviation)
         g, h = normal_pair(c, d, mean, deviation)
-        out[4 * block] = e
-        out[4 * block + 1] = f
-        out[4 * block + 2] = g
-        out[4 * block + 3] = h
+        placed(out, 4 * block, e)  # the cosine's table is no output: 3 ns each and not 19
+        placed(out, 4 * block + 1, f)
+        placed(out, 4 * block + 2, g)
+        placed(out, 4 * block + 3, h)
     if stop > whole:
         a, b, c, d = philox(offset + whole, key)
         e, f = normal_pair(a, b, mean, deviation)

@@ -33,6 +33,11 @@ def float_f64(bits):
     return np.uint64(bits & 0xFFFFFFFFFFFFFFFF).view(f64)
 
 
+def entry(table, row, column):
+    """The number at a place of a table that never changes."""
+    return table[row, column]
+
+
 def polynomial(x, coefficients):
     """``coefficients``, highest power first, at ``x`` by Horner's rule."""
     value = coefficients[0]

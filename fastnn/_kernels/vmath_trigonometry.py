@@ -9,7 +9,8 @@ cost the same, and lose nothing, for x = 1 and for x = 1e300. (The method of Pay
 
 import numpy as np
 
-from .vmath_names import bits_f32, bits_f64, f32, f64, float_f32, float_f64, i32, polynomial
+from .vmath_names import (
+    bits_f32, bits_f64, entry, f32, f64, float_f32, float_f64, i32, polynomial)
 
 HALF_32, ONE_32, NAN_32 = f32(0.5), f32(1.0), f32("nan")
 HALF_64, ONE_64, NAN_64 = f64(0.5), f64(1.0), f64("nan")
@@ -77,7 +78,7 @@ def _angle_long_f32(x):
     bits = bits_f32(x)
     row = (bits >> 23) & 0xFF
     m = f64(float_f32((bits & 0x007FFFFF) | 0x4B000000))
-    turns, rest = m * TURNS_32[row, 0], m * TURNS_32[row, 1]
+    turns, rest = m * entry(TURNS_32, row, 0), m * entry(TURNS_32, row, 1)
     t = (turns + rest) + ROUNDER
     part = (turns - (t - ROUNDER)) + rest
     return i32(bits_f64(t)), part * QUARTER
@@ -140,14 +141,14 @@ def _angle_f64(x):
     high = float_f64(((bits & 0x000FFFFFF8000000) >> 27) | 0x4330000002000000) - f64(2.0**52)
     low = float_f64((bits & 0x7FFFFFF) | 0x4330000000000000) - f64(2.0**52)
     # Each sum of two products is exact as well; the last only is rounded.
-    first, second = high * TURNS_64[row + 27, 0], low * TURNS_64[row, 0]
+    first, second = high * entry(TURNS_64, row + 27, 0), low * entry(TURNS_64, row, 0)
     t1, t2 = first + ROUNDER, second + ROUNDER
     part = (first - (t1 - ROUNDER)) + (second - (t2 - ROUNDER))
-    part += high * TURNS_64[row + 27, 1] + low * TURNS_64[row, 1]
+    part += high * entry(TURNS_64, row + 27, 1) + low * entry(TURNS_64, row, 1)
     t = part + ROUNDER
-    third = high * TURNS_64[row + 27, 2] + low * TURNS_64[row, 2]
-    fourth = high * TURNS_64[row + 27, 3] + low * TURNS_64[row, 3]
-    last = high * TURNS_64[row + 27, 4] + low * TURNS_64[row, 4]
+    third = high * entry(TURNS_64, row + 27, 2) + low * entry(TURNS_64, row, 2)
+    fourth = high * entry(TURNS_64, row + 27, 3) + low * entry(TURNS_64, row, 3)
+    last = high * entry(TURNS_64, row + 27, 4) + low * entry(TURNS_64, row, 4)
     part, lost3 = _sum(part - (t - ROUNDER), third)
     part, lost4 = _sum(part, fourth)
     part, lost = _sum(part, (lost3 + lost4) + last)
