@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-BATCH, RATE, SMOOTHING, GOAL = 128, 0.02, 0.1, 0.99
+BATCH, RATE, SMOOTHING, GOAL = 16, 0.006, 0.1, 0.99
 
 
 def read(folder, name, offset):

@@ -79,15 +79,16 @@ class Recipe:
     digits_epochs: int
     learning_rate: float = 0.002
     optimizer: object = Adam
+    batch: int = 128
 
 
 RECIPES = {
     "mlp": Recipe(mlp, epochs=5, digits_epochs=15),
     "lenet": Recipe(lenet, epochs=5, digits_epochs=15, learning_rate=0.005),
     "cnn": Recipe(cnn, epochs=5, digits_epochs=10),
-    # Over ten seeds 99.06 to 99.25 % after one epoch. The same steps with two convolutions
-    # (32, pooling, 64 channels) took as long and gave 99.03 to 99.22 %.
-    "fast": Recipe(fast, epochs=1, digits_epochs=10, learning_rate=0.02, optimizer=AdamW),
+    # Over ten seeds 99.15 to 99.29 % after one epoch, in batches of 128 99.06 to 99.25.
+    "fast": Recipe(fast, epochs=1, digits_epochs=10, learning_rate=0.006, optimizer=AdamW,
+                   batch=16),
 }
 DATASETS = {"digits": Digits, "mnist": MNIST, "fashion-mnist": FashionMNIST}
 
@@ -97,7 +98,7 @@ def main(arguments=None):
     parser = Parser(__doc__, out="runs/{model}")
     parser.add_argument("--model", choices=RECIPES, default="mlp")
     parser.add_argument("--dataset", choices=DATASETS, help="default: MNIST if at hand, or digits")
-    parser.add_argument("--batch-size", type=positive, default=128)
+    parser.add_argument("--batch-size", type=positive)
     return launch(parser, load, train, arguments)
 
 
@@ -144,6 +145,7 @@ def train(run, data):
     recipe = RECIPES[options.model]
     options.epochs = options.epochs or (
         recipe.digits_epochs if options.dataset == "digits" else recipe.epochs)
+    options.batch_size = options.batch_size or recipe.batch
     model = recipe.network()
     batches = DataLoader(training, batch_size=options.batch_size, shuffle=True)
     optimizer = recipe.optimizer(model.parameters(), lr=recipe.learning_rate)

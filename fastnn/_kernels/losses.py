@@ -17,8 +17,10 @@ ROWS_PER_CHUNK = 256
 def cross_entropy_rows(start, stop, arguments, numbers):
     """loss[row] = log(sum(powers)) + max - x[target], 0 where ignored; a unit is a block of rows.
 
-    powers[row] = exp(x[row] - max), of which totals[row] is the sum.
+    powers[row] = exp(x[row] - max), of which totals[row] is the sum. A share ``numbers[0]`` of the
+    target is spread over all classes.
     """
+    spread = T(numbers[0])
     loss, powers, totals = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
     x, target = pointer(arguments[3]), pointer_i64(arguments[4])
     rows, classes, together, ignored = arguments[5], arguments[6], arguments[7], arguments[8]
@@ -30,6 +32,9 @@ def cross_entropy_rows(start, stop, arguments, numbers):
             loss[row] = T(0) if label == ignored else top - x[base + label]
             for j in range(base, base + classes):
                 powers[j] = x[j] - top
+            if spread > T(0) and label != ignored:
+                even = sum_run(powers, base, base + classes) / T(classes)
+                loss[row] = (T(1) - spread) * loss[row] - spread * even
         for j in range(first * classes, last * classes):
             powers[j] = exp(powers[j])
         for row in range(first, last):
@@ -42,8 +47,10 @@ def cross_entropy_rows(start, stop, arguments, numbers):
 def cross_entropy_gradient_rows(start, stop, arguments, numbers):
     """out[row] = gradient * (powers[row] / totals[row] - one-hot target), 0 where it is ignored.
 
-    ``averages``: that over the labels that count.
+    ``averages``: that over the labels that count. A share ``numbers[0]`` of the target is spread
+    over all classes.
     """
+    spread = T(numbers[0])
     out, gradient, powers = pointer(arguments[0]), pointer(arguments[1]), pointer(arguments[2])
     totals, target = pointer(arguments[3]), pointer_i64(arguments[4])
     classes, ignored, step = arguments[5], arguments[6], arguments[7]
@@ -53,11 +60,11 @@ def cross_entropy_gradient_rows(start, stop, arguments, numbers):
         base = row * classes
         label = target[row]
         scale = T(0) if label == ignored else gradient[row * step] * factor
-        share = scale / totals[row]
+        share, even = scale / totals[row], scale * spread / T(classes)
         for j in range(classes):
-            out[base + j] = share * powers[base + j]
+            out[base + j] = share * powers[base + j] - even
         if label != ignored and 0 <= label < classes:  # it may have changed since it was checked
-            out[base + label] -= scale
+            out[base + label] -= scale * (T(1) - spread)
 
 
 @kernel
@@ -102,7 +109,7 @@ def improbable(x):
     return found
 
 
-def cross_entropy(x, target, ignored):
+def cross_entropy(x, target, ignored, smoothing):
     """(loss of each row, its exponentials, their sum)."""
     rows, classes = x.shape
     loss, totals = memory.empty((rows,), x.dtype), memory.empty((rows,), x.dtype)
@@ -113,11 +120,11 @@ def cross_entropy(x, target, ignored):
     together = max(1, BLOCK_ELEMENTS // classes)
     operands = (loss, powers, totals, x, target, rows, classes, together, ignored)
     cross_entropy_rows(None, operands, -(-rows // together), chunk=CHUNK_BLOCKS,
-                       nanoseconds=1.0 * x.size)
+                       nanoseconds=1.0 * x.size, numbers=(smoothing,))
     return loss, powers, totals
 
 
-def cross_entropy_gradient(gradient, powers, totals, target, ignored, count, averages):
+def cross_entropy_gradient(gradient, powers, totals, target, ignored, smoothing, count, averages):
     """The gradient of the logits; ``gradient`` is one number or one for each row.
 
     ``averages``: it is that of the loss's mean over the labels that count, so many.
@@ -127,7 +134,7 @@ def cross_entropy_gradient(gradient, powers, totals, target, ignored, count, ave
     operands = (out, gradient, powers, totals, target, classes, ignored, int(gradient.ndim > 0),
                 count, int(averages))
     cross_entropy_gradient_rows(None, operands, rows, chunk=ROWS_PER_CHUNK,
-                                nanoseconds=0.5 * out.size)
+                                nanoseconds=0.5 * out.size, numbers=(smoothing,))
     return out
 
 

@@ -9,8 +9,7 @@ cost the same, and lose nothing, for x = 1 and for x = 1e300. (The method of Pay
 
 import numpy as np
 
-from .vmath_names import (
-    bits_f32, bits_f64, entry, f32, f64, float_f32, float_f64, i32, polynomial)
+from .vmath_names import bits_f32, bits_f64, entry, f32, f64, float_f32, float_f64, i32, polynomial
 
 HALF_32, ONE_32, NAN_32 = f32(0.5), f32(1.0), f32("nan")
 HALF_64, ONE_64, NAN_64 = f64(0.5), f64(1.0), f64("nan")

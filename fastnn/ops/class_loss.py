@@ -31,8 +31,8 @@ def _rows_back(rows, shape):
 
 
 def _cross_entropy_forward(plan, x, labels):
-    target, ignored, count, reduction = plan
-    loss, *kept = losses.cross_entropy(_class_rows(x), target, ignored)
+    target, ignored, smoothing, count, reduction = plan
+    loss, *kept = losses.cross_entropy(_class_rows(x), target, ignored, smoothing)
     if reduction == "none":
         return loss.reshape(x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()), *kept
     if reduction == "mean":
@@ -45,9 +45,10 @@ def _cross_entropy_rule(node, gradient):
 
 
 def _cross_entropy_gradient_forward(plan, gradient, x):
-    (target, ignored, count, reduction), *kept = plan
+    (target, ignored, smoothing, count, reduction), *kept = plan
     rows = losses.cross_entropy_gradient(
-        memory.contiguous(gradient), *kept, target, ignored, count, reduction == "mean")
+        memory.contiguous(gradient), *kept, target, ignored, smoothing, count,
+        reduction == "mean")
     return _rows_back(rows, x.shape)
 
 
@@ -60,14 +61,14 @@ def _weight_of_each(count, reduction):
 
 
 def _cross_entropy_gradient_composition(plan, gradient, x):
-    target, ignored, count, reduction = plan[0]
+    target, ignored, smoothing, count, reduction = plan[0]
     classes = 1 if x.ndim > 1 else 0
     kept = target != ignored
-    one_hot = numpy.zeros((target.size, x.shape[classes]), x.dtype)
-    one_hot[kept, target[kept]] = 1
+    wanted = numpy.full((target.size, x.shape[classes]), smoothing / x.shape[classes], x.dtype)
+    wanted[kept, target[kept]] += 1 - smoothing
     weights = numpy.where(kept, _weight_of_each(count, reduction), 0).astype(x.dtype)
     weights = _rows_back(numpy.repeat(weights[:, None], x.shape[classes], 1), x.array.shape)
-    difference = softmax(x, classes) - from_array(_rows_back(one_hot, x.array.shape))
+    difference = softmax(x, classes) - from_array(_rows_back(wanted, x.array.shape))
     if gradient.ndim:
         gradient = gradient.unsqueeze(classes)
     return difference * from_array(weights) * gradient
@@ -137,7 +138,9 @@ def cross_entropy(input, target, weight=None, *, ignore_index=-100, reduction="m
 
     ``target`` holds class numbers (N, ...) or, as floating-point numbers of the shape of
     ``input``, a probability for each class. Targets equal to ``ignore_index`` do not count.
-    A class number outside [0, C) is an IndexError.
+    A class number outside [0, C) is an IndexError. ``label_smoothing`` is the share of each
+    target that is spread over all classes (Szegedy et al., Rethinking the Inception Architecture
+    for Computer Vision, 2016).
 
     >>> import fastnn
     >>> logits = fastnn.tensor([[0.0, 0.0], [0.0, 0.0]])
@@ -155,8 +158,9 @@ def cross_entropy(input, target, weight=None, *, ignore_index=-100, reduction="m
                              f"probabilities; got {ignore_index}")
         return _cross_entropy_of_probabilities(input, target, weight, reduction, label_smoothing)
     flat, count = class_numbers("cross_entropy", input, target, ignore_index)
-    if weight is None and not label_smoothing:
-        return _cross_entropy((flat, ignore_index, count, reduction), input, target)
+    if weight is None:
+        plan = (flat, ignore_index, float(label_smoothing), count, reduction)
+        return _cross_entropy(plan, input, target)
     logs = log_softmax(input, 1 if input.ndim > 1 else 0)
     exact = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
     if not label_smoothing:
