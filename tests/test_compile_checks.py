@@ -86,14 +86,16 @@ def test_ways_that_depend_on_values_are_refused(function):
         compiled(ones)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-def test_each_replay_counts_the_labels(reduction):
+def test_each_replay_counts_the_labels(reduction, smoothing):
     """The mean is over the labels that count, whose number was another when it was recorded."""
     weight = fastnn.randn(4, 3, generator=fastnn.Generator().manual_seed(0)).requires_grad_()
 
     def step(labels):
         weight.grad = None
-        loss = F.cross_entropy(weight, labels, ignore_index=1, reduction=reduction)
+        loss = F.cross_entropy(weight, labels, ignore_index=1, reduction=reduction,
+                               label_smoothing=smoothing)
         loss.sum().backward()
         return loss.detach().clone(), weight.grad.clone()
 
@@ -107,6 +109,26 @@ def test_each_replay_counts_the_labels(reduction):
     assert {"count_labels", "check", "cross_entropy_rows"} <= {*listed}
     if reduction != "none":  # whose gradient is one number, repeated, which NumPy spreads
         assert [name for name in listed if "Python" in name] == ["bind_gradients (Python)"]
+
+
+def test_dropout_between_layouts_replays_as_kernels():
+    """Its gradient arrives with the channels first, and its input had them last."""
+    net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.MaxPool2d(2), nn.Dropout(0.5), nn.Flatten(),
+                        nn.Linear(8 * 36, 4))
+    images = fastnn.randn(2, 1, 14, 14, generator=fastnn.Generator().manual_seed(0))
+    labels = fastnn.tensor([3, 1])
+
+    @fastnn.compile
+    def step():
+        F.cross_entropy(net(images), labels).backward()
+
+    for _ in range(3):
+        step()
+    listed = [name_of(each) for each in step.records()[-1].program.listed()]
+    assert listed.count("dropout") == 2
+    # The drawing of a place in the generator's sequence, and the parameters' gradients.
+    assert {name for name in listed if "Python" in name} == {
+        "Generator.take.<locals>.draw (Python)", "bind_gradients (Python)"}
 
 
 def test_a_check_without_findings_is_not_called():

@@ -96,11 +96,12 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     exact = nll_loss(logs, target, weight, ignore_index, reduction)
     if not label_smoothing:
         return exact
-    each = [nll_loss(logs, np.where(target == ignore_index, target, label), weight, ignore_index,
-                     "none") for label in range(classes)]
-    uniform = sum(each) / classes
+    counted = np.ones(classes) if weight is None else weight
+    shape = [1] * logs.ndim
+    shape[axis] = classes
+    every = -(counted.reshape(shape) * logs).sum(axis) / classes
+    uniform = np.where(target == ignore_index, 0, every)
     if reduction == "mean":
-        counted = np.ones(classes) if weight is None else weight
         uniform = uniform.sum() / counted[target[target != ignore_index]].sum()
     elif reduction == "sum":
         uniform = uniform.sum()

@@ -130,6 +130,9 @@ def _check_weight(name, input, weight):
     case(floats(2, 3, 4), integers(2, 4, high=3)), case(floats(5), integers(high=5)),
     case(floats(4, 5), integers(4, high=5), ignore_index=2),
     case(floats(4, 5), integers(4, high=5), label_smoothing=0.1),
+    case(floats(2, 3, 4), integers(2, 4, high=3), label_smoothing=0.3, ignore_index=2,
+         reduction="none"),
+    case(floats(4, 5), integers(4, high=5), label_smoothing=0.1, weight=floats(5, **UNIT)),
     case(floats(4, 5), integers(4, high=5), weight=floats(5, **UNIT)),
     case(floats(4, 5), floats(4, 5, **UNIT))])
 def cross_entropy(input, target, weight=None, *, ignore_index=-100, reduction="mean",
