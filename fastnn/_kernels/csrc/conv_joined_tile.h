@@ -100,18 +100,38 @@ static inline __attribute__((always_inline)) void TYPED(joined_pixel)(
     }
 }
 
+/* One tap. With one output each value is used once, and so needs no register of its own: 6 pixels by
+ * 2 vectors leave 4 of 16. */
 static inline __attribute__((always_inline)) void TYPED(joined_step)(
     const int pixels, const int vectors, const int outputs, const REAL *const *source,
     ptrdiff_t offset, const REAL *weights, ptrdiff_t lanes, VECTOR (*sum)[TILE_VECTORS]) {
     UNROLL for (int v = 0; v < vectors; v++) {
+        const ptrdiff_t some = v + 1 < vectors ? LANES : lanes, at = offset + v * LANES;
+        if (outputs == 1) {
+            VECTOR weight = TYPED(load)(weights + v * LANES);
+            UNROLL for (int p = 0; p < pixels; p++)
+                sum[p][v] += weight * TYPED(load_some)(source[p] + at, some);
+            continue;
+        }
         VECTOR value[TILE_PIXELS];
         UNROLL for (int p = 0; p < pixels; p++)
-            value[p] = TYPED(load_some)(source[p] + offset + v * LANES,
-                                        v + 1 < vectors ? LANES : lanes);
+            value[p] = TYPED(load_some)(source[p] + at, some);
         UNROLL for (int o = 0; o < outputs; o++) {
             VECTOR weight = TYPED(load)(weights + (o * vectors + v) * LANES);
             UNROLL for (int p = 0; p < pixels; p++) sum[p][o * vectors + v] += weight * value[p];
         }
+    }
+}
+
+/* All taps; of the last vector `lanes` lanes. */
+static inline __attribute__((always_inline)) void TYPED(joined_sums)(
+    const int pixels, const int vectors, const int outputs, const TYPED(tile_job) *job,
+    const REAL *const *source, ptrdiff_t lanes, VECTOR (*sum)[TILE_VECTORS]) {
+    for (ptrdiff_t run = 0; run < job->runs; run++) {
+        ptrdiff_t first = job->first + run * job->stride;
+        for (ptrdiff_t k = first; k < first + job->length; k++)
+            TYPED(joined_step)(pixels, vectors, outputs, source, job->offsets[k],
+                               job->weights + k * vectors * outputs * LANES, lanes, sum);
     }
 }
 
@@ -125,12 +145,10 @@ static inline __attribute__((always_inline)) void TYPED(joined_tile)(
         source[p] = in[p];
         UNROLL for (int v = 0; v < count; v++) sum[p][v] = (VECTOR){0};
     }
-    for (ptrdiff_t run = 0; run < job->runs; run++) {
-        ptrdiff_t first = job->first + run * job->stride;
-        for (ptrdiff_t k = first; k < first + job->length; k++)
-            TYPED(joined_step)(pixels, vectors, outputs, source, job->offsets[k],
-                               job->weights + k * count * LANES, job->last_lanes, sum);
-    }
+    if (job->last_lanes == LANES)
+        TYPED(joined_sums)(pixels, vectors, outputs, job, source, LANES, sum);
+    else
+        TYPED(joined_sums)(pixels, vectors, outputs, job, source, job->last_lanes, sum);
     if (outputs == 1 && job->joined->inputs == 1) {
         UNROLL for (int p = 0; p < pixels; p++)
             UNROLL for (int v = 0; v < vectors; v++)
