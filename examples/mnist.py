@@ -86,7 +86,8 @@ RECIPES = {
     "mlp": Recipe(mlp, epochs=5, digits_epochs=15),
     "lenet": Recipe(lenet, epochs=5, digits_epochs=15, learning_rate=0.005),
     "cnn": Recipe(cnn, epochs=5, digits_epochs=10),
-    # Over ten seeds 99.15 to 99.29 % after one epoch, in batches of 128 99.06 to 99.25.
+    # Over ten seeds 99.15 to 99.29 % after one epoch; with batches of 128 and a rate of 0.02
+    # 99.06 to 99.25 %.
     "fast": Recipe(fast, epochs=1, digits_epochs=10, learning_rate=0.006, optimizer=AdamW,
                    batch=16),
 }
@@ -131,8 +132,10 @@ def digits():
 def prepared(training, test):
     """Both sets, with images of the training set's mean 0 and standard deviation 1."""
     grey = training.data.numpy() / numpy.float32(255)
-    mean = float(grey.mean())
-    deviation = (float(numpy.vdot(grey, grey)) / grey.size - mean ** 2) ** 0.5
+    mean = float(grey.mean(axis=(1, 2)).mean(dtype=float))
+    rows = grey.reshape(len(grey), -1)
+    squares = numpy.vecdot(rows, rows)  # numpy.std takes 0.4 s more
+    deviation = (squares.mean(dtype=float) / rows.shape[1] - mean ** 2) ** 0.5
     for part in (training, test):
         part.transform = transforms.Compose([
             transforms.ToTensor(), transforms.Normalize([mean], [deviation])])

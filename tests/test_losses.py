@@ -195,3 +195,10 @@ def test_labels_that_change_unseen_touch_no_other_memory():
     labels.numpy()[:] = 10**9, -10**9
     loss.backward()
     assert x.grad.tolist() == [[pytest.approx(1 / 6)] * 3] * 2
+
+
+def test_an_infinite_gradient_reaches_the_classes():
+    """As in PyTorch: without smoothing nothing is taken from the other classes."""
+    logits = fastnn.tensor([[1.0, 2.0, 3.0]], requires_grad=True)
+    (F.cross_entropy(logits, fastnn.tensor([0])) * float("inf")).backward()
+    assert np.isposinf(logits.grad.numpy()[0, 1:]).all()

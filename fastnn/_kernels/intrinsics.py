@@ -61,7 +61,8 @@ def _mark(module, instruction, own, other):
 
 
 def marked_input(builder, address):
-    """The number at an address that no other element of the output lies on."""
+    """The number at an address in an input or a table, which no element of the output may lie on
+    but the one that is computed from it."""
     value = builder.load(address)
     _mark(builder.module, value, "input", "output")
     return value

@@ -60,7 +60,8 @@ def cross_entropy_gradient_rows(start, stop, arguments, numbers):
         base = row * classes
         label = target[row]
         scale = T(0) if label == ignored else gradient[row * step] * factor
-        share, even = scale / totals[row], scale * spread / T(classes)
+        share = scale / totals[row]
+        even = scale * spread / T(classes) if spread > T(0) else T(0)  # scale may be infinite
         for j in range(classes):
             out[base + j] = share * powers[base + j] - even
         if label != ignored and 0 <= label < classes:  # it may have changed since it was checked

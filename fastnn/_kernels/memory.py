@@ -14,7 +14,8 @@ empty = runtime.empty_array
 
 def copy(x, order):
     """A copy in C order (``order="C"``) or in the order of ``x`` (``"K"``)."""
-    if order == "C" and x.dtype.kind == "f" and x.ndim in TO_CHANNELS_LAST:
+    if (order == "C" and x.dtype.kind == "f" and x.ndim in TO_CHANNELS_LAST
+            and not x.flags.c_contiguous):
         if is_channels_last(x):
             return _transposed(x.transpose(TO_CHANNELS_LAST[x.ndim]),
                                (math.prod(x.shape[2:]), x.shape[1]), x.shape)

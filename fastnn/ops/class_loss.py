@@ -154,6 +154,7 @@ def cross_entropy(input, target, weight=None, *, ignore_index=-100, reduction="m
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], got "
                          f"{label_smoothing}")
+    whole("cross_entropy", "ignore_index", ignore_index)
     _check_weight("cross_entropy", input, weight)
     if target.dtype.kind == "f" and target.shape == input.shape:
         if ignore_index >= 0:
@@ -183,8 +184,7 @@ def _weights_of(target, weight, ignore_index, dtype):
 def _uniform_loss(logs, target, weight, ignore_index, reduction):
     """The loss against a uniform distribution over the classes."""
     classes = 1 if logs.ndim > 1 else 0
-    weighted = logs if weight is None else logs * weight.reshape(
-        (-1,) + (1,) * (logs.ndim - classes - 1))
+    weighted = logs * weight.reshape((-1,) + (1,) * (logs.ndim - classes - 1))
     values = where(target != ignore_index, -weighted.sum(classes), 0.0)
     if reduction != "mean":
         return reduced(values, reduction)

@@ -100,8 +100,8 @@ static inline __attribute__((always_inline)) void TYPED(joined_pixel)(
     }
 }
 
-/* One tap. With one output each value is used once, and so needs no register of its own: 6 pixels by
- * 2 vectors leave 4 of 16. */
+/* One tap. With one output each value is used once, and so needs no register of its own: 6 pixels
+ * by 2 vectors leave 4 of 16. */
 static inline __attribute__((always_inline)) void TYPED(joined_step)(
     const int pixels, const int vectors, const int outputs, const REAL *const *source,
     ptrdiff_t offset, const REAL *weights, ptrdiff_t lanes, VECTOR (*sum)[TILE_VECTORS]) {

@@ -12,8 +12,8 @@
 
 /* The first `bytes`, a multiple of 4; the others are zero, and their memory is not touched. */
 static inline __m256i load_bytes_256(const void *from, ptrdiff_t bytes) {
-    static const int32_t words[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
-    const __m256i mask = _mm256_loadu_si256((const __m256i *)(words + 8 - bytes / 4));
+    static const int32_t mask_words[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    const __m256i mask = _mm256_loadu_si256((const __m256i *)(mask_words + 8 - bytes / 4));
     return _mm256_maskload_epi32((const int *)from, mask);
 }
 

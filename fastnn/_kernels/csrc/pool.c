@@ -75,7 +75,8 @@ static inline int64_t pool_low_bytes(__m256i value, int lane_bytes) {
 }
 #endif
 
-/* Fewer than eight bytes, the first of them the lowest. */
+/* Fewer than eight bytes, the first of them the lowest, as they lie in the integer's memory. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the bytes of indices are little-endian");
 static inline uint64_t pool_load_bytes(const uint8_t *from, ptrdiff_t count) {
     uint64_t value = 0;
     uint32_t four = 0;

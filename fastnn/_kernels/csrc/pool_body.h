@@ -7,8 +7,8 @@ static inline VECTOR TYPED(choose)(MASK mask, VECTOR yes, VECTOR no) {
 typedef uint8_t TYPED(bytes) __attribute__((vector_size(LANES)));
 typedef int32_t TYPED(words) __attribute__((vector_size(4 * LANES)));
 
-/* Some bytes of an index array. Up to eight go by powers of two: a loop over them took most of the
- * time at 6 channels. */
+/* Some bytes of an index array. Fewer than eight go by powers of two: a loop over them took most
+ * of the time at 6 channels. */
 static inline TYPED(bytes) TYPED(load_bytes)(const uint8_t *from, ptrdiff_t lanes) {
     TYPED(bytes) value = {0};
     if (lanes == LANES) {

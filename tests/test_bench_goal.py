@@ -1,0 +1,39 @@
+"""The benchmark of the way to 99 %: what counts as reached, and what it refuses."""
+
+import pytest
+
+from bench import goal
+
+
+def test_the_line_counts():
+    code = "print('99.0% test accuracy reached after 1 s of training', flush=True)"
+    assert 0 < goal.seconds(["-c", code], "1")
+
+
+@pytest.mark.parametrize("code, said", [
+    ("print('99.0% test accuracy was not reached')", "was not reached"),
+    ("print('test accuracy reached'); raise SystemExit('out of memory')", "out of memory")])
+def test_a_program_that_fails_is_no_result(code, said):
+    with pytest.raises(SystemExit, match=said):
+        goal.seconds(["-c", code], "1")
+
+
+def test_one_thread_is_asked_for_everywhere():
+    code = ("import os; assert os.environ['OMP_NUM_THREADS'] == '1'; import fastnn; "
+            "print('test accuracy reached')")
+    assert 0 < goal.seconds(["-c", code], "1")
+
+
+@pytest.mark.parametrize("arguments, said", [
+    ([], "has no file train-images-idx3-ubyte.gz"),
+    (["--rounds", "0"], "argument --rounds: 0 given")])
+def test_wrong_arguments(tmp_path, capsys, arguments, said):
+    with pytest.raises(SystemExit) as caught:
+        goal.parse(["--data-dir", str(tmp_path), *arguments])
+    assert caught.value.code == 2 and said in capsys.readouterr().err
+
+
+def test_the_report_gives_ratios(capsys):
+    goal.report("1", {"fastnn": [4.0, 6.0, 5.0], "PyTorch": [12.0, 16.0, 15.0]})
+    line = capsys.readouterr().out.splitlines()[1]
+    assert line.split()[-2:] == ["3.00", "3.00"]
