@@ -29,9 +29,9 @@ FILES = [f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k")
 
 def programs(folder, threads, out):
     """By name, the arguments of Python."""
-    peer = ["-m", "bench.goal_in_torch", folder, threads]
+    peer = ["-P", str(ROOT / "bench" / "goal_in_torch.py"), folder, threads]
     return {
-        "fastnn": ["examples/mnist.py", "--model", "fast", "--dataset", "mnist",
+        "fastnn": [str(ROOT / "examples" / "mnist.py"), "--model", "fast", "--dataset", "mnist",
                    "--data-dir", folder, "--threads", threads, "--out", out],
         "PyTorch": [*peer, *RECIPE],
         "PyTorch, batches of 128": [*peer, *LARGER],
@@ -40,12 +40,11 @@ def programs(folder, threads, out):
 
 def seconds(arguments, threads):
     """From the start of a program to the line that says that the goal is reached."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": threads,
-                   "OPENBLAS_NUM_THREADS": threads}
-    environment.pop("PYTHONSAFEPATH", None)
+    environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+    environment.pop("PYTHONSAFEPATH", None)  # the example imports its neighbours
     start, reached, said = time.perf_counter(), None, []
     with tempfile.TemporaryFile("w+") as log, subprocess.Popen(
-            [sys.executable, *arguments], cwd=ROOT, text=True, env=environment,
+            [sys.executable, *arguments], text=True, env=environment,
             stdout=subprocess.PIPE, stderr=log) as program:
         for line in program.stdout:
             said.append(line)

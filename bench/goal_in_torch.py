@@ -1,6 +1,6 @@
 """The recipe of `examples/mnist.py --model fast` written for PyTorch: see `bench/goal.py`.
 
-    python -m bench.goal_in_torch FOLDER-OF-MNIST THREADS BATCH RATE
+    python bench/goal_in_torch.py FOLDER-OF-MNIST THREADS BATCH RATE
 
 The images lie in memory as one tensor, channels last (channels first took 1.2 times as long), from
 which the batches are taken; the optimizer is fused. Nothing is compiled: with nothing in its cache
