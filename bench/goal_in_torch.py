@@ -4,7 +4,8 @@
 
 The images lie in memory as one tensor, channels last (channels first took 1.2 times as long), from
 which the batches are taken; the optimizer is fused. Nothing is compiled: with nothing in its cache
-that alone takes PyTorch longer than the training.
+that alone takes PyTorch longer than the training. The network and the constants stand here again,
+because to import the example would take the time of importing fastnn; a test holds them together.
 """
 
 import gzip

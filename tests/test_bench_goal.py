@@ -1,7 +1,9 @@
 """The benchmark of the way to 99 %: what counts as reached, and what it refuses."""
 
+import numpy as np
 import pytest
 
+import fastnn
 from bench import goal
 
 
@@ -22,6 +24,24 @@ def test_one_thread_is_asked_for_everywhere():
     code = ("import os; assert os.environ['OMP_NUM_THREADS'] == '1'; import fastnn; "
             "print('test accuracy reached')")
     assert 0 < goal.seconds(["-P", "-c", code], "1")
+
+
+def test_both_programs_have_one_recipe(load_example):
+    torch = pytest.importorskip("torch")
+    from bench import goal_in_torch as peer
+
+    mnist = load_example("mnist")
+    recipe = mnist.RECIPES["fast"]
+    assert goal.RECIPE == (str(recipe.batch), str(recipe.learning_rate))
+    assert (recipe.optimizer.__name__, recipe.epochs) == ("AdamW", 1)
+    assert (peer.SMOOTHING, peer.GOAL) == (mnist.LABEL_SMOOTHING, mnist.GOAL)
+    ours, theirs = recipe.network().eval(), peer.network().eval()
+    theirs.load_state_dict({name: torch.from_numpy(each.numpy().copy())
+                            for name, each in ours.state_dict().items()})
+    images = fastnn.randn(3, 1, 28, 28)
+    with torch.no_grad():
+        wanted = theirs(torch.from_numpy(images.numpy())).numpy()
+    np.testing.assert_allclose(ours(images).detach().numpy(), wanted, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("arguments, said", [

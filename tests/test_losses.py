@@ -197,6 +197,12 @@ def test_labels_that_change_unseen_touch_no_other_memory():
     assert x.grad.tolist() == [[pytest.approx(1 / 6)] * 3] * 2
 
 
+@pytest.mark.parametrize("loss", [F.cross_entropy, F.nll_loss])
+def test_what_is_ignored_is_a_number(loss):
+    with pytest.raises(TypeError, match="ignore_index must be an integer, got NoneType"):
+        loss(fastnn.zeros(1, 3), fastnn.tensor([0]), ignore_index=None)
+
+
 def test_an_infinite_gradient_reaches_the_classes():
     """As in PyTorch: without smoothing nothing is taken from the other classes."""
     logits = fastnn.tensor([[1.0, 2.0, 3.0]], requires_grad=True)

@@ -82,12 +82,10 @@ _cross_entropy_gradient = Operation(
     rule_of_composition(_cross_entropy_gradient_composition), saves=(0, 1))
 
 
-def class_numbers(name, input, target, ignore_index):
+def class_numbers(name, input, target, ignore_index=None):
     """Check class numbers; returns them flat, and an array that begins with how many count."""
     floating(name, input=tensors.as_tensor(name, input))
     tensors.as_tensor(name, target)
-    if ignore_index is not None:
-        whole(name, "ignore_index", ignore_index)
     shape, labels = input.array.shape, used(target)
     if not shape:
         raise ValueError(f"{name}: input must have at least one dimension")
@@ -212,6 +210,7 @@ def _cross_entropy_of_probabilities(input, target, weight, reduction, label_smoo
 def nll_loss(input, target, weight=None, *, ignore_index=-100, reduction="mean"):
     """Minus the log-probabilities (N, C, ...) at the target classes; see ``cross_entropy``."""
     check_reduction("nll_loss", reduction)
+    whole("nll_loss", "ignore_index", ignore_index)
     _check_weight("nll_loss", input, weight)
     class_numbers("nll_loss", input, target, ignore_index)
     classes = 1 if input.ndim > 1 else 0

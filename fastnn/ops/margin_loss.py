@@ -104,7 +104,7 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, *, reduction=
     if input.ndim == 1 and target.ndim == 1 and target.numel() == 1:
         target = target.reshape(())
     scores, labels = _rows(name, input, target)
-    flat, _ = class_numbers(name, scores, labels, None)
+    flat, _ = class_numbers(name, scores, labels)
     classes = scores.shape[1]
     if weight is not None and weight.array.shape != (classes,):
         raise ValueError(f"{name}: weight must have shape ({classes},), got {tuple(weight.shape)}")
