@@ -37,7 +37,9 @@ MODULES = {
     "fastnn.operands": [],
     "fastnn.operation": [],
     "fastnn.op": [],
+    "fastnn.optim.rows": [],
     "fastnn.compiler.checks": [],
+    "fastnn.compiler.replay": [],
 }
 
 

@@ -112,19 +112,3 @@ def check_in_place(str name, TensorBase target not None, TensorBase result=None)
     check_change(name, target, is_recording() and requires_grad(target))
     if result is not None:
         check_castable(name, cnp.PyArray_TYPE(result.array), target.array)
-
-
-def to_update(parameters):
-    """The parameters that have a gradient, and a list of both arrays for each.
-
-    A change in place is counted for each of them.
-    """
-    cdef list found = [], rows = []
-    cdef TensorBase gradient
-    for parameter in parameters:
-        gradient = parameter.grad
-        if gradient is not None:
-            parameter._bump_version()
-            found.append(parameter)
-            rows.append([(<TensorBase> parameter).array, gradient.array])
-    return found, rows

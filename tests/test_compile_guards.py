@@ -183,7 +183,38 @@ def reseed(job):
     fastnn.set_rng_state((0, 77))
 
 
-CHANGES = [fill, load, load_optimizer, schedule, freeze, rebind_parameter, rebind_module,
+def state_of_first(job):
+    optimizer = job.owners[1]
+    return optimizer.state[optimizer.param_groups[0]["params"][0]]
+
+
+def forget_states(job):
+    job.owners[1].state.clear()
+
+
+def forget_a_state(job):
+    state_of_first(job).clear()
+
+
+def replace_a_mean(job):
+    state = state_of_first(job)
+    state["exp_avg"] = fastnn.ones_like(state["exp_avg"])
+
+
+def put_a_parameter_ahead(job):
+    state_of_first(job)["step"] += 5
+
+
+def hook_the_step(job):
+    def double(optimizer, arguments, keywords):
+        for parameter in optimizer.param_groups[0]["params"]:
+            parameter.grad.mul_(2)
+
+    job.owners[1].register_step_pre_hook(double)
+
+
+CHANGES = [forget_states, forget_a_state, replace_a_mean, put_a_parameter_ahead, hook_the_step,
+           fill, load, load_optimizer, schedule, freeze, rebind_parameter, rebind_module,
            append_module, rebind_method, hook, more_parameters, forget_gradients, own_gradients,
            reseed, group("lr", 0.5), group("weight_decay", 0.1), group("betas", (0.5, 0.6))]
 NAMES = [each.__name__ for each in CHANGES[:-3]] + ["lr", "weight_decay", "betas"]
@@ -192,6 +223,40 @@ NAMES = [each.__name__ for each in CHANGES[:-3]] + ["lr", "weight_decay", "betas
 @pytest.mark.parametrize("change", CHANGES, ids=NAMES)
 def test_a_change_acts_on_the_next_training_step(change):
     assert_like_eager(lambda: scheduled(optim.Adam), once(change), calls=9)
+
+
+@pytest.mark.parametrize("change", [
+    schedule, load, forget_gradients, more_parameters, hook_the_step, group("maximize", True),
+    group("momentum", 0.5), group("params", [])])
+def test_a_change_acts_on_steps_without_states(change):
+    assert_like_eager(lambda: scheduled(optim.SGD), once(change), calls=9)
+
+
+def test_each_step_counts_as_one_change_of_the_parameters():
+    job = scheduled(optim.SGD)
+    compiled, weight, found = fastnn.compile(job.function), job.owners[0][0].weight, []
+    for number in range(6):
+        before = weight._version
+        compiled(*FLAT(np.random.default_rng(number)))
+        found.append(weight._version - before)
+    assert found == [1] * 6
+
+
+@pytest.mark.parametrize("rule", [optim.SGD, optim.Adam])
+def test_a_step_sees_gradients_that_came_about_outside(rule):
+    def make():
+        net = perceptron()
+        optimizer = rule(net.parameters(), lr=0.1)
+
+        def draw(generator):
+            optimizer.zero_grad()
+            x, labels = FLAT(generator)
+            F.cross_entropy(net(x), labels).backward()
+            return ()
+
+        return Job(lambda: optimizer.step(), draw, (net, optimizer))
+
+    assert_like_eager(make)
 
 
 @pytest.mark.parametrize("change", [freeze, forget_gradients, own_gradients])

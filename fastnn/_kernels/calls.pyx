@@ -9,6 +9,7 @@ from fastnn._kernels cimport runtime
 
 cnp.import_array()
 
+cdef double RELEASE_NANOSECONDS = 50000.0
 cdef dict _names = {}  # of kernels, by their addresses
 
 
@@ -78,6 +79,7 @@ cdef class Calls:
             self.entries, self.capacity = larger, max(64, 2 * self.capacity)
         self.entries[self.count] = Entry(run, call, nanoseconds, kernel, multiply_adds, self.used)
         self.used = 0
+        self.nanoseconds += nanoseconds
         self.count += 1
 
     def append_function(self, function, cnp.ndarray number=None):
@@ -96,10 +98,11 @@ cdef class Calls:
         cdef Py_ssize_t index
         for index in range(count, self.count):
             free(self.entries[index].call)
+            self.nanoseconds -= self.entries[index].nanoseconds
             self.functions.pop(index, None)
         self.count = count
 
-    def replay(self):
+    cpdef replay(self):
         """Run all calls again, in order."""
         self.begin_replay()
         try:
@@ -117,19 +120,27 @@ cdef class Calls:
         """Run the calls from number ``index`` up to ``stop``."""
         cdef int status = 0
         while index < stop and not status:
-            with nogil:
-                index = self.skip_idle(index, stop)
-                while index < stop and self.entries[index].run is not NULL and not status:
-                    status = self.entries[index].run(
-                        self.entries[index].call,
-                        runtime.threads_for(self.entries[index].nanoseconds))
-                    index = self.skip_idle(index + 1, stop)
+            if self.nanoseconds < RELEASE_NANOSECONDS:
+                index = self.run_kernels(index, stop, &status)
+            else:
+                with nogil:
+                    index = self.run_kernels(index, stop, &status)
             if index < stop and not status:
                 self.functions[index]()
                 index += 1
         if status:
             raise MemoryError("no memory for a kernel")
         return 0
+
+    cdef Py_ssize_t run_kernels(self, Py_ssize_t index, Py_ssize_t stop,
+                                int* status) noexcept nogil:
+        """Run the kernels from number ``index`` on; the first entry that is not run."""
+        index = self.skip_idle(index, stop)
+        while index < stop and self.entries[index].run is not NULL and not status[0]:
+            status[0] = self.entries[index].run(
+                self.entries[index].call, runtime.threads_for(self.entries[index].nanoseconds))
+            index = self.skip_idle(index + 1, stop)
+        return index
 
     cdef Py_ssize_t skip_idle(self, Py_ssize_t index, Py_ssize_t stop) noexcept nogil:
         """The first entry from number ``index`` on that is to be run."""

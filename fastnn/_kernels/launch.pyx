@@ -9,8 +9,8 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from . import jit
-from .calls cimport name_kernel
-from .recording cimport RELEASE_NANOSECONDS, is_noting, note, uses
+from .calls cimport RELEASE_NANOSECONDS, name_kernel
+from .recording cimport is_noting, note, uses
 from .runtime cimport run_on_team, threads_for
 
 cnp.import_array()

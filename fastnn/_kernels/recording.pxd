@@ -2,9 +2,6 @@ cimport numpy as cnp
 
 from .calls cimport call_t
 
-# The GIL is let go for work that takes longer than its hand-over.
-cdef double RELEASE_NANOSECONDS
-
 # Whether calls are noted on this thread.
 cdef bint is_noting() noexcept
 

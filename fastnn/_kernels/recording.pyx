@@ -15,7 +15,7 @@ from libc.stdlib cimport malloc
 from libc.string cimport memcpy
 
 from fastnn._kernels cimport runtime
-from fastnn._kernels.calls cimport Calls, call_t
+from fastnn._kernels.calls cimport RELEASE_NANOSECONDS, Calls, call_t
 from fastnn._kernels.home cimport Home
 
 from .repeating import Again, Check, apart_from, arrays_of, shared, writeable
@@ -27,8 +27,6 @@ cdef extern from *:
     static _Thread_local void *fastnn_program = 0;
     """
     void* fastnn_program
-
-cdef double RELEASE_NANOSECONDS = 50000.0
 
 
 class NotReplayable(RuntimeError):

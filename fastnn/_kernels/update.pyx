@@ -3,7 +3,7 @@
 cimport numpy as cnp
 from libc.stdlib cimport free, malloc
 
-from fastnn._kernels.launch cimport MAX_NUMBERS, Kernel, kernel_t, launch
+from fastnn._kernels.launch cimport MAX_NUMBERS, Kernel, launch
 
 cnp.import_array()
 
@@ -11,62 +11,71 @@ cnp.import_array()
 cdef long long CHUNK = 16384
 
 
-def update(Kernel kernel, list rows, tuple numbers, double nanoseconds_per_element):
-    """Update in place by one launch: rows are lists of arrays: parameter, gradient, states.
+cdef class Table:
+    """Arrays that an optimizer's kernel updates in one launch, cut into chunks; see `table_of`."""
 
-    False, with nothing computed, unless all arrays have one type, those of a row have one shape and
-    memory order, and every one is dense: the kernel walks them as flat memory. All but the gradient
-    must be writable.
+    def __dealloc__(self):
+        free(self.cells)
+
+    cdef int fill(self, list rows) except -1:
+        cdef long long piece = 0, start, size
+        cdef int index, step = 1 + self.columns
+        cdef cnp.ndarray array
+        self.rows = rows
+        self.cells = <long long*> malloc((1 + self.pieces * step) * sizeof(long long))
+        if self.cells is NULL:
+            raise MemoryError("update: no memory for the table of chunks")
+        self.cells[0] = step
+        for row in rows:
+            size = cnp.PyArray_SIZE(<cnp.ndarray> (<list> row)[0])
+            self.total += size
+            for start in range(0, size, CHUNK):
+                self.cells[1 + piece * step] = min(CHUNK, size - start)
+                for index in range(self.columns):
+                    array = <cnp.ndarray> (<list> row)[index]
+                    self.cells[2 + piece * step + index] = <long long> <size_t> (
+                        <char*> cnp.PyArray_DATA(array) + start * cnp.PyArray_ITEMSIZE(array))
+                piece += 1
+        return 0
+
+    cpdef int update(self, Kernel kernel, tuple numbers,
+                     double nanoseconds_per_element) except -1:
+        """Update the arrays in place."""
+        cdef double values[MAX_NUMBERS]
+        cdef int index
+        if len(numbers) > MAX_NUMBERS:
+            raise ValueError(f"{kernel.name}: at most {MAX_NUMBERS} numbers, got {len(numbers)}")
+        for index in range(len(numbers)):
+            values[index] = numbers[index]
+        launch(kernel.for_type(self.typenum), self.cells, 1 + self.pieces * (1 + self.columns),
+               values, self.pieces, 1, self.total * nanoseconds_per_element)
+        return 0
+
+
+cpdef Table table_of(list rows):
+    """The `Table` of rows, lists of arrays: parameter, gradient, states.
+
+    None unless all arrays have one type, those of a row have one shape and memory order, and every
+    one is dense: the kernel walks them as flat memory. All but the gradient must be writable.
     """
-    cdef long long pieces = 0, piece = 0, total = 0, start, size
-    cdef int columns, index
-    cdef list row
-    cdef cnp.ndarray first, array
-    cdef char* data
-    cdef long long* table
-    cdef double values[MAX_NUMBERS]
-    if not rows:
-        return True
-    if len(numbers) > MAX_NUMBERS:
-        raise ValueError(f"{kernel.name}: at most {MAX_NUMBERS} numbers, got {len(numbers)}")
-    columns = len(<list?> rows[0])
-    first = <cnp.ndarray?> (<list?> rows[0])[0]
-    cdef int itemsize = cnp.PyArray_ITEMSIZE(first)
-    cdef int typenum = cnp.PyArray_TYPE(first)
+    cdef Table table = Table()
+    cdef list row = <list?> rows[0]
+    cdef cnp.ndarray first = <cnp.ndarray?> row[0], array
+    cdef int index
+    table.columns, table.typenum = len(row), cnp.PyArray_TYPE(first)
     for row in rows:
-        if len(row) != columns:
-            return False
+        if len(row) != table.columns:
+            return None
         first = <cnp.ndarray?> row[0]
-        if cnp.PyArray_TYPE(first) != typenum or not _is_dense(first):
-            return False
-        for index in range(1, columns):
+        if cnp.PyArray_TYPE(first) != table.typenum or not _is_dense(first):
+            return None
+        for index in range(1, table.columns):
             array = <cnp.ndarray?> row[index]
             if not _alike(first, array) or not (index == 1 or cnp.PyArray_ISWRITEABLE(array)):
-                return False
-        pieces += (cnp.PyArray_SIZE(first) + CHUNK - 1) // CHUNK
-    for index in range(len(numbers)):
-        values[index] = numbers[index]
-    cdef kernel_t function = kernel.for_type(typenum)
-    table = <long long*> malloc((1 + pieces * (1 + columns)) * sizeof(long long))
-    if table is NULL:
-        raise MemoryError("update: no memory for the table of chunks")
-    try:
-        table[0] = 1 + columns
-        for row in rows:
-            size = cnp.PyArray_SIZE(<cnp.ndarray> row[0])
-            total += size
-            for start in range(0, size, CHUNK):
-                table[1 + piece * (1 + columns)] = min(CHUNK, size - start)
-                for index in range(columns):
-                    array = <cnp.ndarray> row[index]
-                    data = <char*> cnp.PyArray_DATA(array) + start * itemsize
-                    table[2 + piece * (1 + columns) + index] = <long long> <size_t> data
-                piece += 1
-        launch(function, table, 1 + pieces * (1 + columns), values, pieces, 1,
-               total * nanoseconds_per_element)
-    finally:
-        free(table)
-    return True
+                return None
+        table.pieces += (cnp.PyArray_SIZE(first) + CHUNK - 1) // CHUNK
+    table.fill(rows)
+    return table
 
 
 cdef bint _alike(cnp.ndarray a, cnp.ndarray b) noexcept:

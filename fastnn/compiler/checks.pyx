@@ -1,6 +1,8 @@
 """The checks before each replay, whose time is that of the smallest steps."""
 
 cimport numpy as cnp
+from cpython.object cimport PyObject
+from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
 from fastnn.tape cimport TensorBase, Version, requires_grad
@@ -10,8 +12,9 @@ from numpy.lib.array_utils import byte_bounds
 
 cnp.import_array()
 
+MISSING = object()  # in place of a value that is not there
+
 cdef extern from "Python.h":
-    ctypedef struct PyObject
     PyObject* PyDict_GetItemWithError(object mapping, object key) except? NULL
     PyObject* PyCell_GET(object cell)
 
@@ -23,10 +26,11 @@ def bind_gradients(list leaves, list gradients):
         (<TensorBase> leaves[index]).gradient = gradients[index]
 
 
-def count_changes(list versions):
+cdef int count_changes(list versions) except -1:
     """Count a change in place for each entry."""
     for version in versions:
         (<Version> version).count += 1
+    return 0
 
 
 def hooks_of(TensorBase tensor not None):
@@ -36,7 +40,7 @@ def hooks_of(TensorBase tensor not None):
     return list(tensor.hooks or ()), list(tensor.accumulated_hooks or ())
 
 
-def are_still(list tensors, list arrays, list needs, list hooks):
+cpdef bint are_still(list tensors, list arrays, list needs, list hooks) except -1:
     """Whether each tensor has its array and its hooks, and needs a gradient as it did."""
     cdef Py_ssize_t index
     cdef TensorBase tensor
@@ -53,7 +57,7 @@ def are_still(list tensors, list arrays, list needs, list hooks):
     return True
 
 
-def have_gradients(list leaves, list gradients):
+cpdef bint have_gradients(list leaves, list gradients) except -1:
     """Whether those leaves have gradients that had some."""
     cdef Py_ssize_t index
     for index in range(len(leaves)):
@@ -62,7 +66,7 @@ def have_gradients(list leaves, list gradients):
     return True
 
 
-def take_gradients(list leaves, list gradients):
+cdef int take_gradients(list leaves, list gradients) except -1:
     """Let the leaves have these gradients, with the values of those that they have."""
     cdef Py_ssize_t index
     cdef TensorBase present, own
@@ -72,52 +76,86 @@ def take_gradients(list leaves, list gradients):
         if own is not None and present.array is not own.array:
             numpy.copyto(own.array, present.array)
             (<TensorBase> leaves[index]).gradient = own
+    return 0
 
 
-def hold(list mappings, list keys, list values, object missing):
-    """The first position at which a dict does not hold a value under a key; -1 if all do."""
-    cdef Py_ssize_t index
+cdef class Watched:
+    """Values in Python with the ways to them; `Watch` finds them, and calls `settle` at the end."""
+
+    def __cinit__(self):
+        self.entries, self.cells, self.sizes, self.lists, self.others = [], [], [], [], []
+
+    def __dealloc__(self):
+        free(self.known)
+
+    def settle(self):
+        """Make ready for `is_unchanged`."""
+        cdef Known* known
+        self.of_classes = [entry for entry in self.entries if not isinstance(entry[0], dict)]
+        self.known = <Known*> realloc(self.known, (len(self.entries) + 1) * sizeof(Known))
+        if self.known is NULL:
+            raise MemoryError("no memory for what is watched")
+        self.count = 0
+        for mapping, key, value, _ in self.entries:  # whose tuples keep these alive
+            if isinstance(mapping, dict):
+                known = &self.known[self.count]
+                known.mapping, known.key, known.value = (
+                    <PyObject*> mapping, <PyObject*> key, <PyObject*> value)
+                if value is MISSING:
+                    known.value = NULL
+                self.count += 1
+
+    cdef bint entries_hold(self) except -1:
+        cdef Py_ssize_t index
+        cdef Known* known
+        for index in range(self.count):
+            known = &self.known[index]
+            if PyDict_GetItemWithError(<object> known.mapping, <object> known.key) != known.value:
+                return False
+        for mapping, key, value, _ in self.of_classes:
+            if mapping.get(key, MISSING) is not value:
+                return False
+        return True
+
+    cpdef bint is_unchanged(self) except -1:
+        """Whether every value is what it was."""
+        if not (self.entries_hold() and _cells_hold(self.cells)
+                and _sizes_hold(self.sizes) and _elements_hold(self.lists)):
+            return self.difference() is None
+        for read, value, _ in self.others:
+            if not equal(read(), value):
+                return False
+        return True
+
+    def difference(self):
+        """The way to a value that has changed, or None."""
+        raise NotImplementedError
+
+
+cdef bint _cells_hold(list cells) except -1:
     cdef PyObject* found
-    for index in range(len(mappings)):
-        if not isinstance(mappings[index], dict):  # that of a class
-            if mappings[index].get(keys[index], missing) is not values[index]:
-                return index
-            continue
-        found = PyDict_GetItemWithError(mappings[index], keys[index])
-        if found is NULL:
-            if values[index] is not missing:
-                return index
-        elif <object> found is not values[index]:
-            return index
-    return -1
-
-
-def cells_hold(list cells, list values, object missing):
-    """Whether the cells of closures have their values; ``missing`` stands for none."""
-    cdef Py_ssize_t index
-    cdef PyObject* found
-    for index in range(len(cells)):
-        found = PyCell_GET(cells[index])
-        if values[index] is not (missing if found is NULL else <object> found):
+    cdef tuple entry
+    for entry in cells:
+        found = PyCell_GET(entry[0])
+        if (MISSING if found is NULL else <object> found) is not entry[1]:
             return False
     return True
 
 
-def have_sizes(list containers, list sizes):
-    """Whether lists and dicts have their numbers of elements."""
-    cdef Py_ssize_t index
-    for index in range(len(containers)):
-        if len(containers[index]) != <Py_ssize_t> sizes[index]:
+cdef bint _sizes_hold(list sizes) except -1:
+    cdef tuple entry
+    for entry in sizes:
+        if len(entry[0]) != <Py_ssize_t> entry[1]:
             return False
     return True
 
 
-def have_elements(list containers, list elements):
-    """Whether lists begin with the elements that they had."""
-    cdef Py_ssize_t index, place
+cdef bint _elements_hold(list lists) except -1:
+    cdef tuple entry
     cdef list container, wanted
-    for index in range(len(containers)):
-        container, wanted = <list> containers[index], <list> elements[index]
+    cdef Py_ssize_t place
+    for entry in lists:
+        container, wanted = <list> entry[0], <list> entry[1]
         if len(container) < len(wanted):
             return False
         for place in range(len(wanted)):
@@ -126,7 +164,12 @@ def have_elements(list containers, list elements):
     return True
 
 
-def lie_within(object given, size_t[:, ::1] ends):
+def equal(now, value):
+    """Whether a value is the same, or equal and of the same type."""
+    return now is value or type(now) is type(value) and now == value
+
+
+cdef bint lie_within(object given, size_t[:, ::1] ends) except -1:
     """Whether a tensor may share memory with some of the given ends."""
     cdef Py_ssize_t index
     cdef cnp.ndarray array
@@ -143,7 +186,7 @@ def lie_within(object given, size_t[:, ::1] ends):
     return False
 
 
-def are_alike(list own, tuple given):
+cdef bint are_alike(list own, tuple given) except -1:
     """Whether as many tensors are given, without gradients or attributes, each another one, of the
     types and layouts of our own."""
     cdef Py_ssize_t index, other
@@ -175,7 +218,7 @@ cdef bint _same(int count, cnp.npy_intp* a, cnp.npy_intp* b) noexcept:
     return True
 
 
-def take_values(list own, object given):
+cdef int take_values(list own, object given) except -1:
     """Copy the values of tensors into our own, which are of the same types and layouts."""
     cdef Py_ssize_t index
     cdef cnp.ndarray to, source
@@ -186,3 +229,4 @@ def take_values(list own, object given):
             memcpy(cnp.PyArray_DATA(to), cnp.PyArray_DATA(source), cnp.PyArray_NBYTES(to))
         else:
             numpy.copyto(to, source)
+    return 0

@@ -2,28 +2,19 @@
 
 import functools
 import operator
-import threading
 import types
 import warnings
 from collections import OrderedDict
 
-from .. import dtypes, tape
-from .._kernels import program
-from ..autograd import is_inference_mode_enabled
-from ..autograd.anomaly import is_anomaly_enabled
 from ..nn import Module
-from . import checks
 from .arguments import kind_of, others_in, share_memory
 from .explanation import explained
 from .record import Record
+from .replay import Caller, modes
 
 MOST_RECORDS = 8   # of one kind of arguments
 MOST_KINDS = 64    # that are remembered
 MOST_MISSES = 16   # calls of a kind one after another that had to be recorded anew
-
-
-def _modes():
-    return tape.is_grad_enabled(), is_inference_mode_enabled(), dtypes.get_default_dtype()
 
 
 class Kind:
@@ -61,7 +52,7 @@ class Kind:
         return record.better_places
 
 
-class Compiled:
+class Compiled(Caller):
     """A function whose kernels are recorded at the second call with arguments of a kind.
 
     They are recorded once more at the third where their memory can be laid out better then.
@@ -69,8 +60,7 @@ class Compiled:
 
     def __init__(self, function):
         self.function = function
-        self._kinds, self._lock = OrderedDict(), threading.RLock()
-        self._last = None, None  # the recording of the last call with tensors alone, its modes
+        self._kinds = OrderedDict()
         if not isinstance(function, Module):
             functools.update_wrapper(self, function)
 
@@ -83,19 +73,8 @@ class Compiled:
     def __deepcopy__(self, memo):
         return self  # a function
 
-    def __call__(self, *arguments, **keywords):
-        if program.noting() is not None or is_anomaly_enabled():
-            return self.function(*arguments, **keywords)
-        with self._lock:
-            found, result = self._replayed(arguments, keywords)
-        return result if found else self.function(*arguments, **keywords)
-
     def _replayed(self, arguments, keywords):
         """(whether the call could be replayed or recorded, its result)."""
-        record, modes = self._last
-        if (record is not None and not keywords and modes == _modes()
-                and checks.are_alike(record.own, arguments) and record.fits(arguments)):
-            return True, record.replay(arguments)
         key, tensors = self._key(arguments, keywords)
         kind = self._kinds.get(key)
         if kind is None:
@@ -114,14 +93,14 @@ class Compiled:
                 return False, None
         if not keywords and len(tensors) == len(arguments) and all(
                 map(operator.is_, tensors, arguments)):
-            self._last = record, _modes()
+            self.remember(record)
         return True, record.replay(tensors)
 
     def _key(self, arguments, keywords):
         """(what tells the kind of these arguments from others, the tensors among them)."""
         tensors = []
         key = (kind_of(arguments, tensors), kind_of(keywords, tensors) if keywords else None,
-               _modes())
+               modes())
         return key, tensors
 
     def _recorded(self, kind, arguments, keywords, places):
@@ -135,7 +114,7 @@ class Compiled:
                 f"{kind.records[-1].difference()} changes from call to call",
                 RuntimeWarning, stacklevel=4)
             return False, None
-        self._last = None, None
+        self.remember(None)
         record = Record(self.function, arguments, keywords, kind.others, places)
         kind.add(record)
         return True, record.first
@@ -150,7 +129,7 @@ class Compiled:
         With arguments the function is called with them once, and the times of its recording are
         those of this call; others are what the kernels are taken to need on one thread.
         """
-        with self._lock:
+        with self.lock:
             texts = [explained(record, record.program.expected_seconds())
                      for record in self.records()]
             if arguments or keywords:

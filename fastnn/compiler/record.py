@@ -11,9 +11,10 @@ from .. import tape
 from .._kernels import recording, runtime
 from ..tensor import Tensor
 from . import checks
-from .arguments import mapped, room_for, share_memory
+from .arguments import mapped, room_for
 from .code import LIBRARY, PACKAGES, place_of_code
 from .placement import extent, places_of
+from .replay import Replay, copied
 from .watch import Watch
 
 WORTH_ANOTHER = 1 << 20  # bytes saved by places, for which a call is recorded once more
@@ -38,7 +39,7 @@ def place_of_function(function):
     return repr(function)
 
 
-class Record:
+class Record(Replay):
     """What a call of a function did, recorded while it did it.
 
     ``first`` is the result of that call. `fits` tells whether a replay would do what the function
@@ -49,6 +50,7 @@ class Record:
     def __init__(self, function, arguments, keywords, others, places=None):
         runtime.trim()  # what calls without a recording have used
         self.program = recording.Program(checks.bind_gradients, tape.next_number(), places)
+        self.versions = self.program.versions
         self.place = place_of_function(function)
         self.own, self.written, given = [], [], []
         taken = mapped((arguments, keywords), lambda leaf: self._take(leaf, given))
@@ -57,14 +59,14 @@ class Record:
             result = self._run(function, *taken)
         finally:
             self.written = [index for index, own in enumerate(self.own) if own._version]
-            self._write_back(given)
+            self.write_back(given)
         self._keep_state()
         self.watch.check_unchanged(self.place)
         if self.meets_outside(given):
             self._refuse("an argument shares memory with a tensor that the function uses")
         mapped(result, self._check)
         self.template = result
-        self.first = mapped(result, self._copied)
+        self.first = mapped(result, copied)
         self.better_places = self._better_places() if places is None else None
         runtime.trim()  # what the recording has used that this one replaces
 
@@ -95,7 +97,7 @@ class Record:
         given.append(leaf)
         return own
 
-    def _write_back(self, given):
+    def write_back(self, given):
         """Give the caller's tensors the values of those that were changed in place."""
         for index in self.written:
             numpy.copyto(given[index].array, self.own[index].array)
@@ -127,11 +129,6 @@ class Record:
         self.leaves = [leaf for leaf, _ in started]
         self.gradients = [gradient for _, gradient in started]
 
-    def meets_outside(self, given):
-        """Whether an argument lies in the memory of a tensor from outside and one is changed."""
-        changes = self.written or self.program.versions
-        return bool(changes) and checks.lie_within(given, self.ends)
-
     def _check(self, leaf):
         if not isinstance(leaf, Tensor):
             self._refuse(f"a result of type {type(leaf).__name__} cannot be made anew; return "
@@ -140,16 +137,6 @@ class Record:
             self._refuse("a result is still on the tape; detach() it, compile the whole training "
                          "step, or call under no_grad()")
 
-    def _copied(self, tensor):
-        return tape.from_array(tensor.array.copy(order="K"))
-
-    def fits(self, given):
-        """Whether what the recording relies on is as it was, and the arguments lie apart."""
-        return (checks.are_still(self.tensors, self.arrays, self.needs, self.hooks)
-                and checks.have_gradients(self.leaves, self.gradients)
-                and self.watch.is_unchanged() and not self.meets_outside(given)
-                and not (self.written and share_memory(given)))
-
     def difference(self):
         """What is not as it was, in words."""
         if not checks.are_still(self.tensors, self.arrays, self.needs, self.hooks):
@@ -157,25 +144,3 @@ class Record:
         if not checks.have_gradients(self.leaves, self.gradients):
             return "which parameters have a gradient"
         return self.watch.difference() or "nothing"
-
-    def _replayed(self, tensors, replay):
-        checks.take_values(self.own, tensors)
-        checks.take_gradients(self.leaves, self.gradients)
-        try:
-            done = replay()
-        finally:
-            if self.written:
-                self._write_back(tensors)
-            checks.count_changes(self.program.versions)
-        return done
-
-    def timed_replay(self, tensors):
-        """A replay without results; returns the seconds that each entry took."""
-        return self._replayed(tensors, self.program.timed_replay)
-
-    def replay(self, tensors):
-        """The results for tensors of the recorded kind."""
-        self._replayed(tensors, self.program.replay)
-        if isinstance(self.template, Tensor):
-            return self._copied(self.template)
-        return mapped(self.template, self._copied)

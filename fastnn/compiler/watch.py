@@ -19,15 +19,15 @@ from ..nn import Module
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
-from . import checks
+from .checks import MISSING, Watched, equal, hooks_of
 from .code import is_users, names_of, place_of_code
 
-MISSING = object()
 PLAIN = (int, float, complex, str, bytes, bool, type(None))
 METHODS = (types.FunctionType, staticmethod, classmethod, property, functools.cached_property)
 MOST_ELEMENTS = 1000  # of a list, dict or array that is watched
 EVERYTHING = {"getattr", "hasattr", "vars", "__dict__"}  # with these, any attribute may be read
 OF_MODULES = {"training", "_parameters", "_buffers", "_modules", "_hooks", "forward"}
+OF_STATE = {"_non_persistent", "_state_hooks"}  # which only `state_dict` reads
 NOT_REPLAYED = {"random", "secrets", "time", "numpy.random"}
 NOT_FOLLOWED = {"globals", "locals", "eval", "exec"}
 DRAWING = (random.Random, numpy.random.Generator, numpy.random.RandomState)
@@ -45,26 +45,19 @@ def _same(value, other):
     return isinstance(value, PLAIN) and value == other
 
 
-def _equal(now, value):
-    return now is value or type(now) is type(value) and now == value
-
-
-class Watch:
+class Watch(Watched):
     """The values that were found from some roots, with the ways to them."""
 
     def __init__(self, roots):
         self.names, self.place, before = set(), None, None
         while before != self.names:
             before = set(self.names)
-            self.entries, self.cells, self.lists, self.sizes = [], [], [], []
-            self.others = []  # (function that gives a value to compare, that value, way)
+            for found in (self.entries, self.cells, self.lists, self.sizes, self.others):
+                found.clear()
             self.tensors, self.seen = [], {}
             for root in roots:
                 self._walk(root, getattr(root, "__name__", type(root).__name__))
-        self.columns = [[entry[place] for entry in self.entries] for place in range(3)]
-        self.elements = [[entry[place] for entry in self.lists] for place in range(2)]
-        self.containers = [[entry[place] for entry in self.sizes] for place in range(2)]
-        self.contents = [[entry[place] for entry in self.cells] for place in range(2)]
+        self.settle()
         self.seen = list(self.seen.values())  # which keeps identities from being used again
 
     def _refuse(self, what):
@@ -87,7 +80,7 @@ class Watch:
 
     def _tensor(self, tensor, path):
         self.tensors.append(tensor)
-        self._walk(checks.hooks_of(tensor), path)
+        self._walk(hooks_of(tensor), path)
         if vars(tensor):
             self._attributes(vars(tensor), path)
 
@@ -137,7 +130,7 @@ class Watch:
 
     def _module(self, module, path):
         own, users = vars(module), is_users(type(module).__module__)
-        for name in sorted(OF_MODULES | (self.names if users else own.keys())):
+        for name in sorted(OF_MODULES | (self.names if users else own.keys() - OF_STATE)):
             self._entry(own, name, f"{path}.{name}")
         if users:
             self._class(type(module), path)
@@ -150,6 +143,7 @@ class Watch:
         self.entries.append((vars(optimizer), "param_groups", groups, path))
         self.sizes.append((groups, len(groups), path))
         for group in groups:
+            self.entries.append((group, "params", group["params"], path))
             self._list(group["params"], path)
 
     def _schedule(self, schedule, path):
@@ -227,17 +221,6 @@ class Watch:
         (list, _list), (tuple, _tuple), (dict, _dict), (numpy.ndarray, _array),
         ((set, frozenset, deque, bytearray), _unordered), (type, _class))
 
-    def is_unchanged(self):
-        """Whether every value is what it was."""
-        if (checks.hold(*self.columns, MISSING) >= 0 or not checks.have_sizes(*self.containers)
-                or not checks.have_elements(*self.elements)
-                or not checks.cells_hold(*self.contents, MISSING)):
-            return self.difference() is None
-        for read, value, _ in self.others:
-            if not _equal(read(), value):
-                return False
-        return True
-
     def difference(self):
         """The way to a value that has changed, or None."""
         for mapping, key, value, path in self.entries:
@@ -253,7 +236,7 @@ class Watch:
             if not all(map(_same, value, elements)):
                 return path
         for read, value, path in self.others:
-            if not _equal(read(), value):
+            if not equal(read(), value):
                 return path
         return None
 

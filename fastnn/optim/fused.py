@@ -6,12 +6,9 @@ import numpy
 
 from .. import tape
 from .._kernels import memory
-from .._kernels.update import update
-from ..changes import to_update
 from ..tensor import is_number
 from .optimizer import Optimizer
-
-NANOSECONDS_PER_ELEMENT = 0.8
+from .rows import step_group, update_rows
 
 
 class Fused(Optimizer):
@@ -44,29 +41,23 @@ class Fused(Optimizer):
             if state.get(name) is None:
                 state[name] = filled_like(parameter, value)
 
-    def _step_group(self, group):
-        kernel = self._kernel(group)
-        for position, rows in self._rows(group).items():
-            numbers = self._numbers(group, position)
-            if not update(kernel, rows, numbers, NANOSECONDS_PER_ELEMENT):
-                _update_copies(type(self).__name__, kernel, rows, numbers)
+    _step_group = step_group
 
-    def _rows(self, group):
-        """The arrays of the parameters with a gradient, by the position that these are at."""
-        names = list(self._states(group))
-        found, rows = to_update(group["params"])
-        if not names:
-            return {None: rows} if rows else {}
-        states, by_position = self.state, {}
-        for parameter, row in zip(found, rows, strict=True):
-            state = states[parameter]
-            fresh = state.get(names[-1]) is None
-            if fresh:
-                self._start(group, state, parameter)
-            for name in names:
-                row.append(state[name].array)
-            by_position.setdefault(self._position(group, state, fresh), []).append(row)
-        return by_position
+    def _update_copies(self, kernel, rows, numbers):
+        """Update several types at once, and arrays in other orders than their parameter."""
+        name = type(self).__name__
+        for row in rows:
+            _check_row(name, *row)
+        copies, by_type = [_dense(row) for row in rows], defaultdict(list)
+        for copied in copies:
+            by_type[copied[0].dtype].append(copied)
+        for dtype, same_type in by_type.items():
+            if not update_rows(kernel, same_type, numbers):
+                raise RuntimeError(f"{name}: the tensors of {dtype} do not fit")
+        for row, copied in zip(rows, copies, strict=True):
+            for index, (array, used) in enumerate(zip(row, copied, strict=True)):
+                if used is not array and index != 1:
+                    numpy.copyto(array, used)
 
 
 def filled_like(parameter, value):
@@ -107,23 +98,6 @@ def check_absent(optimizer, **settings):
     for name, value in settings.items():
         if value:
             raise ValueError(f"{optimizer}: {name}={value!r} is not offered")
-
-
-def _update_copies(optimizer, kernel, rows, numbers):
-    """As `update`, for several types, and for arrays in other orders than their parameter."""
-    for row in rows:
-        _check_row(optimizer, *row)
-    copies = [_dense(row) for row in rows]
-    by_type = defaultdict(list)
-    for copied in copies:
-        by_type[copied[0].dtype].append(copied)
-    for same_type in by_type.values():
-        if not update(kernel, same_type, numbers, NANOSECONDS_PER_ELEMENT):
-            raise RuntimeError(f"{optimizer}: the tensors of {same_type[0][0].dtype} do not fit")
-    for row, copied in zip(rows, copies, strict=True):
-        for index, (array, used) in enumerate(zip(row, copied, strict=True)):
-            if used is not array and index != 1:
-                numpy.copyto(array, used)
 
 
 def _check_row(optimizer, parameter, gradient, *state):

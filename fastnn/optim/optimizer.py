@@ -10,6 +10,7 @@ from .._kernels import memory, program
 from ..autograd import enable_grad
 from ..hooks import HookHandle
 from ..tensor import Tensor, is_number
+from .rows import Repeated
 
 # States that are a number for each parameter.
 FIGURES = ("step", "mu_product", "eta", "mu")
@@ -23,7 +24,8 @@ def _with_hooks(step):
         if program.noting() is not None:
             if args or kwargs:
                 program.refuse("a step with a closure runs the function anew")
-            return program.apart(functools.partial(hooked, self))
+            again = functools.partial(hooked, self)
+            return program.apart(Repeated(self, again) if wrapped is Optimizer.step else again)
         return hooked(self, *args, **kwargs)
 
     def hooked(self, *args, **kwargs):
@@ -141,8 +143,11 @@ class Optimizer:
             self._step_group(group)
         return loss
 
-    def _step_group(self, group):
-        """Update the parameters of one group; subclasses write it."""
+    def _step_group(self, group, kept=None):
+        """Update the parameters of one group; subclasses write it.
+
+        What it returns may be given again as ``kept``, where the arrays are likely to be the same.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no step")
 
     def state_dict(self):

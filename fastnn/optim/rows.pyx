@@ -1,0 +1,168 @@
+"""The arrays that an optimizer's step updates, which the next step need not look up again."""
+
+from fastnn._kernels.launch cimport Kernel
+from fastnn._kernels.update cimport Table, table_of
+from fastnn.tape cimport TensorBase, Version, version_of
+
+cdef double NANOSECONDS_PER_ELEMENT = 0.8
+
+
+cdef class Repeated:
+    """`Optimizer.step` for the replays of a recording, which keeps what the groups look up.
+
+    ``step`` is the same with its hooks.
+    """
+    cdef object optimizer, step
+    cdef list kept
+
+    def __init__(self, optimizer, step):
+        self.optimizer, self.step, self.kept = optimizer, step, []
+
+    def __call__(self):
+        cdef Py_ssize_t index
+        cdef list groups = self.optimizer.param_groups
+        if self.optimizer._pre_hooks or self.optimizer._post_hooks:
+            self.step()
+            return
+        if len(self.kept) != len(groups):
+            self.kept = [None] * len(groups)
+        for index in range(len(groups)):
+            self.kept[index] = self.optimizer._step_group(groups[index], self.kept[index])
+
+
+def step_group(optimizer, dict group, Rows kept=None):
+    """Do a step of a `Fused` optimizer for one group, and return what it has looked up.
+
+    Given as ``kept`` to the next step, this is used again where nothing is new by then.
+    """
+    if kept is None or not kept.are_still(optimizer, group):
+        kept = Rows(optimizer, group)
+    kept.update(optimizer, group)
+    return kept
+
+
+def update_rows(Kernel kernel, list rows, tuple numbers):
+    """Update rows of arrays; False, with nothing done, if they fit into no `Table`."""
+    cdef Table table = table_of(rows)
+    if table is None:
+        return False
+    table.update(kernel, numbers, NANOSECONDS_PER_ELEMENT)
+    return True
+
+
+cdef class Row:
+    """A parameter with a gradient: its array, the gradient's and those of its states."""
+    cdef TensorBase parameter
+    cdef list arrays
+    cdef dict state  # None where the optimizer has no states
+    cdef bint fresh  # whether its states had to be started
+
+    cdef bint is_still(self, tuple names) except -1:
+        """Whether the arrays are the parameter's, if it still has a gradient."""
+        cdef Py_ssize_t index
+        if (self.arrays[0] is not self.parameter.array
+                or self.arrays[1] is not self.parameter.gradient.array):
+            return False
+        for index in range(len(names)):
+            tensor = self.state.get(names[index])
+            if not isinstance(tensor, TensorBase) or (
+                    (<TensorBase> tensor).array is not self.arrays[2 + index]):
+                return False
+        return True
+
+
+cdef class Rows:
+    """The rows of a group, with what its settings say: kernel, names of states, numbers."""
+    cdef list parameters, settings
+    cdef Kernel kernel
+    cdef tuple names
+    cdef list rows     # None for a parameter without gradient
+    cdef list arrays   # of the others
+    cdef Table table   # of all arrays
+    cdef object position, numbers
+
+    def __init__(self, optimizer, dict group):
+        self.parameters, self.settings = group["params"], list(group.values())
+        self.kernel, self.names = optimizer._kernel(group), tuple(optimizer._states(group))
+        self.rows = [self.row_of(optimizer, group, parameter) for parameter in self.parameters]
+        self.arrays = [(<Row> row).arrays for row in self.rows if row is not None]
+
+    cdef Row row_of(self, optimizer, dict group, TensorBase parameter):
+        cdef Row row = Row()
+        if parameter.gradient is None:
+            return None
+        row.parameter, row.arrays = parameter, [parameter.array, parameter.gradient.array]
+        if self.names:
+            row.state = optimizer.state[parameter]
+            row.fresh = row.state.get(self.names[-1]) is None
+            if row.fresh:
+                optimizer._start(group, row.state, parameter)
+            for name in self.names:
+                row.arrays.append((<TensorBase?> row.state[name]).array)
+        return row
+
+    cdef bint are_still(self, optimizer, dict group) except -1:
+        """Whether the settings and all arrays are what they were."""
+        cdef Py_ssize_t index = 0
+        cdef Row row
+        for value in group.values():
+            if index == len(self.settings) or value is not self.settings[index]:
+                return False
+            index += 1
+        if index != len(self.settings) or len(self.parameters) != len(self.rows):
+            return False
+        states = optimizer.state
+        for index in range(len(self.rows)):
+            row = self.rows[index]
+            if row is None or (<TensorBase> self.parameters[index]).gradient is None:
+                if row is not None or (<TensorBase> self.parameters[index]).gradient is not None:
+                    return False
+            elif self.parameters[index] is not row.parameter or (
+                    row.state is not None and states.get(row.parameter) is not row.state):
+                return False
+            elif not row.is_still(self.names):
+                return False
+        return True
+
+    cdef int update(self, optimizer, dict group) except -1:
+        """Update the arrays, by one launch for the parameters that are at one position."""
+        cdef Version version
+        for row in self.rows:
+            if row is not None:
+                version = version_of((<Row> row).parameter)
+                version.count += 1
+        if not self.names:
+            if self.arrays:
+                self.update_at(optimizer, group, None, self.arrays)
+            return 0
+        for position, arrays in self.by_position(optimizer, group).items():
+            self.update_at(optimizer, group, position, arrays)
+        return 0
+
+    cdef int update_at(self, optimizer, dict group, position, list arrays) except -1:
+        cdef Table table = self.table_for(arrays)
+        if self.numbers is None or position != self.position:
+            self.position, self.numbers = position, optimizer._numbers(group, position)
+        if table is None:
+            optimizer._update_copies(self.kernel, arrays, self.numbers)
+        else:
+            table.update(self.kernel, self.numbers, NANOSECONDS_PER_ELEMENT)
+        return 0
+
+    cdef Table table_for(self, list arrays):
+        if len(arrays) < len(self.arrays):
+            return table_of(arrays)
+        if self.table is None:
+            self.table = table_of(arrays)
+        return self.table
+
+    cdef dict by_position(self, optimizer, dict group):
+        """The arrays by the position that their parameters are at, which is a step further."""
+        cdef dict found = {}
+        cdef Row row
+        for row in self.rows:
+            if row is not None:
+                position = optimizer._position(group, row.state, row.fresh)
+                row.fresh = False
+                found.setdefault(position, []).append(row.arrays)
+        return found
