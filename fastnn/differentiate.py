@@ -21,6 +21,7 @@ PARTIALS = {
     "tanh": ["1 - tanh(x) * tanh(x)"],
     "sigmoid": ["sigmoid(x) * (1 - sigmoid(x))"],
     "erf": ["1.1283791670955126 * exp(-x * x)"],  # 2 / sqrt(pi)
+    "ndtr": ["0.39894228040143267794 * exp(-0.5 * x * x)"],  # 1 / sqrt(2 pi)
     "sin": ["cos(x)"],
     "cos": ["-sin(x)"],
     "abs": ["1 if x > 0 else -1 if x < 0 else 0"],

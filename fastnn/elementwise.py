@@ -14,11 +14,11 @@ def elementwise(function=None, *, inplace=False, name=None):
     numeric parameters. The body may hold assignments, ``if ...: return ...`` and one return, made
     of arithmetic, comparisons, conditional expressions, ``max``, ``min`` and the functions
     exp, exp2, expm1, log, log1p, log2, log10, sqrt, sin, cos, tan, asin, acos, atan, atan2, sinh,
-    cosh, tanh, asinh, acosh, atanh, sigmoid, erf, erfc, hypot, abs, pow, floor, ceil, trunc, rint,
-    fmod, remainder, floor_divide, copysign, isnan, written bare or as ``math.exp``. Derivatives
-    are made from the source, and the loops for float32 and float64 are compiled when they are
-    first used. An argument annotated ``bool`` takes boolean tensors. Raises TypeError for anything
-    that a formula cannot hold.
+    cosh, tanh, asinh, acosh, atanh, sigmoid, erf, erfc, ndtr (the normal distribution function),
+    hypot, abs, pow, floor, ceil, trunc, rint, fmod, remainder, floor_divide, copysign, isnan,
+    written bare or as ``math.exp``. Derivatives are made from the source, and the loops for float32
+    and float64 are compiled when they are first used. An argument annotated ``bool`` takes boolean
+    tensors. Raises TypeError for anything that a formula cannot hold.
 
     Instead of a function, the text of an expression of the same things may be given, such as one
     that a user typed: its variables are the tensors, in the order in which they appear. The text is

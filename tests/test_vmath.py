@@ -144,6 +144,15 @@ def test_float64_is_accurate_over_the_whole_range(name):
             assert error is None or error <= LIMIT, value
 
 
+@pytest.mark.parametrize("dtype, error", [("f32", 7e-8), ("f64", 1.2e-16)])
+def test_the_normal_distribution_function_is_accurate_for_numbers_about_one(dtype, error):
+    x = np.linspace(-10, 10, 4001).astype(DTYPES[dtype])
+    wanted = [mpmath.ncdf(float(each)) for each in x]
+    errors = [abs(float(result - exact))
+              for result, exact in zip(map(float, apply("ndtr", dtype, x)), wanted, strict=True)]
+    assert max(errors) <= error
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_pow_is_accurate_to_its_largest_results(dtype):
     generator = np.random.default_rng(2)
@@ -238,6 +247,8 @@ SPECIAL = {
     "acosh": [(1.0, 0.0), (0.5, NAN), (-3.0, NAN), (INF, INF), (-INF, NAN), (NAN, NAN)],
     "atanh": [*ODD_AT_THE_ENDS, (1.0, INF), (-1.0, -INF), (1.5, NAN), (-INF, NAN)],
     "erfc": [(0.0, 1.0), (INF, 0.0), (-INF, 2.0), (40.0, 0.0), (-7.0, 2.0), (NAN, NAN)],
+    "ndtr": [(0.0, 0.5), (-0.0, 0.5), (INF, 1.0), (-INF, 0.0), (40.0, 1.0), (-40.0, 0.0),
+             (NAN, NAN)],
     "trunc": [(1.5, 1.0), (-1.5, -1.0), (-0.5, -0.0), (INF, INF), (NAN, NAN)],
     "sqrt": [(0.0, 0.0), (-0.0, -0.0), (4.0, 2.0), (INF, INF), (-1.0, NAN), (NAN, NAN)],
     "floor": [(0.5, 0.0), (-0.5, -1.0), (3.0, 3.0), (-0.0, -0.0), (INF, INF), (NAN, NAN)],
@@ -299,8 +310,8 @@ def test_plain_python_agrees(name, dtype):
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64", "arm64", "aarch64"),
                     reason="the packed instructions are those of x86-64 and ARM")
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", [name for name in (*UNARY, "pow") if GATHERS or name not in (
-    "sin", "cos", "tan")])
+@pytest.mark.parametrize("name", [
+    name for name in (*UNARY, "pow", "ndtr") if GATHERS or name not in ("sin", "cos", "tan")])
 def test_loops_are_packed_and_free_of_libm(name, dtype):
     (assembly,) = loop(name, dtype).inspect_asm().values()
     called = [line for line in assembly.splitlines() if re.search(r"\b(?:call|movabs|bl)", line)]

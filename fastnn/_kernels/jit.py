@@ -72,11 +72,22 @@ def _target():
     return llvm, llvm.get_host_cpu_name(), features + wide
 
 
+def _machine():
+    """The processor, with constants beside the code.
+
+    Numba's own may lie anywhere, so that each use loads an address before: where the registers do
+    not suffice for all constants, as for GELU on AVX2, that doubles the instructions.
+    """
+    llvm, name, features = _target()
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=name, features=features, opt=3, reloc="pic", codemodel="small")
+
+
 @cache
 def _engine():
-    llvm, name, features = _target()
-    machine = llvm.Target.from_default_triple().create_target_machine(cpu=name, features=features)
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    llvm = _target()[0]
+    # The memory manager of llvmlite puts the parts of an object beside each other.
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(), use_lmm=True)
 
 
 @cache
@@ -148,7 +159,8 @@ def _compile(source, dtype, key):
     integers, numbers = types.CPointer(types.int64), types.CPointer(types.float64)
     signature = types.void(types.int64, types.int64, integers, numbers)
     compiled = numba.cfunc(signature, error_model="numpy", fastmath=FAST)(function)
-    return compiled._wrapper_name, compiled._library._get_compiled_object()
+    module = _target()[0].parse_assembly(compiled._library.get_llvm_str())
+    return compiled._wrapper_name, _machine().emit_object(module)
 
 
 @cache

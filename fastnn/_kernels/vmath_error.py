@@ -72,3 +72,7 @@ def erfc_f64(x):
 def _head(x):
     """The first 26 bits of ``x``."""
     return float_f64(bits_f64(x) & -0x8000000)
+
+
+def ndtr_f64(x):
+    return HALF * (ONE + erf_f64(x * f64(0.70710678118654752440)))

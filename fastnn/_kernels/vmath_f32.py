@@ -44,12 +44,20 @@ ERF_NEAR = (f32(-0.0006020799628458917), f32(0.004998959135264158), f32(-0.02677
 ERF_FAR = (f32(-0.00019833083206322044), f32(0.003066528821364045), f32(-0.022319188341498375),
            f32(0.10412165522575378), f32(0.6369672417640686), f32(1.1278023719787598),
            f32(0.00016523138037882745))
+# -log2(2 N(-x)) / x for x from 0 to 5.6, N the normal distribution function: 2**-27 of N(x).
+NDTR = (f32(-5.128683255861688e-07), f32(9.56031544774305e-06), f32(-7.497425394831225e-05),
+        f32(0.0002843487891368568), f32(-1.4992513570177834e-05), f32(-0.006931118201464415),
+        f32(0.0524347648024559), f32(0.4592214524745941), f32(1.151104211807251))
+# (2**r - 1) / r on +-1/2: 2**-26.
+EXP2 = (f32(0.00015476187400054187), f32(0.0013400273164734244), f32(0.009618003852665424),
+        f32(0.055503278970718384), f32(0.24022650718688965), f32(0.6931471824645996))
 
 EXP_OVERFLOWS = f32(88.72283935546875)
 EXP_UNDERFLOWS = f32(-87.33654022216797)
 EXPM1_IS_MINUS_ONE = f32(-18.0)
 SINH_OVERFLOWS = f32(89.41598510742188)
 TANH_IS_ONE, TANH_SPLITS = f32(9.1), f32(0.6)
+NDTR_IS_ZERO = f32(5.6)  # to 2**-26
 ERF_IS_ONE, ERF_SPLITS = f32(3.93), f32(0.9)
 # Below it, expm1(x) and log1p(x) are x to half a unit.
 TINY = f32(2.0**-25)
@@ -130,6 +138,17 @@ def erf_f32(x):
     far = ONE - _exp_scaled(t, r)
     near = size + size * polynomial(size * size, ERF_NEAR)
     return copysign_f32(far if size >= ERF_SPLITS else near, x)
+
+
+def ndtr_f32(x):
+    """The normal distribution function, to 7e-8: one polynomial, where erf has two."""
+    size = NDTR_IS_ZERO if abs(x) > NDTR_IS_ZERO else abs(x)
+    power = -size * polynomial(size, NDTR) - ONE
+    t = power + ROUNDER
+    r = power - (t - ROUNDER)
+    below = float_f32(bits_f32(ONE + r * polynomial(r, EXP2)) + (bits_f32(t) << 23))
+    below = ZERO if size >= NDTR_IS_ZERO else below
+    return below if x < ZERO else ONE - below
 
 
 def copysign_f32(size, x):

@@ -284,14 +284,14 @@ GELU_TANH_IS_INPUT = 10.0
 @elementwise(name="gelu")
 def _gelu_exact(input):
     above = max(-GELU_IS_INPUT, input)
-    return 0.5 * above * (1 + math.erf(min(GELU_IS_INPUT, above) * 0.70710678118654752440))
+    return above * ndtr(above)
 
 
 @_gelu_exact.written_derivative()
 def _gelu_exact_slope(input):
     near = max(-GELU_IS_INPUT, min(GELU_IS_INPUT, input))
     density = 0.39894228040143267794 * math.exp(-0.5 * near * near)
-    return 0.5 * (1 + math.erf(near * 0.70710678118654752440)) + near * density
+    return ndtr(near) + near * density
 
 
 @elementwise(name="gelu")
