@@ -355,3 +355,22 @@ def test_empty_parameters_hold_nothing_up():
     empty.grad, full.grad = fastnn.from_numpy(np.ones((2, 0)).T), fastnn.ones(3).double()
     optimizer.step()
     assert full.tolist() == [0.0] * 3 and empty.shape == (0, 2)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, "weight"])
+def test_what_is_no_tensor_among_the_parameters_is_refused_by_the_step(wrong):
+    parameter = weight()
+    optimizer = optim.Adam([parameter])
+    optimizer.param_groups[0]["params"].append(wrong)
+    with pytest.raises(TypeError, match=f"Adam: .* got {type(wrong).__name__}"):
+        optimizer.step()
+
+
+def test_parameters_may_be_put_into_a_tuple():
+    parameter = weight()
+    optimizer = optim.SGD([parameter], lr=1.0)
+    optimizer.param_groups[0]["params"] = (parameter,)
+    parameter.grad = fastnn.ones_like(parameter)
+    before = parameter.detach().clone()
+    optimizer.step()
+    assert (parameter == before - 1).all()

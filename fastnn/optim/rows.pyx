@@ -57,9 +57,11 @@ cdef class Row:
     cdef dict state  # None where the optimizer has no states
     cdef bint fresh  # whether its states had to be started
 
-    cdef bint is_still(self, tuple names) except -1:
-        """Whether the arrays are the parameter's, if it still has a gradient."""
+    cdef bint is_still(self, tuple names, states) except -1:
+        """Whether the arrays are those of the parameter, which has a gradient."""
         cdef Py_ssize_t index
+        if names and states.get(self.parameter) is not self.state:
+            return False
         if (self.arrays[0] is not self.parameter.array
                 or self.arrays[1] is not self.parameter.gradient.array):
             return False
@@ -71,9 +73,18 @@ cdef class Row:
         return True
 
 
+cdef TensorBase _checked(optimizer, parameter):
+    if not isinstance(parameter, TensorBase):
+        raise TypeError(f"{type(optimizer).__name__}: parameters must be Tensors, got "
+                        f"{type(parameter).__name__}")
+    return parameter
+
+
 cdef class Rows:
     """The rows of a group, with what its settings say: kernel, names of states, numbers."""
-    cdef list parameters, settings
+    cdef list settings
+    cdef object parameters  # of the group: its own list or tuple,
+    cdef list tensors       # and what that held
     cdef Kernel kernel
     cdef tuple names
     cdef list rows     # None for a parameter without gradient
@@ -84,7 +95,8 @@ cdef class Rows:
     def __init__(self, optimizer, dict group):
         self.parameters, self.settings = group["params"], list(group.values())
         self.kernel, self.names = optimizer._kernel(group), tuple(optimizer._states(group))
-        self.rows = [self.row_of(optimizer, group, parameter) for parameter in self.parameters]
+        self.tensors = [_checked(optimizer, parameter) for parameter in self.parameters]
+        self.rows = [self.row_of(optimizer, group, tensor) for tensor in self.tensors]
         self.arrays = [(<Row> row).arrays for row in self.rows if row is not None]
 
     cdef Row row_of(self, optimizer, dict group, TensorBase parameter):
@@ -105,22 +117,20 @@ cdef class Rows:
         """Whether the settings and all arrays are what they were."""
         cdef Py_ssize_t index = 0
         cdef Row row
+        cdef TensorBase tensor
         for value in group.values():
             if index == len(self.settings) or value is not self.settings[index]:
                 return False
             index += 1
-        if index != len(self.settings) or len(self.parameters) != len(self.rows):
+        if index != len(self.settings) or len(self.parameters) != len(self.tensors):
             return False
         states = optimizer.state
-        for index in range(len(self.rows)):
-            row = self.rows[index]
-            if row is None or (<TensorBase> self.parameters[index]).gradient is None:
-                if row is not None or (<TensorBase> self.parameters[index]).gradient is not None:
-                    return False
-            elif self.parameters[index] is not row.parameter or (
-                    row.state is not None and states.get(row.parameter) is not row.state):
+        for index in range(len(self.tensors)):
+            row, tensor = self.rows[index], <TensorBase> self.tensors[index]
+            if (self.parameters[index] is not tensor
+                    or (row is None) != (tensor.gradient is None)):
                 return False
-            elif not row.is_still(self.names):
+            if row is not None and not row.is_still(self.names, states):
                 return False
         return True
 
