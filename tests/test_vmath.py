@@ -267,6 +267,17 @@ def test_special_values(name, dtype):
         assert same(result, wanted), (x, result, wanted)
 
 
+NANS = {"f32": np.array([0x7FC00001, 0xFFC00001, 0x7F8000FF, 0x7FC001FF] * 8, np.uint32),
+        "f64": np.array([0x7FF8000000000001, 0xFFF8000000000001, 0x7FF80000000007FF] * 8,
+                        np.uint64)}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", [*UNARY, "ndtr"])
+def test_nan_stays_nan_whatever_its_bits(name, dtype):
+    assert np.isnan(apply(name, dtype, NANS[dtype].view(DTYPES[dtype]))).all()
+
+
 POWERS = [
     (NAN, 0.0, 1.0), (1.0, NAN, 1.0), (NAN, 1.0, NAN), (2.0, NAN, NAN), (INF, 0.0, 1.0),
     (-1.0, INF, 1.0), (-1.0, -INF, 1.0), (0.5, INF, 0.0), (0.5, -INF, INF), (-2.0, INF, INF),

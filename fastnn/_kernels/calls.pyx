@@ -120,7 +120,8 @@ cdef class Calls:
         """Run the calls from number ``index`` up to ``stop``."""
         cdef int status = 0
         while index < stop and not status:
-            if self.nanoseconds < RELEASE_NANOSECONDS:
+            if (self.nanoseconds < RELEASE_NANOSECONDS
+                    and runtime.threads_for(self.nanoseconds) == 1):
                 index = self.run_kernels(index, stop, &status)
             else:
                 with nogil:

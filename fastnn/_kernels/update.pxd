@@ -7,8 +7,7 @@ cdef class Table:
     cdef long long pieces, total
     cdef int columns, typenum
     cdef int fill(self, list rows) except -1
-    cpdef int update(self, Kernel kernel, tuple numbers,
-                     double nanoseconds_per_element) except -1
+    cdef int update(self, Kernel kernel, tuple numbers) except -1
 
 
-cpdef Table table_of(list rows)
+cdef Table table_of(list rows)

@@ -9,6 +9,7 @@ cnp.import_array()
 
 # A chunk's size bounds the work of a thread, and decides the cut: not the number of threads.
 cdef long long CHUNK = 16384
+cdef double NANOSECONDS_PER_ELEMENT = 0.8
 
 
 cdef class Table:
@@ -38,8 +39,7 @@ cdef class Table:
                 piece += 1
         return 0
 
-    cpdef int update(self, Kernel kernel, tuple numbers,
-                     double nanoseconds_per_element) except -1:
+    cdef int update(self, Kernel kernel, tuple numbers) except -1:
         """Update the arrays in place."""
         cdef double values[MAX_NUMBERS]
         cdef int index
@@ -48,11 +48,11 @@ cdef class Table:
         for index in range(len(numbers)):
             values[index] = numbers[index]
         launch(kernel.for_type(self.typenum), self.cells, 1 + self.pieces * (1 + self.columns),
-               values, self.pieces, 1, self.total * nanoseconds_per_element)
+               values, self.pieces, 1, self.total * NANOSECONDS_PER_ELEMENT)
         return 0
 
 
-cpdef Table table_of(list rows):
+cdef Table table_of(list rows):
     """The `Table` of rows, lists of arrays: parameter, gradient, states.
 
     None unless all arrays have one type, those of a row have one shape and memory order, and every

@@ -142,13 +142,14 @@ def erf_f32(x):
 
 def ndtr_f32(x):
     """The normal distribution function, to 7e-8: one polynomial, where erf has two."""
-    size = NDTR_IS_ZERO if abs(x) > NDTR_IS_ZERO else abs(x)
+    size = abs(x) if abs(x) <= NDTR_IS_ZERO else NDTR_IS_ZERO
     power = -size * polynomial(size, NDTR) - ONE
     t = power + ROUNDER
     r = power - (t - ROUNDER)
     below = float_f32(bits_f32(ONE + r * polynomial(r, EXP2)) + (bits_f32(t) << 23))
     below = ZERO if size >= NDTR_IS_ZERO else below
-    return below if x < ZERO else ONE - below
+    y = below if x < ZERO else ONE - below
+    return y if x == x else x
 
 
 def copysign_f32(size, x):

@@ -89,7 +89,7 @@ cdef class Watched:
         free(self.known)
 
     def settle(self):
-        """Make ready for `is_unchanged`."""
+        """Make ready for `is_unchanged`; what is watched may not be added to any more."""
         cdef Known* known
         self.of_classes = [entry for entry in self.entries if not isinstance(entry[0], dict)]
         self.known = <Known*> realloc(self.known, (len(self.entries) + 1) * sizeof(Known))

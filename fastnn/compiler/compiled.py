@@ -70,8 +70,11 @@ class Compiled(Caller):
     def __repr__(self):
         return f"<compiled {self.function!r}>"
 
-    def __deepcopy__(self, memo):
+    def __copy__(self):
         return self  # a function
+
+    def __deepcopy__(self, memo):
+        return self
 
     def _replayed(self, arguments, keywords):
         """(whether the call could be replayed or recorded, its result)."""
@@ -112,7 +115,7 @@ class Compiled(Caller):
                 f"compile: {self.function!r} is not recorded any more with such arguments: each of "
                 f"the last {MOST_MISSES} calls had to be recorded anew, since "
                 f"{kind.records[-1].difference()} changes from call to call",
-                RuntimeWarning, stacklevel=4)
+                RuntimeWarning, stacklevel=3)
             return False, None
         self.remember(None)
         record = Record(self.function, arguments, keywords, kind.others, places)

@@ -32,11 +32,13 @@ cdef class Caller:
         self.lock = RLock()
 
     def __call__(self, *arguments, **keywords):
+        cdef Replay last
         if is_noting() or is_anomaly_enabled():
             return self.function(*arguments, **keywords)
         with self.lock:
-            if self.last is not None and not keywords and self.are_modes():
-                result = self.last.replay_if_fits(arguments)
+            last = self.last  # another call, from a hook of an optimizer, may let go of it
+            if last is not None and not keywords and self.are_modes():
+                result = last.replay_if_fits(arguments)
                 if result is not NotImplemented:
                     return result
             found, result = self._replayed(arguments, keywords)
@@ -92,9 +94,10 @@ cdef class Replay:
 
     cpdef replay(self, given):
         """The results for tensors of the recorded kind."""
+        cdef Calls program = self.program
         self.take(given)
         try:
-            self.program.replay()
+            program.replay()
         finally:
             self.give_back(given)
         if isinstance(self.template, TensorBase):

@@ -27,7 +27,8 @@ METHODS = (types.FunctionType, staticmethod, classmethod, property, functools.ca
 MOST_ELEMENTS = 1000  # of a list, dict or array that is watched
 EVERYTHING = {"getattr", "hasattr", "vars", "__dict__"}  # with these, any attribute may be read
 OF_MODULES = {"training", "_parameters", "_buffers", "_modules", "_hooks", "forward"}
-OF_STATE = {"_non_persistent", "_state_hooks"}  # which only `state_dict` reads
+OF_STATE = {"_non_persistent", "_state_hooks"}  # which only these read
+READERS_OF_STATE = {"state_dict", "load_state_dict", *EVERYTHING}
 NOT_REPLAYED = {"random", "secrets", "time", "numpy.random"}
 NOT_FOLLOWED = {"globals", "locals", "eval", "exec"}
 DRAWING = (random.Random, numpy.random.Generator, numpy.random.RandomState)
@@ -130,10 +131,13 @@ class Watch(Watched):
 
     def _module(self, module, path):
         own, users = vars(module), is_users(type(module).__module__)
-        for name in sorted(OF_MODULES | (self.names if users else own.keys() - OF_STATE)):
+        for name in sorted(OF_MODULES | (self.names if users else own.keys() - self._unread())):
             self._entry(own, name, f"{path}.{name}")
         if users:
             self._class(type(module), path)
+
+    def _unread(self):
+        return set() if self.names & READERS_OF_STATE else OF_STATE
 
     def _optimizer(self, optimizer, path):
         """Which parameters it has; how they are updated is looked up by each replay."""
@@ -144,7 +148,7 @@ class Watch(Watched):
         self.sizes.append((groups, len(groups), path))
         for group in groups:
             self.entries.append((group, "params", group["params"], path))
-            self._list(group["params"], path)
+            self._walk(group["params"], path)
 
     def _schedule(self, schedule, path):
         self.names |= {"_last_lr"} if "get_last_lr" in self.names else set()

@@ -45,7 +45,7 @@ class Adafactor(Optimizer):
                                       weight_decay=weight_decay, maximize=maximize))
 
     @no_grad()
-    def _step_group(self, group, kept=None):
+    def _step_group(self, group):
         for parameter in group["params"]:
             if parameter.grad is not None:
                 self._update(group, parameter, self.state[parameter])
@@ -143,7 +143,7 @@ class Muon(Optimizer):
                                  f"{tuple(parameter.shape)}")
 
     @no_grad()
-    def _step_group(self, group, kept=None):
+    def _step_group(self, group):
         for parameter in group["params"]:
             if parameter.grad is None:
                 continue

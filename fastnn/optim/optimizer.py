@@ -10,7 +10,7 @@ from .._kernels import memory, program
 from ..autograd import enable_grad
 from ..hooks import HookHandle
 from ..tensor import Tensor, is_number
-from .rows import Repeated
+from .rows import Repeated, step_group
 
 # States that are a number for each parameter.
 FIGURES = ("step", "mu_product", "eta", "mu")
@@ -21,11 +21,14 @@ def _with_hooks(step):
 
     @functools.wraps(step)
     def wrapped(self, *args, **kwargs):
-        if program.noting() is not None:
+        noted = program.noting()
+        if noted is not None:
             if args or kwargs:
                 program.refuse("a step with a closure runs the function anew")
             again = functools.partial(hooked, self)
-            return program.apart(Repeated(self, again) if wrapped is Optimizer.step else again)
+            if wrapped is Optimizer.step and type(self)._step_group is step_group:
+                again = Repeated(self, again, noted.made)
+            return program.apart(again)
         return hooked(self, *args, **kwargs)
 
     def hooked(self, *args, **kwargs):
@@ -143,11 +146,8 @@ class Optimizer:
             self._step_group(group)
         return loss
 
-    def _step_group(self, group, kept=None):
-        """Update the parameters of one group; subclasses write it.
-
-        What it returns may be given again as ``kept``, where the arrays are likely to be the same.
-        """
+    def _step_group(self, group):
+        """Update the parameters of one group; subclasses write it."""
         raise NotImplementedError(f"{type(self).__name__} has no step")
 
     def state_dict(self):
