@@ -26,8 +26,7 @@ def test_one_thread_is_asked_for_everywhere():
     assert 0 < goal.seconds(["-P", "-c", code], "1")
 
 
-def test_both_programs_have_one_recipe(load_example):
-    torch = pytest.importorskip("torch")
+def test_both_programs_have_one_recipe(load_example, torch):
     from bench import goal_in_torch as peer
 
     mnist = load_example("mnist")
